@@ -1,0 +1,311 @@
+"""The border: the one place that judges what callers pass in, and words the errors.
+
+What this file adds: one function for each kind of argument. It returns the argument in
+the form that the rest of the package relies on, or raises an error whose one sentence
+gives the argument's name, the rule, what came, and the remedy. What it leaves out:
+files and folders, whose troubles only show when they are used (`kmeans_np.files`).
+"""
+
+# NumPy loads numpy.random when it is first named, which takes as long as the rest of
+# this package: so it is not named in annotations that are evaluated.
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from kmeans_np.lloyd import Array, Floats, Step
+
+# The squares of numbers up to here, and sums of many of them, are finite in float64.
+LARGEST = 1e150
+# Every integer up to here is a float64.
+LARGEST_INTEGER = 2**53
+
+_REMEDIES = {
+    "c": "take its real part or its magnitude",
+    "O": "convert it to numbers first, as in np.asarray(..., dtype=float)",
+    "U": "read a file first, as in read_image('photo.jpg')",
+    "S": "read a file first, as in read_image('photo.jpg')",
+    "f": "convert it to float64 yourself, as that loses digits",
+}
+
+Callback = Callable[[Step], Any]
+
+
+class Options(NamedTuple):
+    """How to run: arguments that have passed their checks."""
+
+    init: str | Floats
+    n_init: int | None
+    max_iter: int
+    tol: float
+    rng: np.random.Generator
+    callback: Callback | None
+
+
+# ---- Arrays ----------------------------------------------------------------------
+
+
+def real_array(value: Any, name: str) -> Array:
+    """Return `value` as an array of real numbers, of the type that it has."""
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(
+            f"{name} must be a plain array, got a masked array, whose mask would be "
+            "lost; fill it or leave the masked values out"
+        )
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise ValueError(
+            f"{name} must be a rectangular array, got nested sequences of different "
+            "lengths; make them equally long"
+        ) from None
+    if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
+        remedy = _REMEDIES.get(array.dtype.kind, "convert it to numbers first")
+        raise TypeError(
+            f"{name} must hold real numbers of at most 64 bits, got "
+            f"{_describe(value, array)}; {remedy}"
+        )
+    return array
+
+
+def _describe(value: Any, array: Array) -> str:
+    if array.ndim == 0:
+        return f"{value!r} ({type(value).__name__})"
+    return f"an array of type {array.dtype}"
+
+
+def _numbers(count: int, word: str) -> str:
+    return f"{count:,} {word} value" + ("" if count == 1 else "s")
+
+
+def finite(array: Array, name: str, axes: tuple[str, ...], remedy: str) -> None:
+    """Refuse NaN, infinity, and numbers whose squares would overflow.
+
+    `axes` names the leading axes, for the place of the first bad value.
+    """
+    if array.dtype.kind == "b":
+        return
+    if array.dtype.kind == "f" and not (good := np.isfinite(array)).all():
+        nan = int(np.isnan(array).sum())
+        infinite = int(good.size - good.sum()) - nan
+        found = [_numbers(nan, "NaN")] if nan else []
+        found += [_numbers(infinite, "infinite")] if infinite else []
+        first = np.argwhere(~good)[0]
+        place = ", ".join(f"{a} {i}" for a, i in zip(axes, first))
+        raise ValueError(
+            f"{name} must be finite, got {' and '.join(found)}, the first at {place}; "
+            f"{remedy}"
+        )
+    limit = LARGEST if array.dtype.kind == "f" else LARGEST_INTEGER
+    largest = max(array.max().item(), -array.min().item())
+    if largest > limit:
+        raise ValueError(
+            f"{name} must lie between -{limit:.4g} and {limit:.4g}, where float64 is "
+            f"exact enough, got a value of size {largest:.4g}; scale it down"
+        )
+
+
+def points(value: Any) -> Array:
+    """Return the points as an (n, d) array of finite real numbers."""
+    array = real_array(value, "points")
+    if array.ndim != 2:
+        remedy = "one row for each point and one column for each feature"
+        if array.ndim == 1:
+            remedy = "if each number is a point, pass points.reshape(-1, 1)"
+        raise ValueError(
+            f"points must have 2 axes, (n, d), got shape {array.shape}; {remedy}"
+        )
+    if array.size == 0:
+        raise ValueError(
+            f"points must hold at least one point with at least one feature, got shape "
+            f"{array.shape}; check how they were selected"
+        )
+    finite(
+        array,
+        "points",
+        ("row", "column"),
+        "leave those rows out, as in points[np.isfinite(points).all(axis=1)]",
+    )
+    return array
+
+
+def weights(value: Any, n: int) -> Floats | None:
+    """Return the weights as an (n,) array of float64, or None."""
+    if value is None:
+        return None
+    array = real_array(value, "weights")
+    if array.shape != (n,):
+        raise ValueError(
+            f"weights must have one number for each of the {n:,} points, shape "
+            f"({n},), got shape {array.shape}; pass them in the order of the points"
+        )
+    finite(array, "weights", ("place",), "give points that do not count a weight of 0")
+    if (array < 0).any():
+        place = int(np.flatnonzero(array < 0)[0])
+        raise ValueError(
+            f"weights must not be negative, got {array[place]} at place {place}; give "
+            "points that do not count a weight of 0"
+        )
+    if not array.any():
+        raise ValueError(
+            "weights must not all be 0, got only zeros; give at least one point a "
+            "positive weight"
+        )
+    return array.astype(np.float64)
+
+
+def image(value: Any) -> Array:
+    """Return the image as an array (rows, columns) or (rows, columns, channels)."""
+    array = real_array(value, "image")
+    if array.ndim not in (2, 3):
+        raise ValueError(
+            "image must have 2 axes, (rows, columns), or 3, (rows, columns, channels), "
+            f"got shape {array.shape}; pass one image at a time, and flat pixels to "
+            "kmeans"
+        )
+    if array.size == 0:
+        raise ValueError(
+            "image must hold at least one row, one column and one channel, got shape "
+            f"{array.shape}; check how it was cut out"
+        )
+    return array
+
+
+def finite_pixels(pixels: Array) -> None:
+    """Refuse NaN and infinity among (rows, columns[, channels]) of an image."""
+    remedy = "replace them, as in np.nan_to_num(image), or cut them out"
+    finite(pixels, "image", ("row", "column"), remedy)
+
+
+def some_visible(visible: Array) -> None:
+    """Refuse an image without pixels to cluster."""
+    if not visible.any():
+        raise ValueError(
+            "image must have at least one pixel that is not fully transparent, got "
+            f"{visible.size:,} transparent ones; pass image[..., :-1] to cluster the "
+            "hidden colors"
+        )
+
+
+# ---- Numbers and choices ---------------------------------------------------------
+
+
+def whole_number(value: Any, name: str, remedy: str) -> int:
+    """Return `value` as an int of at least 1."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = None
+    if number is None or isinstance(value, (bool, np.bool_)):
+        raise TypeError(
+            f"{name} must be a whole number of at least 1, got {value!r} "
+            f"({type(value).__name__}); {remedy}"
+        )
+    if number < 1:
+        raise ValueError(
+            f"{name} must be a whole number of at least 1, got {number}; {remedy}"
+        )
+    return number
+
+
+def n_clusters(value: Any, n: int, noun: str) -> int:
+    """Return k as an int from 1 to the number of points (`noun`) that take part."""
+    k = whole_number(value, "k", "pass the number of clusters to find, such as 8")
+    if k > n:
+        raise ValueError(
+            f"k must be at most the number of {noun}, {n:,}, got {k:,}; ask for fewer "
+            "clusters"
+        )
+    return k
+
+
+def _given_centroids(value: Any, k: int, d: int) -> Floats:
+    array = real_array(value, "init")
+    if d == 1 and array.shape == (k,):
+        array = array[:, np.newaxis]
+    if array.shape != (k, d):
+        raise ValueError(
+            f"init must hold one centroid for each of the {k} clusters with {d} "
+            f"numbers each, shape ({k}, {d}), got shape {array.shape}; pass another "
+            "array, or 'random' or 'k-means++'"
+        )
+    finite(array, "init", ("row", "column"), "pass finite centroids")
+    return array.astype(np.float64)
+
+
+def _n_init(value: Any, given: bool) -> int | None:
+    if isinstance(value, str) and value == "auto":
+        return None
+    if isinstance(value, str):
+        raise ValueError(
+            f"n_init must be 'auto' or a whole number of at least 1, got {value!r}; "
+            "pass the number of starts, such as 10"
+        )
+    number = whole_number(value, "n_init", "pass the number of starts, or 'auto'")
+    if given and number > 1:
+        raise ValueError(
+            f"n_init must be 1 when init gives the centroids, got {number}; every "
+            "start would be the same"
+        )
+    return number
+
+
+def _tol(value: Any) -> float:
+    remedy = "pass a small number such as 1e-4, or 0 to go on until no label changes"
+    is_number = isinstance(value, (int, float, np.integer, np.floating))
+    if not is_number or isinstance(value, bool):
+        raise TypeError(
+            f"tol must be a number of at least 0, got {value!r} "
+            f"({type(value).__name__}); {remedy}"
+        )
+    if not 0 <= value < np.inf:
+        raise ValueError(f"tol must be a number of at least 0, got {value}; {remedy}")
+    return float(value)
+
+
+def _generator(value: Any) -> np.random.Generator:
+    try:
+        return np.random.default_rng(value)
+    except (TypeError, ValueError):
+        raise TypeError(
+            "rng must be None, a whole number of at least 0 or a "
+            f"numpy.random.Generator, got {value!r} ({type(value).__name__}); pass a "
+            "seed such as 0 to get the same result every time"
+        ) from None
+
+
+def options(
+    k: int,
+    d: int,
+    *,
+    init: Any,
+    n_init: Any,
+    max_iter: Any,
+    tol: Any,
+    rng: Any,
+    callback: Any,
+) -> Options:
+    """Return how to run K-means with k clusters of points with d features."""
+    if not isinstance(init, str):
+        init = _given_centroids(init, k, d)
+    elif init not in ("random", "k-means++"):
+        raise ValueError(
+            f"init must be 'random', 'k-means++' or an array of centroids, got "
+            f"{init!r}; pass one of these"
+        )
+    if callback is not None and not callable(callback):
+        raise TypeError(
+            f"callback must be a function of one Step, got {callback!r} "
+            f"({type(callback).__name__}); pass a function, or None"
+        )
+    return Options(
+        init,
+        _n_init(n_init, given=not isinstance(init, str)),
+        whole_number(max_iter, "max_iter", "pass the largest number of steps"),
+        _tol(tol),
+        _generator(rng),
+        callback,
+    )
