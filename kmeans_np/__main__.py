@@ -206,7 +206,7 @@ class Parser(argparse.ArgumentParser):
             "T",
             1e-4,
             "stop when the squared moves of the colors sum up to T times the picture's "
-            "variance; 0 goes on until no pixel changes cluster",
+            "variance; 0 goes on until nothing changes any more",
         )
         self.option("--seed", "S", 0, "the same seed gives the same picture")
 

@@ -132,10 +132,10 @@ def points(value: Any) -> Array:
     return array
 
 
-def weights(value: Any, n: int) -> Floats | None:
-    """Return the weights as an (n,) array of float64, or None."""
+def weights(value: Any, n: int) -> Floats:
+    """Return the weights as an (n,) array of float64; all 1 if they are None."""
     if value is None:
-        return None
+        return np.broadcast_to(np.float64(1), n)
     array = real_array(value, "weights")
     if array.shape != (n,):
         raise ValueError(
@@ -254,7 +254,7 @@ def _n_init(value: Any, given: bool) -> int | None:
 
 
 def _tol(value: Any) -> float:
-    remedy = "pass a small number such as 1e-4, or 0 to go on until no label changes"
+    remedy = "pass a small number such as 1e-4, or 0 to go on until nothing changes"
     is_number = isinstance(value, (int, float, np.integer, np.floating))
     if not is_number or isinstance(value, bool):
         raise TypeError(

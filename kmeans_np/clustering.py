@@ -101,8 +101,8 @@ def kmeans(
         The largest number of steps of a start.
     tol : float, default 1e-4
         Stop when the squared distances that the centroids moved in a step sum up to
-        at most `tol` times the mean variance of the features. With 0, go on until no
-        label changes.
+        at most `tol` times the mean variance of the features. With 0, go on until
+        nothing changes any more.
     rng : None, int or numpy.random.Generator, optional
         Where the random numbers come from; all that `numpy.random.default_rng` takes.
         The same number gives the same result, to the last bit.
@@ -177,9 +177,9 @@ def kmeans(
     """
     array = checks.points(points)
     masses = checks.weights(weights, len(array))
-    some = None if masses is None else masses > 0
-    n = len(array) if some is None else int(some.sum())
-    k = checks.n_clusters(k, n, "points" if some is None else "points with a weight")
+    some = masses > 0
+    noun = "points" if weights is None else "points with a weight"
+    k = checks.n_clusters(k, int(some.sum()), noun)
     options = checks.options(
         k,
         array.shape[1],
@@ -190,10 +190,12 @@ def kmeans(
         rng=rng,
         callback=callback,
     )
-    if masses is None or some is None or some.all():
-        result = cluster_points(array, k, masses, options)
+    if some.all():
+        sweep, origin = blocked_sweep(array, masses)
+        result = cluster(sweep, k, options, origin)
     else:
-        result = cluster_points(array[some], k, masses[some], options)
+        sweep, origin = blocked_sweep(array[some], masses[some])
+        result = cluster(sweep, k, options, origin)
         labels, _ = BlockedSweep(array).assign(result.centroids)
         result = replace(result, labels=labels)
     warn_if_fewer(len(result.centroids), k, "points", stacklevel=2)
@@ -252,14 +254,27 @@ def _n_starts(options: checks.Options, n: int) -> int:
     return 10 if at_random and n <= FEW_POINTS else 1
 
 
-def cluster_points(
-    points: Array, k: int, weights: Floats | None, options: checks.Options
-) -> Clustering:
-    """Run K-means on any checked points."""
+def largest_first(sweep: Sweep, result: Clustering, origin: Floats) -> Clustering:
+    """Put the clusters in order of their counts; equal ones, of their centroids.
+
+    A point that is equally near to two centroids belongs to the first of them, which
+    may be another one in the new order. That moves points from smaller clusters to
+    larger ones only, so the order settles.
+    """
+    while True:
+        order = np.lexsort((*result.centroids.T[::-1], -result.counts))
+        if np.array_equal(order, np.arange(len(order))):
+            return result
+        centroids = result.centroids[order] - origin
+        result = _settled(sweep, centroids, origin, result.n_iter, result.stopped_by)
+
+
+def blocked_sweep(points: Array, weights: Floats) -> tuple[Sweep, Floats]:
+    """Return a pass over any checked points, and the place of its origin, (d,)."""
     origin = exact_origin(points)
     if origin.any():
         points = np.subtract(points, origin, dtype=np.float64)
-    return cluster(BlockedSweep(points, weights), k, options, origin)
+    return BlockedSweep(points, weights), origin
 
 
 def exact_origin(points: Array) -> Floats:
@@ -296,10 +311,7 @@ def _run(
         if options.callback is not None and options.callback(_moved(step, origin)):
             stopped_by = stopped_by or "callback"
             break
-    centroids, labels, counts, inertia = _settle(sweep, step.new_centroids, origin)
-    return Clustering(
-        labels, centroids, counts, inertia, step.iteration, str(stopped_by)
-    )
+    return _settled(sweep, step.new_centroids, origin, step.iteration, str(stopped_by))
 
 
 def _moved(step: Step, origin: Floats) -> Step:
@@ -309,9 +321,9 @@ def _moved(step: Step, origin: Floats) -> Step:
     )
 
 
-def _settle(
-    sweep: Sweep, centroids: Floats, origin: Floats
-) -> tuple[Floats, Array, Floats, float]:
+def _settled(
+    sweep: Sweep, centroids: Floats, origin: Floats, n_iter: int, stopped_by: str
+) -> Clustering:
     """Make labels, counts and inertia those of exactly the centroids returned.
 
     The labels of the last step belong to the centroids before its update; and to move
@@ -328,9 +340,15 @@ def _settle(
         far = list(islice(sweep.farthest(centroids, tally.labels), len(empty)))
         if not far:
             break
-        for cluster_number, (point, _, _) in zip(empty, far):
-            centroids[cluster_number] = point
+        for number, (point, _, _) in zip(empty, far):
+            centroids[number] = point
     full = tally.counts > 0
     new_numbers = np.cumsum(full, dtype=np.int32) - 1
-    labels = tally.labels if full.all() else new_numbers[tally.labels]
-    return centroids[full] + origin, labels, tally.counts[full], tally.inertia
+    return Clustering(
+        labels=tally.labels if full.all() else new_numbers[tally.labels],
+        centroids=centroids[full] + origin,
+        counts=tally.counts[full],
+        inertia=tally.inertia,
+        n_iter=n_iter,
+        stopped_by=stopped_by,
+    )

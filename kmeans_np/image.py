@@ -18,14 +18,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from kmeans_np import checks
 from kmeans_np.clustering import (
-    Clustering,
+    blocked_sweep,
     cluster,
-    cluster_points,
     describe_stop,
+    largest_first,
     warn_if_fewer,
 )
 from kmeans_np.colors import distinct_colors, look_up
-from kmeans_np.lloyd import Array, Floats
+from kmeans_np.lloyd import Array, Floats, Sweep
 from kmeans_np.sweeps import BlockedSweep, CellSweep
 
 # Cells of colors pay when there are many colors to a cell, and as long as a table of
@@ -179,8 +179,8 @@ def cluster_image(
         The largest number of steps of a start.
     tol : float, default 1e-4
         Stop when the squared distances that the centroids moved in a step sum up to
-        at most `tol` times the mean variance of the channels. With 0, go on until no
-        label changes.
+        at most `tol` times the mean variance of the channels. With 0, go on until
+        nothing changes any more.
     rng : None, int or numpy.random.Generator, optional
         Where the random numbers come from; all that `numpy.random.default_rng` takes.
         The same number gives the same result, to the last bit.
@@ -290,18 +290,22 @@ def _cluster_image(value: ArrayLike, k: int, **how: Any) -> Segmentation:
     n, channels = pixels.values.shape
     k = checks.n_clusters(k, n, "pixels")
     options = checks.options(k, channels, **how)
+    colors = None
     if image.dtype == np.uint8 and channels in (1, 3):
         colors = distinct_colors(pixels.values)
         many = len(colors.counts) > FEW_COLORS and k <= LARGEST_CELL_K
-        sweep = (CellSweep if many else BlockedSweep)(colors.colors, colors.counts)
-        result = cluster(sweep, k, options, np.zeros(channels))
-        order, labels = _largest_first(result)
-        labels = look_up(labels, colors)
+        sweep: Sweep = (CellSweep if many else BlockedSweep)(
+            colors.colors, colors.counts
+        )
+        origin = np.zeros(channels)
     else:
-        result = cluster_points(pixels.values, k, None, options)
-        order, labels = _largest_first(result)
-    warn_if_fewer(len(order), k, "colors", stacklevel=3)
-    centroids, counts = result.centroids[order], result.counts[order].astype(np.int64)
+        sweep, origin = blocked_sweep(pixels.values, checks.weights(None, n))
+    result = largest_first(sweep, cluster(sweep, k, options, origin), origin)
+    centroids, counts = result.centroids, result.counts.astype(np.int64)
+    warn_if_fewer(len(counts), k, "colors", stacklevel=3)
+    labels = result.labels.astype(np.min_scalar_type(-len(counts)))
+    if colors is not None:
+        labels = look_up(labels, colors)
     palette = _round_to(centroids, image.dtype)
     painted, label_image = paint(image, pixels, palette, labels)
     return Segmentation(
@@ -336,18 +340,6 @@ def flatten(image: Array) -> Pixels:
         checks.finite_pixels(np.where(visible[..., np.newaxis], colors, 0))
         values = colors[visible]
     return Pixels(values, visible, has_alpha)
-
-
-def _largest_first(result: Clustering) -> tuple[Array, Array]:
-    """Return the clusters by size, ties by color, and the labels in these new numbers.
-
-    The new labels have the smallest signed type that holds them.
-    """
-    k = len(result.counts)
-    order = np.lexsort((*result.centroids.T[::-1], -result.counts))
-    new_numbers = np.empty(k, np.min_scalar_type(-k))
-    new_numbers[order] = np.arange(k)
-    return order, new_numbers[result.labels]
 
 
 def _round_to(values: Floats, dtype: np.dtype[Any]) -> Array:

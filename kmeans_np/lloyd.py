@@ -371,8 +371,8 @@ def lloyd(
         The largest number of steps.
     tol : float, default 1e-4
         Stop when the squared distances that the centroids moved sum up to at most
-        `tol` times the mean variance of the features. With 0, go on until no label
-        changes.
+        `tol` times the mean variance of the features. With 0, go on until nothing
+        changes any more.
 
     Yields
     ------

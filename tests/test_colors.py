@@ -1,0 +1,44 @@
+"""Distinct colors: an exact shortcut, there and back."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from kmeans_np import colors
+from kmeans_np.colors import distinct_colors, look_up
+
+
+def pixels(channels, top=255):
+    shape = st.tuples(st.integers(1, 200), st.just(channels))
+    return hnp.arrays(np.uint8, shape, elements=st.integers(0, top))
+
+
+@given(st.one_of(pixels(1), pixels(3), pixels(3, top=3)))
+def test_colors_and_counts_are_those_of_unique(values):
+    expected, counts = np.unique(values, axis=0, return_counts=True)
+    found = distinct_colors(values)
+    assert np.array_equal(found.colors, expected)
+    assert np.array_equal(found.counts, counts)
+
+
+@pytest.mark.parametrize("few", [0, 10**9])
+@given(values=st.one_of(pixels(1), pixels(3), pixels(3, top=3)))
+def test_look_up_gives_each_pixel_what_its_color_has(few, values):
+    found = distinct_colors(values)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(colors, "FEW_PIXELS", few)
+        patch.setattr(colors, "BLOCK", 7)
+        for channel in range(values.shape[1]):
+            back = look_up(found.colors[:, channel].astype(np.uint8), found)
+            assert np.array_equal(back, values[:, channel])
+
+
+def test_a_photograph(china):
+    values = china.reshape(-1, 3)
+    found = distinct_colors(values)
+    assert len(found.colors) == 96_615
+    assert found.counts.sum() == len(values)
+    back = np.stack([look_up(column, found) for column in found.colors.T], axis=1)
+    assert np.array_equal(back, values)

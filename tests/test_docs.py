@@ -1,0 +1,87 @@
+"""The code of the README and of docs/ runs, and prints what stands there."""
+
+import doctest
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def blocks(page, language):
+    text = page.read_text(encoding="utf-8")
+    for match in BLOCK.finditer(text):
+        if match[1] == language:
+            yield text[: match.start()].count("\n") + 1, match[2]
+
+
+@pytest.fixture
+def beside_a_photo(tmp_path, monkeypatch):
+    """A folder with a photo.jpg in it, as a reader has."""
+    from kmeans_np import sample_image, write_image
+
+    monkeypatch.chdir(tmp_path)
+    write_image("photo.jpg", sample_image())
+    return tmp_path
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_python_code_runs_and_prints_what_it_says(page, beside_a_photo):
+    names = {}
+    parser, runner = doctest.DocTestParser(), doctest.DocTestRunner(verbose=False)
+    for line, code in blocks(page, "python"):
+        if ">>>" in code:
+            test = parser.get_doctest(code, names, page.name, str(page), line)
+            runner.run(test, clear_globs=False)
+            names.update(test.globs)
+        else:
+            exec(compile(code, f"{page}:{line}", "exec"), names)
+    assert runner.summarize(verbose=False).failed == 0
+
+
+def test_the_readme_has_code_to_run():
+    assert any(True for _ in blocks(ROOT / "README.md", "python"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_shell_examples_of_the_command_line_run(page, beside_a_photo):
+    for _, code in blocks(page, "sh"):
+        for command in code.splitlines():
+            words = shlex.split(command, comments=True)
+            if words and words[0].endswith("kmeans-np"):
+                run = [sys.executable, "-m", "kmeans_np", *words[1:]]
+                subprocess.run(run, check=True, env=os.environ, capture_output=True)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    text = page.read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)|src=\"([^\"]+)\"", text):
+        target = target[0] or target[1]
+        if not target.startswith("http"):
+            assert (page.parent / target).exists(), target
+
+
+def test_the_readme_lists_every_file_in_reading_order():
+    from test_house import LADDER
+
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\d+\. \[`(\w+)\.py`\]", text, re.MULTILINE)
+    assert listed == LADDER
+
+
+def test_the_readme_quotes_lines_of_lloyd_as_they_are():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    source = (ROOT / "kmeans_np" / "lloyd.py").read_text(encoding="utf-8")
+    seeding = (ROOT / "kmeans_np" / "seeding.py").read_text(encoding="utf-8")
+    quoted = re.findall(r"^   `(.+)`$", text, re.MULTILINE)
+    assert len(quoted) >= 4
+    for line in quoted:
+        assert line in source or line in seeding, line

@@ -1,0 +1,138 @@
+"""The house: what may import what, how large a file may be, what is public."""
+
+import ast
+import io
+import subprocess
+import sys
+import tokenize
+from pathlib import Path
+
+import pytest
+
+import kmeans_np
+
+PACKAGE = Path(kmeans_np.__file__).parent
+
+# The reading order. Each file imports only from files before it.
+LADDER = [
+    "lloyd",
+    "seeding",
+    "sweeps",
+    "checks",
+    "clustering",
+    "colors",
+    "image",
+    "files",
+    "sample",
+    "__main__",
+]
+LARGEST_MODULE, LARGEST_FUNCTION = 250, 40
+LARGEST = {"lloyd": 120}
+
+
+def tree_of(name):
+    return ast.parse((PACKAGE / f"{name}.py").read_text(encoding="utf-8"))
+
+
+def imports_of(node):
+    for part in ast.walk(node):
+        if isinstance(part, ast.Import):
+            yield from (alias.name for alias in part.names)
+        elif isinstance(part, ast.ImportFrom):
+            yield part.module
+            if part.module == "kmeans_np":
+                yield from (f"kmeans_np.{alias.name}" for alias in part.names)
+
+
+def lines_of_code(name):
+    """The numbers of the lines that are neither blank, comment nor docstring."""
+    text = (PACKAGE / f"{name}.py").read_text(encoding="utf-8")
+    skipped = {
+        tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT,
+        tokenize.DEDENT, tokenize.ENDMARKER,
+    }  # fmt: skip
+    lines = set()
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type not in skipped:
+            lines |= set(range(token.start[0], token.end[0] + 1))
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)):
+            first = node.body[0] if node.body else None
+            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+                lines -= set(range(first.lineno, first.end_lineno + 1))
+    return lines
+
+
+def test_the_ladder_has_every_file():
+    files = {path.stem for path in PACKAGE.glob("*.py")} - {"__init__"}
+    assert files == set(LADDER)
+
+
+@pytest.mark.parametrize("name", LADDER)
+def test_each_file_imports_only_from_files_above_it(name):
+    above = {f"kmeans_np.{other}" for other in LADDER[: LADDER.index(name)]}
+    mine = {n for n in imports_of(tree_of(name)) if n.startswith("kmeans_np.")}
+    assert mine <= above
+
+
+@pytest.mark.parametrize("name", LADDER)
+def test_nothing_but_numpy_imageio_and_the_standard_library(name):
+    allowed = set(sys.stdlib_module_names) | {"numpy", "kmeans_np"}
+    if name == "files":
+        allowed.add("imageio")
+    assert {n.split(".")[0] for n in imports_of(tree_of(name))} <= allowed
+
+
+@pytest.mark.parametrize("name", LADDER)
+def test_every_file_stays_within_its_budget(name):
+    lines = lines_of_code(name)
+    assert len(lines) <= LARGEST.get(name, LARGEST_MODULE)
+    for node in ast.walk(tree_of(name)):
+        if isinstance(node, ast.FunctionDef):
+            body = set(range(node.lineno, node.end_lineno + 1))
+            assert len(body & lines) <= LARGEST_FUNCTION, node.name
+
+
+@pytest.mark.parametrize("name", LADDER)
+def test_every_file_says_what_it_adds_and_leaves_out(name):
+    header = ast.get_docstring(tree_of(name))
+    assert "What this file adds:" in header
+    assert "What it leaves out:" in " ".join(header.split())
+
+
+def test_the_only_loop_is_in_lloyd():
+    callers = [
+        n for n in LADDER if "for iteration in" in (PACKAGE / f"{n}.py").read_text()
+    ]
+    assert callers == ["lloyd"]
+
+
+def test_public_names_are_sorted_documented_and_all_there():
+    names = kmeans_np.__all__
+    assert names == sorted(names)
+    assert {n for n in vars(kmeans_np) if not n.startswith("_")} - set(LADDER) == (
+        set(names) - set(LADDER)
+    )
+    for name in names:
+        assert getattr(kmeans_np, name).__doc__, name
+
+
+def test_public_functions_document_all_their_arguments():
+    import inspect
+
+    for name in kmeans_np.__all__:
+        thing = getattr(kmeans_np, name)
+        if inspect.isfunction(thing):
+            for argument in inspect.signature(thing).parameters:
+                assert argument in thing.__doc__.split("Returns\n")[0], (name, argument)
+
+
+def test_image_libraries_are_not_imported_before_they_are_needed():
+    code = "import sys, kmeans_np; print({'imageio', 'PIL', 'numpy.random'} & {*sys.modules})"
+    run = [sys.executable, "-c", code]
+    found = subprocess.run(run, capture_output=True, text=True, check=True).stdout
+    assert found.strip() == "set()"
+
+
+def test_the_package_is_typed():
+    assert (PACKAGE / "py.typed").exists()
