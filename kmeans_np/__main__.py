@@ -5,6 +5,7 @@ that the functions do; each command is a few calls of them.
 """
 
 import argparse
+import io
 import json
 import os
 import sys
@@ -17,7 +18,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from kmeans_np.files import check_suffix, read_image, write_image
+from kmeans_np.files import check_suffix, explained, read_image, write_image
 from kmeans_np.image import Segmentation, cluster_image
 from kmeans_np.lloyd import Array, Step
 from kmeans_np.sample import sample_image
@@ -97,7 +98,8 @@ def palette(args: argparse.Namespace) -> None:
 def demo(args: argparse.Namespace) -> None:
     """Write the built-in picture, the same in 2, 4 and 8 colors, and all in a row."""
     folder = Path(args.output)
-    folder.mkdir(parents=True, exist_ok=True)
+    with explained(folder, "a folder that can be written"):
+        folder.mkdir(parents=True, exist_ok=True)
     image = sample_image()
     panels = [_panel(image, None)]
     write_image(folder / "sample.png", image)
@@ -108,7 +110,7 @@ def demo(args: argparse.Namespace) -> None:
         write_image(target, answer.image)
         print(f"{target}: {_in_words(answer)}")
         panels.append(_panel(answer.image, answer))
-    gap = np.full((len(panels[0]), 12, 3), 255, np.uint8)
+    gap = np.zeros((len(panels[0]), 12, 4), np.uint8)
     row = [part for panel in panels for part in (gap, panel)][1:]
     write_image(folder / "demo.png", np.concatenate(row, axis=1))
     print(f"{folder / 'demo.png'}: all four side by side")
@@ -156,13 +158,15 @@ def _hex(color: Array) -> str:
 
 
 def _panel(image: Array, answer: Segmentation | None) -> Array:
-    """Return the picture above a bar of its colors, each as wide as its share."""
-    bar = np.full((36, image.shape[1], 3), 255, np.uint8)
+    """Return the picture above a bar of its colors, each as wide as its share, RGBA."""
+    rows, columns, _ = image.shape
+    panel = np.zeros((rows + 36, columns, 4), np.uint8)
+    panel[:rows] = np.dstack([image, np.full((rows, columns), 255, np.uint8)])
     if answer is not None:
-        ends = np.rint(np.cumsum(answer.shares) * image.shape[1]).astype(int)
+        ends = np.rint(np.cumsum(answer.shares) * columns).astype(int)
         for start, end, color in zip([0, *ends], ends, answer.palette):
-            bar[12:, start:end] = color
-    return np.concatenate([image, bar])
+            panel[rows + 12 :, start:end] = [*color, 255]
+    return panel
 
 
 # ---- Arguments -------------------------------------------------------------------
@@ -276,8 +280,17 @@ OUTPUT_HELP = (
 )
 
 
+def _prepare_output() -> None:
+    """Let nothing fail because output is closed or a file name cannot be printed."""
+    sys.stdout = sys.stdout or io.StringIO()
+    sys.stderr = sys.stderr or io.StringIO()
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
+    _prepare_output()
     args = build_parser().parse_args(argv)
     try:
         with warnings.catch_warnings(record=True) as notes:

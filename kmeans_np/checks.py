@@ -88,7 +88,8 @@ def finite(array: Array, name: str, axes: tuple[str, ...], remedy: str) -> None:
     """
     if array.dtype.kind == "b":
         return
-    if array.dtype.kind == "f" and not (good := np.isfinite(array)).all():
+    is_float = array.dtype.kind == "f"
+    if is_float and not (good := np.isfinite(array)).all():
         nan = int(np.isnan(array).sum())
         infinite = int(good.size - good.sum()) - nan
         found = [_numbers(nan, "NaN")] if nan else []
@@ -99,12 +100,13 @@ def finite(array: Array, name: str, axes: tuple[str, ...], remedy: str) -> None:
             f"{name} must be finite, got {' and '.join(found)}, the first at {place}; "
             f"{remedy}"
         )
-    limit = LARGEST if array.dtype.kind == "f" else LARGEST_INTEGER
+    limit, form = (LARGEST, ".4g") if is_float else (LARGEST_INTEGER, ",")
     largest = max(array.max().item(), -array.min().item())
     if largest > limit:
         raise ValueError(
-            f"{name} must lie between -{limit:.4g} and {limit:.4g}, where float64 is "
-            f"exact enough, got a value of size {largest:.4g}; scale it down"
+            f"{name} must lie between -{limit:{form}} and {limit:{form}}, where "
+            f"float64 is exact enough, got a value of size {largest:{form}}; scale it "
+            "down"
         )
 
 
@@ -176,7 +178,9 @@ def image(value: Any) -> Array:
 
 def finite_pixels(pixels: Array) -> None:
     """Refuse NaN and infinity among (rows, columns[, channels]) of an image."""
-    remedy = "replace them, as in np.nan_to_num(image), or cut them out"
+    remedy = (
+        "replace them, as in np.where(np.isfinite(image), image, 0), or cut them out"
+    )
     finite(pixels, "image", ("row", "column"), remedy)
 
 
@@ -261,9 +265,15 @@ def _tol(value: Any) -> float:
             f"tol must be a number of at least 0, got {value!r} "
             f"({type(value).__name__}); {remedy}"
         )
-    if not 0 <= value < np.inf:
-        raise ValueError(f"tol must be a number of at least 0, got {value}; {remedy}")
-    return float(value)
+    try:
+        number = float(value)
+    except OverflowError:
+        number = np.inf
+    if not 0 <= number < np.inf:
+        raise ValueError(
+            f"tol must be a finite number of at least 0, got {number}; {remedy}"
+        )
+    return number
 
 
 def _generator(value: Any) -> np.random.Generator:

@@ -172,8 +172,10 @@ def kmeans(
     >>> result = kmeans(points, 2, rng=0)
     >>> result.inertia
     1.0
-    >>> result.labels[0] == result.labels[1] != result.labels[2] == result.labels[3]
-    True
+    >>> result.counts
+    array([2., 2.])
+    >>> sorted(result.centroids.tolist())
+    [[1.0, 1.5], [8.5, 8.0]]
     """
     array = checks.points(points)
     masses = checks.weights(weights, len(array))

@@ -5,6 +5,7 @@ first needed. What it leaves out: what to do with the pixels.
 """
 
 import os
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from kmeans_np.checks import real_array
 from kmeans_np.lloyd import Array
 
 # How each kind of file is written, without loss where it can be, so that a segmented
@@ -43,6 +45,8 @@ _READ_AS = {
     "LAB": "RGB",
     "HSV": "RGB",
 }
+# Color models of which one color may be declared transparent.
+_MAY_HIDE = ("1", "L", "P", "RGB")
 
 
 def read_image(path: str | os.PathLike[str]) -> Array:
@@ -78,7 +82,7 @@ def read_image(path: str | os.PathLike[str]) -> Array:
         down to 8.
     """
     path = _as_path(path)
-    with _explained(path, "an image file that can be read"), path.open("rb") as file:
+    with explained(path, "an image file that can be read"), path.open("rb") as file:
         head = file.read(32)
         file.seek(0)
         if not head:
@@ -89,16 +93,24 @@ def read_image(path: str | os.PathLike[str]) -> Array:
         # The header of a PNG: its signature, then at 24 and 25 the bits a channel and
         # the color model, 0 for gray.
         if head.startswith(b"\x89PNG") and head[24:25] == b"\x10" and head[25]:
-            raise ValueError(
-                "path must be an image with 8 bits a channel, or 16 bits of gray, got "
-                f"{path}, a PNG with 16 bits a color channel; read it with another "
-                "library and pass the array"
-            )
-        return _decode(file, path)
+            raise _deep_color(path, "PNG")
+        return _decode(file, path, is_tiff=head.startswith((b"II", b"MM")))
+
+
+def _deep_color(path: Path, kind: str) -> ValueError:
+    return ValueError(
+        "path must be an image with 8 bits a channel, or 16 bits of gray, got "
+        f"{path}, a {kind} with 16 bits a color channel; read it with another "
+        "library and pass the array"
+    )
 
 
 def _as_path(path: Any) -> Path:
     try:
+        if "\0" in os.fspath(path):
+            raise ValueError(
+                f"path must not hold a null character, got {path!r}; check the spelling"
+            )
         return Path(path)
     except TypeError:
         raise TypeError(
@@ -108,7 +120,7 @@ def _as_path(path: Any) -> Path:
 
 
 @contextmanager
-def _explained(path: Path, rule: str) -> Iterator[None]:
+def explained(path: Path, rule: str) -> Iterator[None]:
     """Say what the operating system does not like about a path, and what to do."""
     try:
         yield
@@ -134,7 +146,7 @@ def _explained(path: Path, rule: str) -> Iterator[None]:
         ) from None
 
 
-def _decode(file: BinaryIO, path: Path) -> Array:
+def _decode(file: BinaryIO, path: Path, is_tiff: bool) -> Array:
     from imageio import v3 as iio
 
     try:
@@ -146,9 +158,15 @@ def _decode(file: BinaryIO, path: Path) -> Array:
             with opened as reader:
                 about = reader.metadata(index=0)
                 mode = _READ_AS.get(about["mode"])
-                if "transparency" in about and about["mode"] in ("L", "P", "RGB"):
+                if "transparency" in about and about["mode"] in _MAY_HIDE:
                     mode = "RGBA"
-                image: Array = reader.read(index=0, mode=mode, rotate=True)
+                image: Array = reader.read(index=0, mode=mode)
+                # Only now, since Pillow turns some kinds of files upright itself.
+                held = reader.metadata(index=0, exclude_applied=False)
+        bits = about.get("BitsPerSample", 8) if is_tiff else 8
+        too_deep = image.ndim == 3 and np.max(bits) > 8
+    except MemoryError:
+        raise
     # Damaged files make decoders fail in many ways.
     except Exception as error:
         if "DecompressionBomb" in repr(error.__cause__):
@@ -161,8 +179,22 @@ def _decode(file: BinaryIO, path: Path) -> Array:
             f"path must be an image file, got {path}, which is damaged, cut short or "
             "no image; get the file anew or convert it to PNG"
         ) from error
+    if too_deep:
+        raise _deep_color(path, "TIFF")
+    image = _upright(image, held.get("Orientation"))
     # 16-bit files may come in the byte order of the machine that wrote them.
     return np.ascontiguousarray(image, image.dtype.newbyteorder("="))
+
+
+def _upright(image: Array, orientation: Any) -> Array:
+    """Turn an image as EXIF says; imageio would mirror the channels of a palette."""
+    if orientation in (5, 6, 7, 8):
+        image = image.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        image = image[::-1]
+    if orientation in (2, 3, 6, 7):
+        image = image[:, ::-1]
+    return image
 
 
 def write_image(path: str | os.PathLike[str], image: npt.ArrayLike) -> None:
@@ -185,7 +217,7 @@ def write_image(path: str | os.PathLike[str], image: npt.ArrayLike) -> None:
     Raises
     ------
     TypeError
-        If `image` is neither of uint8 nor of uint16.
+        If `image` is of another type than the kind of file can hold.
     ValueError
         If the suffix is unknown, or the shape of `image` not possible in such a file.
     FileNotFoundError, NotADirectoryError, IsADirectoryError
@@ -194,11 +226,11 @@ def write_image(path: str | os.PathLike[str], image: npt.ArrayLike) -> None:
         If the file may not be written, or the disk is full.
     """
     path = _as_path(path)
-    data = _encode(np.asarray(image), path)
+    data = _encode(real_array(image, "image"), path)
     # A link stays a link: what it points to is replaced.
     target = Path(os.path.realpath(path))
-    draft = target.with_name(f".{target.name}.{os.getpid()}.part")
-    with _explained(path, "a file that can be written"):
+    draft = target.with_name(f".{os.getpid()}-{threading.get_ident()}.part")
+    with explained(path, "a file that can be written"):
         if target.is_dir():
             raise IsADirectoryError
         try:
@@ -228,16 +260,21 @@ def _encode(image: Array, path: Path) -> bytes:
             f"{image.dtype}; scale it to 0 to 255 and convert it, as in "
             "np.rint(255 * image).astype(np.uint8)"
         )
+    if image.dtype == np.uint16 and suffix not in _SIXTEEN_BIT:
+        raise TypeError(
+            f"image must hold numbers of type uint8 to be written to a {suffix} file, "
+            "got type uint16; choose .png, or convert it, as in "
+            "(image // 257).astype(np.uint8)"
+        )
     how, possible = _FORMATS[suffix]
-    channels = 1 if image.ndim == 2 else image.shape[-1]
-    if image.dtype == np.uint16:
-        possible = (1,) if suffix in _SIXTEEN_BIT else ()
+    possible = (1,) if image.dtype == np.uint16 else possible
+    channels = 1 if image.ndim < 3 else image.shape[-1]
     if image.ndim not in (2, 3) or image.size == 0 or channels not in possible:
-        names = " or ".join(_KINDS[number] for number in possible) or "nothing"
+        names = " or ".join(_KINDS[number] for number in possible)
         raise ValueError(
             f"image must be {names} to be written as {image.dtype} to a {suffix} file, "
-            f"got shape {image.shape}; choose another suffix, such as .png, or other "
-            "channels"
+            f"got shape {image.shape}; choose other channels, another suffix or "
+            "another type"
         )
     if channels == 1:
         image = image.reshape(image.shape[:2])

@@ -337,12 +337,11 @@ def stop_reason(step: Step, smallest_shift: float, max_iter: int) -> str | None:
     - "labels": no label changed, so the means would not either, and every step from
       here on would be the same;
     - "tol": shift <= smallest_shift, which is tol times the mean variance of the
-      features;
+      features; but not in a step that restarted an empty cluster, whose first points
+      are still to come;
     - "max_iter": this is the last step allowed.
-
-    A step that restarted an empty cluster is never the last by the first two.
     """
-    if not step.restarted and step.n_changed == 0:
+    if step.n_changed == 0:
         return "labels"
     if not step.restarted and step.shift <= smallest_shift:
         return "tol"

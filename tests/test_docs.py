@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -32,8 +33,9 @@ def beside_a_photo(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.mark.usefixtures("beside_a_photo")
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_python_code_runs_and_prints_what_it_says(page, beside_a_photo):
+def test_python_code_runs_and_prints_what_it_says(page):
     names = {}
     parser, runner = doctest.DocTestParser(), doctest.DocTestRunner(verbose=False)
     for line, code in blocks(page, "python"):
@@ -50,8 +52,9 @@ def test_the_readme_has_code_to_run():
     assert any(True for _ in blocks(ROOT / "README.md", "python"))
 
 
+@pytest.mark.usefixtures("beside_a_photo")
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_shell_examples_of_the_command_line_run(page, beside_a_photo):
+def test_shell_examples_of_the_command_line_run(page):
     for _, code in blocks(page, "sh"):
         for command in code.splitlines():
             words = shlex.split(command, comments=True)
@@ -69,6 +72,21 @@ def test_links_lead_somewhere(page):
             assert (page.parent / target).exists(), target
 
 
+@pytest.mark.parametrize("figure", ["demo.png", "segmented.png"])
+def test_figures_are_what_the_code_makes(figure, beside_a_photo):
+    from kmeans_np import read_image
+    from kmeans_np.__main__ import main
+
+    if figure == "demo.png":
+        main(["demo", "--output", "."])
+    else:
+        test_python_code_runs_and_prints_what_it_says(
+            ROOT / "docs" / "from-pixels-to-segments.md"
+        )
+    expected = read_image(ROOT / "docs" / figure)
+    assert np.array_equal(read_image(beside_a_photo / figure), expected)
+
+
 def test_the_readme_lists_every_file_in_reading_order():
     from test_house import LADDER
 
@@ -80,8 +98,7 @@ def test_the_readme_lists_every_file_in_reading_order():
 def test_the_readme_quotes_lines_of_lloyd_as_they_are():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     source = (ROOT / "kmeans_np" / "lloyd.py").read_text(encoding="utf-8")
-    seeding = (ROOT / "kmeans_np" / "seeding.py").read_text(encoding="utf-8")
-    quoted = re.findall(r"^   `(.+)`$", text, re.MULTILINE)
-    assert len(quoted) >= 4
+    quoted = re.findall(r"^\| \d\. .*\| `(.+)` \|$", text, re.MULTILINE)
+    assert len(quoted) == 4
     for line in quoted:
-        assert line in source or line in seeding, line
+        assert f"    {line}\n" in source
