@@ -16,12 +16,22 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kmeans_np import checks
-from kmeans_np.lloyd import Array, Floats, Step, Sweep, Weights, lloyd
+from kmeans_np.lloyd import (
+    Array,
+    Floats,
+    Step,
+    Sweep,
+    Weights,
+    lloyd,
+    squared_distances,
+)
 from kmeans_np.seeding import seed
 from kmeans_np.sweeps import BlockedSweep
 
 # Up to this many points ten random starts take a moment, so "auto" makes them.
 FEW_POINTS = 10_000
+# How many distances are added up together for the inertia.
+BLOCK = 2**16
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -344,13 +354,27 @@ def _settled(
             break
         for number, (point, _, _) in zip(empty, far):
             centroids[number] = point
+    inertia = _direct_inertia(sweep, centroids, tally.labels)
     full = tally.counts > 0
     new_numbers = np.cumsum(full, dtype=np.int32) - 1
     return Clustering(
         labels=tally.labels if full.all() else new_numbers[tally.labels],
         centroids=centroids[full] + origin,
         counts=tally.counts[full],
-        inertia=tally.inertia,
+        inertia=inertia,
         n_iter=n_iter,
         stopped_by=stopped_by,
     )
+
+
+def _direct_inertia(sweep: Sweep, centroids: Floats, labels: Array) -> float:
+    """Add up the weighted squared distances, point by point, in the points' order.
+
+    Passes may add them up in shorter ways, which can round differently.
+    """
+    total = 0.0
+    for start in range(0, len(labels), BLOCK):
+        block = slice(start, start + BLOCK)
+        distances = squared_distances(sweep.points[block], centroids[labels[block]])
+        total += float((sweep.weights[block] * distances).sum())
+    return total

@@ -239,11 +239,9 @@ class CellSweep(Sweep):
         |o|^2 are known.
         """
         way = self.middles - centroids
-        inertias: Floats = self.cell_inertias + (2 * self.cell_offsets * way).sum(
-            axis=0
-        )
-        inertias += self.cell_totals[0] * (way**2).sum(axis=0)
-        return inertias
+        inertias: Floats = self.cell_totals[0] * (way**2).sum(axis=0)
+        inertias += 2 * (self.cell_offsets * way).sum(axis=0)
+        return inertias + self.cell_inertias
 
 
 def _compare(

@@ -159,6 +159,15 @@ def test_exactly_as_many_clusters_as_possible(case, max_iter):
         assert_consistent(result, points)
 
 
+def test_a_cluster_that_the_last_move_emptied_is_filled():
+    # After one step the centroids are 11, 4 and 19/3, and none is nearest to the last.
+    points = [[9.0], [11.0], [4.0], [5.0], [5.0]]
+    result = kmeans(points, 3, init=[[13.0], [2.0], [6.0]], max_iter=1)
+    assert result.centroids.ravel().tolist() == [11, 4, 9]
+    assert result.labels.tolist() == [2, 0, 1, 1, 1]
+    assert (result.inertia, result.n_iter) == (2, 1)
+
+
 def test_one_warning_with_both_numbers_when_points_are_too_few():
     points = [[0.0], [0.0], [1.0], [1.0], [5.0]]
     message = (
@@ -265,6 +274,17 @@ def test_far_from_0_the_answer_is_still_consistent(case, offset):
     labels, distances = assign(points, result.centroids)
     assert np.array_equal(result.labels, labels)
     assert result.inertia == pytest.approx(distances.sum(), rel=1e-6, abs=1e-300)
+
+
+@pytest.mark.parametrize("offset", [1e8, 1e8 + 1, 1e8 + 3, 2e9, -1e8, -3e8])
+def test_far_from_0_labels_belong_to_the_rounded_centroids(offset):
+    # After one step the centroids are 1/3 and nearly 5/3, and the point 1 is nearer to
+    # the second, by less than float64 can tell so far from 0.
+    points = offset + np.array([[0.0], [0.0], [1.0], [1.5], [2.0]])
+    start = offset + np.array([[0.5], [1.75]])
+    weights = np.array([1, 1, 1, 2 / 3 + 2e-10, 1 / 3 - 2e-10])
+    result = kmeans(points, 2, weights=weights, init=start, max_iter=1)
+    assert_consistent(result, points, weights)
 
 
 def test_sums_lose_no_counts():
