@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from kmeans_np.lloyd import Array, Floats, Sweep, Tally, Weights
+from kmeans_np.lloyd import Array, Floats, Sweep, Tally, Weights, squared_distances
 
 # The number of slices along each axis. Cubed, it must fit 16 bits.
 SLICES = 32
@@ -140,7 +140,7 @@ class CellSweep(Sweep):
         # From here on, the points lie in the order of their cells, one axis a row.
         self.order = np.argsort(cells, kind="stable")
         cells = cells[self.order]
-        self.columns = self.points.T[:, self.order].astype(np.float64)
+        self.columns = self.points.T[:, self.order].astype(np.float64, copy=False)
         self.masses = self.weights[self.order]
         self.starts = np.flatnonzero(np.append(True, cells[1:] != cells[:-1]))
         self.sizes = np.diff(self.starts, append=len(cells))
@@ -149,16 +149,12 @@ class CellSweep(Sweep):
         self.middles = low / 2 + high / 2
         self.radii = np.sqrt(((high - self.middles) ** 2).sum(axis=0))
         self.farthest_out = (self.middles**2).sum(axis=0).max()
-        self.cell_totals = self._of_cells(
-            np.stack([self.masses, *(self.masses * self.columns)])
-        )
-        offsets = self.columns - np.repeat(self.middles, self.sizes, axis=1)
-        self.cell_offsets = self._of_cells(self.masses * offsets)
-        self.cell_inertias = self._of_cells(self.masses * (offsets**2).sum(axis=0))
-
-    def _of_cells(self, values: Floats) -> Floats:
-        """Add up the values, (..., n), of the points of each cell."""
-        return np.add.reduceat(values, self.starts, axis=-1)
+        totals = [self.masses, *(self.masses * x for x in self.columns)]
+        self.cell_totals = np.stack([np.add.reduceat(t, self.starts) for t in totals])
+        self.center = self.middles.mean(axis=1)
+        scatter = squared_distances(self.columns.T, self.center)
+        scatter *= self.masses
+        self.scatter = scatter.sum()
 
     def __call__(self, centroids: Floats, previous: Any = None) -> Tally:
         """Assign the points to centroids (k, d), compare with previous labels, add up.
@@ -173,32 +169,41 @@ class CellSweep(Sweep):
         members, sizes = self._members(cut), self.sizes[cut]
         x, masses = self.columns[:, members], self.masses[members]
         n_cut, first = n_rivals[cut], (np.cumsum(n_rivals) - n_rivals)[cut]
-        winners, distances = _compare(x, sizes, rivals, first, n_cut, centroids)
+        winners = _compare(x, sizes, rivals, first, n_cut, centroids)
 
-        ordered = np.repeat(nearest, self.sizes)
+        ordered = np.repeat(nearest.astype(np.int32), self.sizes)
         ordered[members] = winners
         labels = np.empty_like(ordered)
         labels[self.order] = ordered
         whole = n_rivals == 1
         totals = _per_cluster(self.cell_totals * whole, nearest, k)
         totals += _per_cluster(np.stack([masses, *(masses * x)]), winners, k)
-        inertia = self._inertias(centroids.T[:, nearest])[whole].sum()
-        inertia += (masses * distances).sum()
+        sums, counts = totals[1:].T, totals[0]
         changed = self.weights if previous is None else self.weights[labels != previous]
-        return Tally(
-            labels, totals[1:].T, totals[0], float(inertia), float(changed.sum())
-        )
+        inertia = self._inertia(sums, counts, centroids)
+        return Tally(labels, sums, counts, inertia, float(changed.sum()))
+
+    def _inertia(self, sums: Floats, counts: Floats, centroids: Floats) -> float:
+        """Return the inertia without another look at the points.
+
+        With x and c as seen from the center of all points, |x - c|^2 is
+        |x|^2 - 2 x c + |c|^2; the sums of |x|^2, x and 1 are known.
+        """
+        c = centroids - self.center
+        s = sums - counts[:, np.newaxis] * self.center
+        inertia = self.scatter - 2 * (c * s).sum() + (counts * (c**2).sum(axis=1)).sum()
+        return max(float(inertia), 0.0)
 
     def _filter(self, centroids: Floats) -> tuple[Array, Array, Array]:
         """Find the centroid nearest to each cell's middle, and all that can win in it.
 
         Returns
         -------
-        nearest : (cells,) array of int32
+        nearest : (cells,) array of int
             The number of the centroid nearest to the middle.
         n_rivals : (cells,) array of int
             How many centroids can be nearest to some point of the cell; at least 1.
-        rivals : (sum of n_rivals,) array of int32
+        rivals : (sum of n_rivals,) array of int
             Which these are, in rising order, cell after cell.
         """
         squares = (centroids**2).sum(axis=1)
@@ -223,25 +228,13 @@ class CellSweep(Sweep):
             )
             parts.append((nearest, np.bincount(cells, minlength=len(nearest)), rivals))
         near, counts, who = (np.concatenate(part) for part in zip(*parts))
-        return near.astype(np.int32), counts, who.astype(np.int32)
+        return near, counts, who
 
     def _members(self, cells: Array) -> Array:
         """Return the places of the points of these cells, cell after cell."""
         sizes = self.sizes[cells]
         before = np.cumsum(sizes) - sizes
         return np.repeat(self.starts[cells] - before, sizes) + np.arange(sizes.sum())
-
-    def _inertias(self, centroids: Floats) -> Floats:
-        """Add up the weighted squared distances of each cell's points to its centroid.
-
-        The centroids c are (d, cells). With o the offset of a point from its cell's
-        middle m, |m + o - c|^2 is |o|^2 + 2 o (m - c) + |m - c|^2; the sums of o and
-        |o|^2 are known.
-        """
-        way = self.middles - centroids
-        inertias: Floats = self.cell_totals[0] * (way**2).sum(axis=0)
-        inertias += 2 * (self.cell_offsets * way).sum(axis=0)
-        return inertias + self.cell_inertias
 
 
 def _compare(
@@ -251,7 +244,7 @@ def _compare(
     first: Array,
     n_rivals: Array,
     centroids: Floats,
-) -> tuple[Array, Floats]:
+) -> Array:
     """Find the nearest centroid of each point of some cells.
 
     Parameters
@@ -260,7 +253,7 @@ def _compare(
         The points, cell after cell.
     sizes : (cells,) array of int
         The number of points of each cell.
-    rivals : array of int32
+    rivals : array of int
         The numbers of centroids that can win, those of a cell in rising order.
     first : (cells,) array of int
         Where in `rivals` those of each cell begin.
@@ -271,13 +264,11 @@ def _compare(
 
     Returns
     -------
-    winners : (m,) array of int32
+    (m,) array of int
         The number of the nearest centroid of each point.
-    distances : (m,) array of float64
-        The squared distance to it.
     """
     ends = np.cumsum(sizes)
-    winners = np.zeros(columns.shape[1], np.int32)
+    winners = np.zeros(columns.shape[1], np.intp)
     distances = np.full(columns.shape[1], np.inf)
     for turn in range(n_rivals.max(initial=0)):
         # The cells that have another rival, and where their points end.
@@ -292,7 +283,7 @@ def _compare(
         closer = total < distances[:end]
         np.copyto(winners[:end], rival, where=closer)
         np.minimum(total, distances[:end], out=distances[:end])
-    return winners, distances
+    return winners
 
 
 def _per_cluster(rows: Floats, labels: Array, k: int) -> Floats:
