@@ -225,7 +225,12 @@ def warn_if_fewer(found: int, k: int, noun: str, stacklevel: int) -> None:
 
 
 def cluster(
-    sweep: Sweep, k: int, options: checks.Options, origin: Floats
+    sweep: Sweep,
+    k: int,
+    options: checks.Options,
+    origin: Floats,
+    *,
+    largest_first: bool = False,
 ) -> Clustering:
     """Run K-means on checked input: the best of all starts.
 
@@ -239,6 +244,9 @@ def cluster(
         How to run.
     origin : (d,) array of float64
         The zero of the points, in the data's own coordinates.
+    largest_first : bool, default False
+        Whether to put the clusters in order of their counts, and equal ones in order
+        of their centroids, instead of that of the starting centroids.
 
     Returns
     -------
@@ -251,12 +259,17 @@ def cluster(
     def results() -> Iterator[Clustering]:
         for _ in range(_n_starts(options, len(sweep.points))):
             start = seed(init, sweep.points, k, sweep.weights, options.rng)
-            result = _run(sweep, start, origin, options)
+            result = _run(sweep, start, origin, options, largest_first)
             yield result
             if result.stopped_by == "callback":
                 return
 
-    return min(results(), key=attrgetter("inertia"))
+    best = min(results(), key=attrgetter("inertia"))
+    if largest_first:
+        best = _in_order(sweep, best, origin)
+    # Passes add up the inertia in ways of their own; the answer's is added up directly.
+    inertia = _direct_inertia(sweep, best.centroids - origin, best.labels)
+    return replace(best, inertia=inertia)
 
 
 def _n_starts(options: checks.Options, n: int) -> int:
@@ -264,21 +277,6 @@ def _n_starts(options: checks.Options, n: int) -> int:
         return options.n_init
     at_random = isinstance(options.init, str) and options.init == "random"
     return 10 if at_random and n <= FEW_POINTS else 1
-
-
-def largest_first(sweep: Sweep, result: Clustering, origin: Floats) -> Clustering:
-    """Put the clusters in order of their counts; equal ones, of their centroids.
-
-    A point that is equally near to two centroids belongs to the first of them, which
-    may be another one in the new order. That moves points from smaller clusters to
-    larger ones only, so the order settles.
-    """
-    while True:
-        order = np.lexsort((*result.centroids.T[::-1], -result.counts))
-        if np.array_equal(order, np.arange(len(order))):
-            return result
-        centroids = result.centroids[order] - origin
-        result = _settled(sweep, centroids, origin, result.n_iter, result.stopped_by)
 
 
 def blocked_sweep(points: Array, weights: Floats) -> tuple[Sweep, Floats]:
@@ -315,7 +313,11 @@ def exact_origin(points: Array) -> Floats:
 
 
 def _run(
-    sweep: Sweep, start: Floats, origin: Floats, options: checks.Options
+    sweep: Sweep,
+    start: Floats,
+    origin: Floats,
+    options: checks.Options,
+    largest_first: bool,
 ) -> Clustering:
     """Run the loop from one start. Sweep and start have their origin moved."""
     for step in lloyd(sweep, start, max_iter=options.max_iter, tol=options.tol):
@@ -323,7 +325,12 @@ def _run(
         if options.callback is not None and options.callback(_moved(step, origin)):
             stopped_by = stopped_by or "callback"
             break
-    return _settled(sweep, step.new_centroids, origin, step.iteration, str(stopped_by))
+    centroids = step.new_centroids
+    if largest_first:
+        # Nearly the final order; `_in_order` sees to the rest.
+        counts = np.bincount(step.labels, sweep.weights, len(centroids))
+        centroids = centroids[np.argsort(-counts, kind="stable")]
+    return _settled(sweep, centroids, origin, step.iteration, str(stopped_by))
 
 
 def _moved(step: Step, origin: Floats) -> Step:
@@ -354,24 +361,35 @@ def _settled(
             break
         for number, (point, _, _) in zip(empty, far):
             centroids[number] = point
-    inertia = _direct_inertia(sweep, centroids, tally.labels)
     full = tally.counts > 0
     new_numbers = np.cumsum(full, dtype=np.int32) - 1
     return Clustering(
         labels=tally.labels if full.all() else new_numbers[tally.labels],
         centroids=centroids[full] + origin,
         counts=tally.counts[full],
-        inertia=inertia,
+        inertia=tally.inertia,
         n_iter=n_iter,
         stopped_by=stopped_by,
     )
 
 
-def _direct_inertia(sweep: Sweep, centroids: Floats, labels: Array) -> float:
-    """Add up the weighted squared distances, point by point, in the points' order.
+def _in_order(sweep: Sweep, result: Clustering, origin: Floats) -> Clustering:
+    """Put the clusters in order of their counts; equal ones, of their centroids.
 
-    Passes may add them up in shorter ways, which can round differently.
+    A point that is equally near to two centroids belongs to the first of them, which
+    may be another one in the new order. That moves points from smaller clusters to
+    larger ones only, so the order settles.
     """
+    while True:
+        order = np.lexsort((*result.centroids.T[::-1], -result.counts))
+        if np.array_equal(order, np.arange(len(order))):
+            return result
+        centroids = result.centroids[order] - origin
+        result = _settled(sweep, centroids, origin, result.n_iter, result.stopped_by)
+
+
+def _direct_inertia(sweep: Sweep, centroids: Floats, labels: Array) -> float:
+    """Add up the weighted squared distances, point by point, in the points' order."""
     total = 0.0
     for start in range(0, len(labels), BLOCK):
         block = slice(start, start + BLOCK)

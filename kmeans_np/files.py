@@ -254,6 +254,7 @@ def check_suffix(path: Path) -> str:
 def _encode(image: Array, path: Path) -> bytes:
     """Return the content of the file that `path` shall be."""
     suffix = check_suffix(path)
+    image = image.astype(image.dtype.newbyteorder("="), copy=False)
     if image.dtype not in (np.uint8, np.uint16):
         raise TypeError(
             f"image must hold numbers of type uint8 or uint16 to be written, got type "

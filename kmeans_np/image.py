@@ -21,7 +21,6 @@ from kmeans_np.clustering import (
     blocked_sweep,
     cluster,
     describe_stop,
-    largest_first,
     warn_if_fewer,
 )
 from kmeans_np.colors import distinct_colors, look_up
@@ -300,7 +299,7 @@ def _cluster_image(value: ArrayLike, k: int, **how: Any) -> Segmentation:
         origin = np.zeros(channels)
     else:
         sweep, origin = blocked_sweep(pixels.values, checks.weights(None, n))
-    result = largest_first(sweep, cluster(sweep, k, options, origin), origin)
+    result = cluster(sweep, k, options, origin, largest_first=True)
     centroids, counts = result.centroids, result.counts.astype(np.int64)
     warn_if_fewer(len(counts), k, "colors", stacklevel=3)
     labels = result.labels.astype(np.min_scalar_type(-len(counts)))
