@@ -87,7 +87,7 @@ def run(size: Size, bad: parts.Disagreements) -> Results:
     china = contenders.china()
     # The first calls of a process load libraries and start threads.
     contenders.ours(china[::8, ::8], 2, "random", 0)
-    for peer in contenders.PEERS:
+    for peer in contenders.PEERS.values():
         peer(china[::8, ::8], 2, "random", 0)
     cells = [
         parts.same_start("china", china, k, size.photo_seeds, size.photo_rounds, bad)
@@ -154,13 +154,13 @@ def same_start_section(cells: Sequence[parts.PhotoCell]) -> Iterator[str]:
     yield "## Photos, from the same given centroids"
     yield (
         "One start, the same stop rule; the whole job from the uint8 array to labels "
-        "and painted image. scikit-learn runs with all cores and with one, and the "
-        "better time counts. Medians over the seeds, inertia (over all pixels, by "
-        "direct differences in float64) averaged; the last two columns are the worst "
-        "seed's."
+        "and painted image. scikit-learn runs in float32, with all cores and with one, "
+        "and the better time counts (its cores: which that was for most seeds). "
+        "Medians over the seeds; inertia, added up over all pixels by direct "
+        "differences in float64, averaged; the last two columns are of the worst seed."
     )
     heads = ("picture", "k", "seeds", "ours, ms", "scikit-learn, ms", "ratio")
-    heads += ("our steps", "its steps", "our inertia", "its inertia")
+    heads += ("its cores", "our steps", "its steps", "our inertia", "its inertia")
     heads += ("inertia apart", "pixels labeled alike")
     rows = [
         (
@@ -170,6 +170,7 @@ def same_start_section(cells: Sequence[parts.PhotoCell]) -> Iterator[str]:
             ms(cell.our_seconds),
             ms(cell.peer_seconds),
             f"{cell.ratio:.2f}",
+            cell.peer_cores,
             f"{cell.our_steps:g}",
             f"{cell.peer_steps:g}",
             f"{cell.our_inertia:.6g}",

@@ -14,7 +14,7 @@ import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from operator import itemgetter
+from operator import attrgetter
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
@@ -26,7 +26,8 @@ from kmeans_np import cluster_image, kmeans, segment_image
 from kmeans_np import image as image_module
 
 # How far apart the inertias of two answers from the same start may be: scikit-learn's
-# float32 stops a step earlier or later now and then.
+# sums in float32 move its centroids, the more so the more pixels there are, and may end
+# a run a few steps earlier or later.
 INERTIA_MARGIN = 0.002
 # How far our own inertia may be from that added up over all pixels.
 ROUNDING = 1e-8
@@ -66,12 +67,22 @@ def take_turns(*jobs: Callable[[], Any], rounds: int) -> list[tuple[float, Any]]
     return [(statistics.median(s), result) for s, result in zip(seconds, results)]
 
 
+class Best(NamedTuple):
+    """The peer's run with the setting that was fastest."""
+
+    seconds: float
+    answer: Answer
+    cores: str
+
+
 def compete(
-    our_job: Callable[[], Any], *peer_jobs: Callable[[], Any], rounds: int
-) -> tuple[tuple[float, Any], tuple[float, Any]]:
-    """Return median seconds and result: ours, and those of the peer's best setting."""
+    our_job: Callable[[], Any], *start: Any, rounds: int
+) -> tuple[tuple[float, Any], Best]:
+    """Run our job and the peer from this start (image, k, init, seed), in turns."""
+    peer_jobs = [partial(run, *start) for run in contenders.PEERS.values()]
     ours, *peers = take_turns(our_job, *peer_jobs, rounds=rounds)
-    return ours, min(peers, key=itemgetter(0))
+    settings = [Best(*run, cores) for run, cores in zip(peers, contenders.PEERS)]
+    return ours, min(settings, key=attrgetter("seconds"))
 
 
 # ---- a. The same start ---------------------------------------------------------------
@@ -86,6 +97,7 @@ class PhotoCell(NamedTuple):
     our_seconds: float
     peer_seconds: float
     ratio: float
+    peer_cores: str
     our_steps: float
     peer_steps: float
     our_inertia: float
@@ -101,10 +113,9 @@ def same_start(
     rows = []
     for seed in range(n_seeds):
         init = contenders.random_centroids(image, k, seed)
-        (our_time, our), (peer_time, peer) = compete(
-            partial(contenders.ours, image, k, init, seed),
-            *(partial(run, image, k, init, seed) for run in contenders.PEERS),
-            rounds=rounds,
+        start = (image, k, init, seed)
+        (our_time, our), (peer_time, peer, cores) = compete(
+            partial(contenders.ours, *start), *start, rounds=rounds
         )
         where = f"{picture}, k = {k}, seed {seed}"
         mine = inertia_of_ours(image, our, where, bad)
@@ -117,13 +128,12 @@ def same_start(
         )
         alike = contenders.share_alike(our, peer)
         times = (our_time, peer_time, peer_time / our_time)
-        rows.append((*times, our.n_iter, peer.n_iter, mine, theirs, apart, alike))
-    columns = list(zip(*rows))
-    medians = [statistics.median(column) for column in columns[:5]]
-    means = [statistics.fmean(column) for column in columns[5:7]]
-    cell = PhotoCell(
-        picture, k, n_seeds, *medians, *means, max(columns[7]), min(columns[8])
-    )
+        steps = (our.n_iter, peer.n_iter)
+        rows.append((*times, cores, *steps, mine, theirs, apart, alike))
+    median, mean, mode = statistics.median, statistics.fmean, statistics.mode
+    summaries = (median, median, median, mode, median, median, mean, mean, max, min)
+    columns = (summary(column) for summary, column in zip(summaries, zip(*rows)))
+    cell = PhotoCell(picture, k, n_seeds, *columns)
     progress(f"{picture}, k = {k}: {cell.ratio:.2f} times as fast as scikit-learn")
     return cell
 
@@ -163,9 +173,9 @@ def whole_job(
     progress(f"the whole job, k = {k}, {n_seeds} seeds")
     ours, theirs = [], []
     for seed in range(n_seeds):
-        (our_time, painted), (peer_time, peer) = compete(
+        (our_time, painted), (peer_time, peer, _) = compete(
             partial(segment_image, image, k, n_init=1, rng=seed),
-            *(partial(run, image, k, "random", seed) for run in contenders.PEERS),
+            *(image, k, "random", seed),
             rounds=rounds,
         )
         # The same seed once more, to see what is behind the painted image.

@@ -56,7 +56,7 @@ class Progress:
 def segment(args: argparse.Namespace) -> None:
     """Write the picture in k colors."""
     source = Path(args.image)
-    target = source.with_name(f"{source.stem}-k{args.k}.png")
+    target = source.parent / f"{source.stem}-k{args.k}.png"
     if args.output is not None:
         output = Path(args.output)
         target = output / target.name if output.is_dir() else output
@@ -292,6 +292,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
     _prepare_output()
     args = build_parser().parse_args(argv)
+    status = 0
     try:
         with warnings.catch_warnings(record=True) as notes:
             warnings.simplefilter("always", UserWarning)
@@ -300,18 +301,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         for note in notes:
             print(f"kmeans-np: note: {note.message}", file=sys.stderr)
     except BrokenPipeError:
-        # The reader of our output has seen enough, as `head` has. Nothing can be
-        # printed any more, not even by the interpreter when it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        pass  # The reader of our output has seen enough, as `head` has.
     except (OSError, ValueError, TypeError, MemoryError) as error:
         text = " ".join(str(error).split()) or "not enough memory for this picture"
         print(f"kmeans-np: error: {text}", file=sys.stderr)
-        return 2
+        status = 2
     except KeyboardInterrupt:
         print("kmeans-np: stopped", file=sys.stderr)
-        return 130
-    return 0
+        status = 130
+    try:
+        sys.stdout.flush()
+    except OSError:
+        # Nothing can be printed any more, not even by the interpreter when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return status
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1012 @@
+"""Image files: what is read, what is written, and what is said when that fails."""
+
+import hashlib
+import os
+import struct
+import sys
+import threading
+import zlib
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from PIL import Image, ImageOps
+
+from kmeans_np import read_image, sample_image, write_image
+
+RNG = np.random.default_rng(7)
+GRAY = RNG.integers(0, 256, (9, 13), dtype=np.uint8)
+LA = RNG.integers(0, 256, (9, 13, 2), dtype=np.uint8)
+RGB = RNG.integers(0, 256, (9, 13, 3), dtype=np.uint8)
+RGBA = RNG.integers(0, 256, (9, 13, 4), dtype=np.uint8)
+DEEP = RNG.integers(0, 65536, (9, 13), dtype=np.uint16)
+# Few colors, so that a palette holds them all.
+FEW = np.array([[250, 10, 30], [0, 0, 0], [90, 200, 7], [31, 62, 255]], np.uint8)
+FLAT = FEW[RNG.integers(0, 4, (9, 13))]
+SMOOTH = np.add.outer(np.arange(40), 2 * np.arange(60)).astype(np.uint8)  # to 157
+
+
+def saved(path, image, mode=None, **options):
+    """Write an image with Pillow, not with the code under test."""
+    image = image if isinstance(image, Image.Image) else Image.fromarray(image, mode)
+    image.save(path, **options)
+    return path
+
+
+def palette_image(image=FLAT):
+    return Image.fromarray(image).quantize(4, method=Image.Quantize.MEDIANCUT)
+
+
+def png(width, height, bits, model, pixels, extra=b""):
+    """Return a PNG file, made by hand. Models: 0 gray, 2 RGB, 4 LA, 6 RGBA."""
+    header = struct.pack(">IIBBBBB", width, height, bits, model, 0, 0, 0)
+    rows = zlib.compress(pixels)
+    parts = [(b"IHDR", header), (b"IDAT", rows), (b"IEND", b"")]
+    if extra:
+        parts.insert(1, (b"tRNS", extra))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data
+        + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in parts
+    )  # fmt: skip
+
+
+def deep_tiff(channels):
+    """Return a TIFF file of one pixel with 16 bits a channel, made by hand."""
+    tags = [
+        (256, 1), (257, 1), (258, None), (259, 1), (262, 2), (273, None),
+        (277, channels), (278, 1), (279, 2 * channels),
+    ]  # fmt: skip
+    if channels == 4:
+        tags.append((338, 2))
+    end = 8 + 2 + 12 * len(tags) + 4
+    data = struct.pack("<2sHIH", b"II", 42, 8, len(tags))
+    for tag, value in tags:
+        count = channels if tag == 258 else 1
+        place = {258: end, 273: end + 2 * channels}.get(tag, value)
+        data += struct.pack("<HHII", tag, 3, count, place)
+    return (
+        data
+        + bytes(4)
+        + struct.pack(f"<{channels}H", *[16] * channels)
+        + struct.pack(f"<{channels}H", *range(1000, 1000 + channels))
+    )
+
+
+def same(image, expected):
+    assert image.shape == expected.shape
+    assert image.dtype == expected.dtype
+    assert np.array_equal(image, expected)
+    assert image.flags.c_contiguous
+    assert image.flags.writeable
+    assert image.dtype.isnative
+
+
+# ---- Reading ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+@pytest.mark.parametrize(
+    "image", [GRAY, LA, RGB, RGBA, DEEP], ids=["gray", "LA", "RGB", "RGBA", "16-bit"]
+)
+def test_png_and_tiff_come_as_they_are(tmp_path, image, suffix):
+    same(read_image(saved(tmp_path / f"picture.{suffix}", image)), image)
+
+
+@pytest.mark.parametrize("suffix", ["png", "gif", "bmp", "tif"])
+def test_a_palette_comes_as_rgb(tmp_path, suffix):
+    same(read_image(saved(tmp_path / f"picture.{suffix}", palette_image())), FLAT)
+
+
+@pytest.mark.parametrize("alphas", [bytes([0]), bytes([255, 128, 0, 7])])
+def test_a_palette_with_transparency_comes_as_rgba(tmp_path, alphas):
+    indexed = palette_image()
+    path = saved(tmp_path / "picture.png", indexed, transparency=alphas)
+    alpha = np.array([*alphas, 255, 255, 255], np.uint8)[np.asarray(indexed)]
+    same(read_image(path), np.dstack([FLAT, alpha]))
+
+
+def test_a_gif_with_a_transparent_color_comes_as_rgba(tmp_path):
+    indexed = palette_image()
+    path = saved(tmp_path / "picture.gif", indexed, transparency=2)
+    image = read_image(path)
+    hidden = np.asarray(indexed) == 2
+    assert image.shape == (9, 13, 4)
+    assert np.array_equal(image[..., 3], np.where(hidden, 0, 255))
+    assert np.array_equal(image[~hidden, :3], FLAT[~hidden])
+
+
+def test_a_transparent_color_of_rgb_comes_as_rgba(tmp_path):
+    color = tuple(FEW[2].tolist())
+    path = saved(tmp_path / "picture.png", FLAT, transparency=color)
+    alpha = np.where((FEW[2] == FLAT).all(axis=2), 0, 255).astype(np.uint8)
+    same(read_image(path), np.dstack([FLAT, alpha]))
+
+
+def test_a_transparent_level_of_gray_comes_as_rgba(tmp_path):
+    gray = FLAT[..., 0]
+    path = saved(tmp_path / "picture.png", gray, transparency=250)
+    alpha = np.where(gray == 250, 0, 255).astype(np.uint8)
+    same(read_image(path), np.dstack([gray, gray, gray, alpha]))
+
+
+def test_transparent_black_of_black_and_white_comes_as_rgba(tmp_path):
+    bits = GRAY > 99
+    path = saved(tmp_path / "picture.png", bits, transparency=0)
+    level = np.where(bits, 255, 0).astype(np.uint8)
+    same(read_image(path), np.dstack([level] * 4))
+
+
+@pytest.mark.parametrize("suffix", ["png", "bmp", "tif"])
+def test_black_and_white_comes_as_0_and_255(tmp_path, suffix):
+    path = saved(tmp_path / f"picture.{suffix}", GRAY > 99)
+    image = read_image(path)
+    same(image.reshape(9, 13, -1)[..., 0], np.where(GRAY > 99, 255, 0).astype(np.uint8))
+
+
+def test_two_and_four_bits_of_gray_come_as_0_to_255(tmp_path):
+    path = tmp_path / "picture.png"
+    path.write_bytes(png(4, 1, 2, 0, b"\0\x1b"))
+    same(read_image(path), np.array([[0, 85, 170, 255]], np.uint8))
+    path.write_bytes(png(2, 2, 4, 0, b"\0\x0f\0\x37"))
+    same(read_image(path), np.array([[0, 255], [51, 119]], np.uint8))
+
+
+def test_sixteen_bits_of_the_other_byte_order_keep_their_values(tmp_path):
+    same(read_image(saved(tmp_path / "picture.tif", DEEP.astype(">u2"))), DEEP)
+
+
+def test_floats_and_whole_numbers_of_a_tiff_keep_their_values(tmp_path):
+    floats = RNG.normal(size=(9, 13)).astype(np.float32)
+    same(read_image(saved(tmp_path / "floats.tif", floats)), floats)
+    whole = RNG.integers(-(10**9), 10**9, (9, 13), dtype=np.int32)
+    same(read_image(saved(tmp_path / "whole.tif", whole)), whole)
+
+
+@pytest.mark.parametrize("quality", [30, 95])
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
+def test_jpeg_comes_as_gray_or_rgb(tmp_path, mode, quality):
+    pixels = {"L": GRAY, "RGB": RGB, "CMYK": RGBA}[mode]
+    picture = Image.frombytes(mode, (13, 9), pixels.tobytes())
+    path = saved(tmp_path / "photo.jpg", picture, quality=quality)
+    with Image.open(path) as picture:
+        assert picture.mode == mode
+        expected = picture.convert("L" if mode == "L" else "RGB")
+    same(read_image(path), np.asarray(expected))
+
+
+@pytest.mark.parametrize("image", [RGB, RGBA], ids=["RGB", "RGBA"])
+def test_webp_comes_as_it_is(tmp_path, image):
+    path = saved(tmp_path / "picture.webp", image, lossless=True, exact=True)
+    same(read_image(path), image)
+
+
+def test_bmp_comes_as_it_is(tmp_path):
+    same(read_image(saved(tmp_path / "picture.bmp", RGB)), RGB)
+    same(read_image(saved(tmp_path / "gray.bmp", GRAY)), GRAY)
+
+
+@pytest.mark.parametrize("suffix", ["gif", "tif", "webp", "png"])
+def test_of_several_images_the_first_comes(tmp_path, suffix):
+    more = [Image.fromarray(FLAT[::-1]), Image.fromarray(255 - FLAT)]
+    options = {"lossless": True} if suffix == "webp" else {}
+    path = tmp_path / f"film.{suffix}"
+    saved(path, FLAT, save_all=True, append_images=more, **options)
+    image = read_image(path)
+    same(image[..., :3].copy(), FLAT)
+    # Films in WebP are RGBA.
+    assert image.shape[2] == 3 or (image[..., 3] == 255).all()
+
+
+ORIENTATIONS = pytest.mark.parametrize("orientation", range(1, 9))
+
+
+def held(orientation):
+    """Return the EXIF block of a camera that was held in one of eight ways."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return exif
+
+
+@ORIENTATIONS
+@pytest.mark.parametrize("image", [RGB, GRAY], ids=["RGB", "gray"])
+def test_photos_are_turned_upright(tmp_path, image, orientation):
+    path = saved(tmp_path / "photo.jpg", image, exif=held(orientation))
+    with Image.open(path) as picture:
+        expected = np.asarray(ImageOps.exif_transpose(picture))
+    assert expected.shape[:2] == ((9, 13) if orientation < 5 else (13, 9))
+    same(read_image(path), expected)
+
+
+KINDS = {
+    "RGB": RGB, "RGBA": RGBA, "gray": GRAY, "LA": LA, "16-bit": DEEP, "palette": FLAT,
+}  # fmt: skip
+
+
+@ORIENTATIONS
+@pytest.mark.parametrize(
+    ("suffix", "kind"),
+    [*((suffix, kind) for suffix in ("png", "tif") for kind in KINDS),
+     ("webp", "RGB"), ("webp", "RGBA")],
+)  # fmt: skip
+def test_other_files_are_turned_upright(tmp_path, kind, suffix, orientation):
+    picture = palette_image() if kind == "palette" else KINDS[kind]
+    options = {"lossless": True, "exact": True} if suffix == "webp" else {}
+    path = tmp_path / f"picture.{suffix}"
+    saved(path, picture, exif=held(orientation), **options)
+    same(read_image(path), turned(KINDS[kind], orientation))
+
+
+def turned(image, orientation):
+    """Return the image upright, by numpy.rot90 and numpy.fliplr."""
+    turns = {1: 0, 2: 0, 3: 2, 4: 2, 5: 3, 6: 3, 7: 1, 8: 1}[orientation]
+    image = np.rot90(image, turns)
+    return np.fliplr(image) if orientation in (2, 4, 5, 7) else image
+
+
+@ORIENTATIONS
+def test_transparent_gray_is_turned_upright_with_its_colors(tmp_path, orientation):
+    gray = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    path = tmp_path / "picture.png"
+    saved(path, gray, exif=held(orientation), transparency=5)
+    alpha = np.where(gray == 5, 0, 255).astype(np.uint8)
+    same(read_image(path), turned(np.dstack([gray, gray, gray, alpha]), orientation))
+
+
+@pytest.mark.parametrize("orientation", [0, 9, 65535])
+def test_an_orientation_that_does_not_exist_changes_nothing(tmp_path, orientation):
+    path = saved(tmp_path / "picture.png", RGB, exif=held(orientation))
+    same(read_image(path), RGB)
+
+
+ODD_NAMES = [
+    "two words.png",
+    "Überweg 日本 🌅.png",
+    "100%#1?&*.png",
+    "-k.png",
+    "a'b\"c.png",
+    "~.png",
+    "imageio:chelsea.png",
+    "no suffix",
+    "wrong.jpg",
+    "dots.in.the.name.png",
+]
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+@pytest.mark.parametrize("kind", [str, Path], ids=["str", "Path"])
+def test_the_name_of_a_file_does_not_matter(tmp_path, name, kind):
+    if sys.platform == "win32" and set(name) & set('?*":'):
+        pytest.skip("Windows has no such names")
+    path = saved(tmp_path / name, RGB, format="PNG")
+    same(read_image(kind(path)), RGB)
+
+
+def test_a_relative_path_is_read_from_the_working_folder(tmp_path, monkeypatch):
+    saved(tmp_path / "picture.png", RGB)
+    monkeypatch.chdir(tmp_path)
+    same(read_image("picture.png"), RGB)
+    write_image("copy.png", RGB)
+    same(read_image(tmp_path / "copy.png"), RGB)
+
+
+def test_an_image_that_was_read_keeps_no_file_open(tmp_path):
+    """An open file is a ResourceWarning, hence an error; Windows could not delete."""
+    path = saved(tmp_path / "picture.png", RGB)
+    read_image(path)
+    path.unlink()
+    (tmp_path / "text.png").write_text("no picture")
+    with pytest.raises(ValueError, match="no image"):
+        read_image(tmp_path / "text.png")
+
+
+# ---- What cannot be read ---------------------------------------------------------
+
+
+def refused(error, sentence, function, *args):
+    with pytest.raises(error) as caught:
+        function(*args)
+    assert str(caught.value) == sentence
+    assert type(caught.value) is error
+
+
+DAMAGED = (
+    "path must be an image file, got {path}, which is damaged, cut short or no image; "
+    "get the file anew or convert it to PNG"
+)
+
+
+def test_a_missing_file_is_refused(tmp_path):
+    path = tmp_path / "missing.png"
+    refused(
+        FileNotFoundError,
+        f"path must be an image file that can be read, got {path}, which does not "
+        "exist or whose folder does not; check the spelling",
+        read_image,
+        path,
+    )
+
+
+def test_a_folder_is_refused(tmp_path):
+    if sys.platform == "win32":
+        pytest.skip("Windows says that it is not permitted")
+    refused(
+        IsADirectoryError,
+        f"path must be an image file that can be read, got {tmp_path}, which is or "
+        "goes through the wrong kind of thing (a folder for a file, a file for a "
+        "folder); check the spelling",
+        read_image,
+        str(tmp_path),
+    )
+
+
+def test_a_path_through_a_file_is_refused(tmp_path):
+    if sys.platform == "win32":
+        pytest.skip("Windows says that there is no such file")
+    path = saved(tmp_path / "picture.png", RGB) / "inside.png"
+    refused(
+        NotADirectoryError,
+        f"path must be an image file that can be read, got {path}, which is or goes "
+        "through the wrong kind of thing (a folder for a file, a file for a folder); "
+        "check the spelling",
+        read_image,
+        path,
+    )
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read everything"
+)
+def test_a_file_that_may_not_be_read_is_refused(tmp_path):
+    path = saved(tmp_path / "picture.png", RGB)
+    path.chmod(0)
+    refused(
+        PermissionError,
+        f"path must be an image file that can be read, got {path}, which is not "
+        "permitted; check the permissions of the file and its folder",
+        read_image,
+        path,
+    )
+
+
+def test_a_file_that_the_system_does_not_permit_is_refused(tmp_path, monkeypatch):
+    def open_not(*_):
+        raise PermissionError(13, "Permission denied")
+
+    path = saved(tmp_path / "picture.png", RGB)
+    monkeypatch.setattr(Path, "open", open_not)
+    refused(
+        PermissionError,
+        f"path must be an image file that can be read, got {path}, which is not "
+        "permitted; check the permissions of the file and its folder",
+        read_image,
+        path,
+    )
+
+
+def test_a_name_that_is_too_long_is_refused(tmp_path):
+    if sys.platform == "win32":
+        pytest.skip("Windows says that there is no such file")
+    path = tmp_path / ("long" * 100 + ".png")
+    refused(
+        OSError,
+        f"path must be an image file that can be read, got {path}, of which the system "
+        "says: File name too long; mend that or choose another path",
+        read_image,
+        path,
+    )
+
+
+@pytest.mark.parametrize("path", [None, 3, 2.5, b"photo.jpg", ["photo.jpg"], RGB])
+@pytest.mark.parametrize("function", [read_image, lambda path: write_image(path, RGB)])
+def test_what_names_no_file_is_refused(path, function):
+    refused(
+        TypeError,
+        f"path must be a string or a path, got {type(path).__name__}; pass the name of "
+        "a file, such as 'photo.jpg'",
+        function,
+        path,
+    )
+
+
+@pytest.mark.parametrize("function", [read_image, lambda path: write_image(path, RGB)])
+def test_a_null_character_is_refused(function):
+    refused(
+        ValueError,
+        "path must not hold a null character, got 'a\\x00b.png'; check the spelling",
+        function,
+        "a\0b.png",
+    )
+
+
+def test_an_empty_file_is_refused(tmp_path):
+    path = tmp_path / "empty.jpg"
+    path.touch()
+    refused(
+        ValueError,
+        f"path must be an image file, got {path}, which is empty; get the file anew",
+        read_image,
+        path,
+    )
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"Dear diary,\n", b"\0" * 1000, b"<svg xmlns='...'/>", b"%PDF-1.7\n", b"P", b"II"],
+)
+@pytest.mark.parametrize("name", ["picture.png", "picture.jpg", "picture.tif"])
+def test_what_is_no_image_is_refused(tmp_path, content, name):
+    path = tmp_path / name
+    path.write_bytes(content)
+    refused(ValueError, DAMAGED.format(path=path), read_image, path)
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "tif", "bmp", "gif"])
+@pytest.mark.parametrize("part", [0.02, 0.3, 0.5, 0.9])
+def test_a_file_that_is_cut_short_is_refused(tmp_path, suffix, part):
+    path = tmp_path / f"picture.{suffix}"
+    write_image(path, sample_image()[::5, ::5])
+    content = path.read_bytes()
+    path.write_bytes(content[: int(part * len(content))])
+    refused(ValueError, DAMAGED.format(path=path), read_image, path)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "place", "bit"),
+    [("png", 0, 1), ("png", 12, 1), ("png", 60, 16), ("png", 65, 1), ("gif", 34, 128)],
+    ids=["signature", "kind of chunk", "length of chunk", "pixels", "code size"],
+)
+def test_a_file_with_a_flipped_bit_is_refused(tmp_path, suffix, place, bit):
+    path = saved(tmp_path / f"picture.{suffix}", palette_image())
+    content = bytearray(path.read_bytes())
+    content[place] ^= bit
+    path.write_bytes(content)
+    refused(ValueError, DAMAGED.format(path=path), read_image, path)
+
+
+@pytest.mark.parametrize("side", [60_000, 2**31 - 1])
+def test_a_file_that_claims_to_be_huge_is_refused(tmp_path, side):
+    path = tmp_path / "bomb.png"
+    path.write_bytes(png(side, side, 8, 0, b"\0"))
+    refused(
+        ValueError,
+        f"path must be an image of at most 179 million pixels, got {path}, which "
+        "claims to have more; cut it into parts, or raise PIL.Image.MAX_IMAGE_PIXELS "
+        "if you trust it",
+        read_image,
+        path,
+    )
+
+
+def test_a_large_picture_is_read_without_a_warning(tmp_path, monkeypatch):
+    """Pillow warns from half of its limit on; warnings are errors in these tests."""
+    path = saved(tmp_path / "large.png", RGB)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    same(read_image(path), RGB)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 50)
+    with pytest.raises(ValueError, match="at most 179 million pixels"):
+        read_image(path)
+
+
+@pytest.mark.parametrize("model", [2, 4, 6], ids=["RGB", "LA", "RGBA"])
+def test_a_color_png_of_16_bits_is_refused_rather_than_cut_down(tmp_path, model):
+    path = tmp_path / "deep.png"
+    path.write_bytes(png(1, 1, 16, model, b"\0" + bytes(8)))
+    refused(
+        ValueError,
+        "path must be an image with 8 bits a channel, or 16 bits of gray, got "
+        f"{path}, a PNG with 16 bits a color channel; read it with another library and "
+        "pass the array",
+        read_image,
+        path,
+    )
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+def test_a_color_tiff_of_16_bits_is_refused_rather_than_cut_down(tmp_path, channels):
+    path = tmp_path / "deep.tif"
+    path.write_bytes(deep_tiff(channels))
+    with Image.open(path) as picture:
+        assert picture.mode == ("RGB" if channels == 3 else "RGBA")  # a good file
+    refused(
+        ValueError,
+        "path must be an image with 8 bits a channel, or 16 bits of gray, got "
+        f"{path}, a TIFF with 16 bits a color channel; read it with another library "
+        "and pass the array",
+        read_image,
+        path,
+    )
+
+
+def test_a_lack_of_memory_is_not_taken_for_damage(tmp_path, monkeypatch):
+    def no_memory(*_):
+        raise MemoryError
+
+    path = saved(tmp_path / "picture.png", RGB)
+    monkeypatch.setattr(Image.Image, "load", no_memory)
+    with pytest.raises(MemoryError):
+        read_image(path)
+
+
+SMALL = RGB[:3, :4]
+PNG_BYTES, JPEG_BYTES = BytesIO(), BytesIO()
+saved(PNG_BYTES, SMALL, format="PNG")
+saved(JPEG_BYTES, SMALL, format="JPEG")
+FILES = {"png": PNG_BYTES.getvalue(), "jpg": JPEG_BYTES.getvalue()}
+
+
+@given(
+    suffix=st.sampled_from(sorted(FILES)),
+    flips=st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), max_size=8),
+    end=st.none() | st.integers(0, 10**6),
+)
+@example(suffix="png", flips=[], end=None)
+@example(suffix="jpg", flips=[], end=0)
+@settings(max_examples=300)
+def test_a_damaged_file_is_an_array_or_a_value_error(tmp_path_factory, **damage):
+    content = bytearray(FILES[damage["suffix"]])
+    for place, value in damage["flips"]:
+        content[place % len(content)] ^= value
+    if damage["end"] is not None:
+        del content[damage["end"] % len(content) :]
+    path = tmp_path_factory.getbasetemp() / f"damaged.{damage['suffix']}"
+    path.write_bytes(content)
+    sentence, image = None, None
+    try:
+        image = read_image(path)
+    except ValueError as error:
+        sentence = str(error)
+    assert sentence is None or sentence.startswith("path must be an image")
+    assert image is None or (image.ndim in (2, 3) and image.size > 0)
+
+
+# ---- Writing ---------------------------------------------------------------------
+
+LOSSLESS = {
+    ".png": (GRAY, LA, RGB, RGBA, DEEP),
+    ".tif": (GRAY, LA, RGB, RGBA, DEEP),
+    ".tiff": (GRAY, LA, RGB, RGBA, DEEP),
+    ".webp": (RGB, RGBA),
+    ".bmp": (GRAY, RGB),
+    ".gif": (FLAT,),
+}
+
+
+def files_in(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.mark.parametrize("upper", [False, True], ids=["lower", "upper"])
+@pytest.mark.parametrize(
+    ("suffix", "image"),
+    [(suffix, image) for suffix, images in LOSSLESS.items() for image in images],
+    ids=lambda value: value if isinstance(value, str) else f"{value.dtype}",
+)
+def test_what_is_written_is_read_again(tmp_path, suffix, image, upper):
+    path = tmp_path / f"picture{suffix.upper() if upper else suffix}"
+    write_image(path, image)
+    assert files_in(tmp_path) == [path.name]
+    same(read_image(path), image)
+
+
+@pytest.mark.parametrize("suffix", [".webp", ".gif"])
+def test_gray_is_read_again_as_rgb_where_files_know_only_that(tmp_path, suffix):
+    write_image(tmp_path / f"gray{suffix}", GRAY)
+    same(read_image(tmp_path / f"gray{suffix}"), np.dstack([GRAY] * 3))
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".bmp", ".jpg"])
+def test_one_channel_is_written_as_gray(tmp_path, suffix):
+    write_image(tmp_path / f"a{suffix}", SMOOTH[..., np.newaxis])
+    write_image(tmp_path / f"b{suffix}", SMOOTH)
+    assert (tmp_path / f"a{suffix}").read_bytes() == (
+        tmp_path / f"b{suffix}"
+    ).read_bytes()
+    assert read_image(tmp_path / f"a{suffix}").shape == SMOOTH.shape
+
+
+def test_a_gif_keeps_256_colors(tmp_path):
+    colors = RNG.permutation(np.arange(256))[:, None] * [1, 7, 13] % 256
+    image = colors[RNG.permutation(512).reshape(16, 32) % 256].astype(np.uint8)
+    assert len(np.unique(image.reshape(-1, 3), axis=0)) == 256
+    write_image(tmp_path / "picture.gif", image)
+    same(read_image(tmp_path / "picture.gif"), image)
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".jpeg", ".JPG"])
+@pytest.mark.parametrize(
+    "image",
+    [SMOOTH, np.dstack([SMOOTH, SMOOTH // 2, 200 - SMOOTH])],
+    ids=["gray", "RGB"],
+)
+def test_jpeg_changes_smooth_pictures_little(tmp_path, suffix, image):
+    write_image(tmp_path / f"photo{suffix}", image)
+    again = read_image(tmp_path / f"photo{suffix}")
+    assert again.shape == image.shape
+    assert again.dtype == np.uint8
+    assert np.abs(again.astype(int) - image).max() <= 6
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        np.asfortranarray(RGB),
+        RGB[::-1, ::2],
+        np.broadcast_to(RGB[0], RGB.shape),
+        RGB[:1, :1],
+        RGB[:, :1],
+        DEEP.astype(">u2"),
+    ],
+    ids=["columns first", "mirrored", "repeated", "one pixel", "one column", "swapped"],
+)
+def test_any_memory_order_is_written(tmp_path, image):
+    before = image.copy()
+    write_image(tmp_path / "picture.png", image)
+    assert np.array_equal(read_image(tmp_path / "picture.png"), image)
+    assert np.array_equal(image, before)
+
+
+@given(
+    image=hnp.arrays(
+        np.uint8,
+        st.one_of(
+            hnp.array_shapes(min_dims=2, max_dims=2, max_side=9),
+            st.tuples(st.integers(1, 9), st.integers(1, 9), st.sampled_from([2, 3, 4])),
+        ),
+    )
+)
+@settings(max_examples=100)
+def test_every_8_bit_picture_survives_png(tmp_path_factory, image):
+    path = tmp_path_factory.getbasetemp() / "drawn.png"
+    write_image(path, image)
+    same(read_image(path), image)
+
+
+@pytest.mark.parametrize("name", [*ODD_NAMES[:6], "n" * 251 + ".png"])
+@pytest.mark.parametrize("kind", [str, Path], ids=["str", "Path"])
+def test_any_name_with_a_suffix_is_written(tmp_path, name, kind):
+    if sys.platform == "win32" and (set(name) & set('?*":') or len(name) > 100):
+        pytest.skip("Windows has no such names")
+    write_image(kind(tmp_path / name), RGB)
+    assert files_in(tmp_path) == [name]
+    same(read_image(tmp_path / name), RGB)
+
+
+def test_a_file_that_is_there_is_replaced(tmp_path):
+    path = tmp_path / "picture.png"
+    path.write_text("something longer than any picture" * 1000)
+    write_image(path, RGB)
+    same(read_image(path), RGB)
+    assert files_in(tmp_path) == ["picture.png"]
+
+
+@pytest.mark.parametrize("there", [True, False], ids=["a file", "nothing yet"])
+def test_a_link_stays_a_link(tmp_path, there):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "links").mkdir()
+    target, link = tmp_path / "real" / "picture.dat", tmp_path / "links" / "picture.png"
+    if there:
+        target.write_text("before")
+    try:
+        link.symlink_to(target)
+    except OSError:
+        pytest.skip("links are not permitted here")
+    write_image(link, RGB)
+    assert link.is_symlink()
+    assert not target.is_symlink()
+    same(read_image(target), RGB)
+    assert files_in(tmp_path / "links") == ["picture.png"]
+    assert files_in(tmp_path / "real") == ["picture.dat"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no file modes")
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o077, 0o600)])
+def test_who_may_read_a_new_file_is_what_the_user_set(tmp_path, umask, mode):
+    before = os.umask(umask)
+    try:
+        write_image(tmp_path / "picture.png", RGB)
+    finally:
+        os.umask(before)
+    assert (tmp_path / "picture.png").stat().st_mode & 0o777 == mode
+
+
+def test_threads_may_write_the_same_file(tmp_path):
+    path = tmp_path / "picture.png"
+    failures = []
+
+    def write():
+        try:
+            for _ in range(20):
+                write_image(path, RGB)
+        except OSError as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=write) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    same(read_image(path), RGB)
+    assert files_in(tmp_path) == ["picture.png"]
+
+
+# ---- What cannot be written ------------------------------------------------------
+
+
+def write_half(path, data):
+    """Write half of a file, then find the disk full."""
+    with path.open("wb") as file:
+        file.write(data[: len(data) // 2])
+    raise OSError(28, "No space left on device")
+
+
+def full(*_):
+    raise OSError(28, "No space left on device")
+
+
+def interrupted(*_):
+    raise KeyboardInterrupt
+
+
+FAILURES = pytest.mark.parametrize(
+    ("method", "failure", "error"),
+    [
+        ("write_bytes", write_half, OSError),
+        ("replace", full, OSError),
+        ("write_bytes", interrupted, KeyboardInterrupt),
+        ("replace", interrupted, KeyboardInterrupt),
+    ],
+    ids=["disk full", "rename fails", "stopped writing", "stopped renaming"],
+)
+
+
+@FAILURES
+@pytest.mark.parametrize("before", [None, b"what was there before"])
+def test_a_failure_leaves_everything_as_it_was(
+    tmp_path, monkeypatch, method, failure, error, before
+):
+    path = tmp_path / "picture.png"
+    if before is not None:
+        path.write_bytes(before)
+    monkeypatch.setattr(Path, method, failure)
+    with pytest.raises(error) as caught:
+        write_image(path, RGB)
+    monkeypatch.undo()
+    assert files_in(tmp_path) == ([] if before is None else ["picture.png"])
+    assert before is None or path.read_bytes() == before
+    if error is OSError:
+        assert str(caught.value) == (
+            f"path must be a file that can be written, got {path}, of which the system "
+            "says: No space left on device; mend that or choose another path"
+        )
+
+
+def test_a_missing_folder_is_refused(tmp_path):
+    path = tmp_path / "missing" / "picture.png"
+    refused(
+        FileNotFoundError,
+        f"path must be a file that can be written, got {path}, which does not exist or "
+        "whose folder does not; check the spelling",
+        write_image,
+        path,
+        RGB,
+    )
+    assert files_in(tmp_path) == []
+
+
+def test_a_folder_is_not_replaced_by_a_file(tmp_path):
+    path = tmp_path / "folder.png"
+    path.mkdir()
+    refused(
+        IsADirectoryError,
+        f"path must be a file that can be written, got {path}, which is or goes "
+        "through the wrong kind of thing (a folder for a file, a file for a folder); "
+        "check the spelling",
+        write_image,
+        path,
+        RGB,
+    )
+    assert files_in(tmp_path) == ["folder.png"]
+    assert files_in(path) == []
+
+
+def test_a_file_is_not_used_as_a_folder(tmp_path):
+    if sys.platform == "win32":
+        pytest.skip("Windows says that there is no such file")
+    inside = saved(tmp_path / "picture.png", RGB) / "inside.png"
+    refused(
+        NotADirectoryError,
+        f"path must be a file that can be written, got {inside}, which is or goes "
+        "through the wrong kind of thing (a folder for a file, a file for a folder); "
+        "check the spelling",
+        write_image,
+        inside,
+        RGB,
+    )
+    same(read_image(tmp_path / "picture.png"), RGB)
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere"
+)
+def test_a_folder_that_may_not_be_written_to_is_refused(tmp_path):
+    tmp_path.chmod(0o500)
+    path = tmp_path / "picture.png"
+    try:
+        refused(
+            PermissionError,
+            f"path must be a file that can be written, got {path}, which is not "
+            "permitted; check the permissions of the file and its folder",
+            write_image,
+            path,
+            RGB,
+        )
+    finally:
+        tmp_path.chmod(0o700)
+
+
+SUFFIXES = (
+    "path must end in one of .png, .jpg, .jpeg, .webp, .tif, .tiff, .bmp, .gif to be "
+    "written, got {path}; choose one of these, such as .png"
+)
+
+
+@pytest.mark.parametrize(
+    "name", ["picture.xyz", "picture", "picture.", "png", "a.png "]
+)
+def test_an_unknown_suffix_is_refused(tmp_path, name):
+    path = tmp_path / name
+    refused(ValueError, SUFFIXES.format(path=path), write_image, path, RGB)
+    assert files_in(tmp_path) == []
+
+
+WRONG_IMAGES = {
+    "float": (
+        "picture.png",
+        RGB / 255,
+        TypeError,
+        "image must hold numbers of type uint8 or uint16 to be written, got type "
+        "float64; scale it to 0 to 255 and convert it, as in np.rint(255 * "
+        "image).astype(np.uint8)",
+    ),
+    "bool": (
+        "picture.tif",
+        GRAY > 9,
+        TypeError,
+        "image must hold numbers of type uint8 or uint16 to be written, got type bool; "
+        "scale it to 0 to 255 and convert it, as in np.rint(255 * "
+        "image).astype(np.uint8)",
+    ),
+    "a name": (
+        "picture.png",
+        "photo.jpg",
+        TypeError,
+        "image must hold real numbers of at most 64 bits, got 'photo.jpg' (str); read "
+        "a file first, as in read_image('photo.jpg')",
+    ),
+    "None": (
+        "picture.png",
+        None,
+        TypeError,
+        "image must hold real numbers of at most 64 bits, got None (NoneType); convert "
+        "it to numbers first, as in np.asarray(..., dtype=float)",
+    ),
+    "ragged": (
+        "picture.png",
+        [[1, 2], [3]],
+        ValueError,
+        "image must be a rectangular array, got nested sequences of different lengths; "
+        "make them equally long",
+    ),
+    "16 bits for JPEG": (
+        "photo.jpg",
+        DEEP,
+        TypeError,
+        "image must hold numbers of type uint8 to be written to a .jpg file, got type "
+        "uint16; choose .png, or convert it, as in (image // 257).astype(np.uint8)",
+    ),
+    "16 bits of color": (
+        "picture.png",
+        RGB.astype(np.uint16),
+        ValueError,
+        "image must be gray to be written as uint16 to a .png file, got shape "
+        "(9, 13, 3); choose other channels, another suffix or another type",
+    ),
+    "alpha for JPEG": (
+        "photo.jpg",
+        RGBA,
+        ValueError,
+        "image must be gray or RGB to be written as uint8 to a .jpg file, got shape "
+        "(9, 13, 4); choose other channels, another suffix or another type",
+    ),
+    "alpha for BMP": (
+        "picture.BMP",
+        LA,
+        ValueError,
+        "image must be gray or RGB to be written as uint8 to a .bmp file, got shape "
+        "(9, 13, 2); choose other channels, another suffix or another type",
+    ),
+    "gray with alpha for WebP": (
+        "picture.webp",
+        LA,
+        ValueError,
+        "image must be gray or RGB or RGBA to be written as uint8 to a .webp file, got "
+        "shape (9, 13, 2); choose other channels, another suffix or another type",
+    ),
+    "five channels": (
+        "picture.png",
+        np.zeros((4, 4, 5), np.uint8),
+        ValueError,
+        "image must be gray or gray with alpha or RGB or RGBA to be written as uint8 "
+        "to a .png file, got shape (4, 4, 5); choose other channels, another suffix or "
+        "another type",
+    ),
+    "one number": (
+        "picture.png",
+        np.uint8(3),
+        ValueError,
+        "image must be gray or gray with alpha or RGB or RGBA to be written as uint8 "
+        "to a .png file, got shape (); choose other channels, another suffix or "
+        "another type",
+    ),
+    "flat": (
+        "picture.png",
+        RGB.reshape(-1),
+        ValueError,
+        "image must be gray or gray with alpha or RGB or RGBA to be written as uint8 "
+        "to a .png file, got shape (351,); choose other channels, another suffix or "
+        "another type",
+    ),
+    "several images": (
+        "film.gif",
+        RGB[np.newaxis],
+        ValueError,
+        "image must be gray or RGB to be written as uint8 to a .gif file, got shape "
+        "(1, 9, 13, 3); choose other channels, another suffix or another type",
+    ),
+    "no pixels": (
+        "picture.png",
+        RGB[:0],
+        ValueError,
+        "image must be gray or gray with alpha or RGB or RGBA to be written as uint8 "
+        "to a .png file, got shape (0, 13, 3); choose other channels, another suffix "
+        "or another type",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WRONG_IMAGES)
+def test_what_a_file_cannot_hold_is_refused(tmp_path, case):
+    name, image, error, sentence = WRONG_IMAGES[case]
+    (tmp_path / name).write_bytes(b"before")
+    refused(error, sentence, write_image, tmp_path / name, image)
+    assert files_in(tmp_path) == [name]
+    assert (tmp_path / name).read_bytes() == b"before"
+
+
+# ---- The picture that needs no file ----------------------------------------------
+
+
+def test_the_sample_image_is_the_same_everywhere():
+    image = sample_image()
+    assert image.shape == (375, 500, 3)
+    assert image.dtype == np.uint8
+    assert image.flags.c_contiguous
+    assert hashlib.sha256(image.tobytes()).hexdigest() == (
+        "750ed1cd726d532e53e515fb626f265d718fe69e6c2c674cd190a09defb35682"
+    )
+
+
+def test_the_sample_image_has_the_texture_of_a_photograph():
+    assert len(np.unique(sample_image().reshape(-1, 3), axis=0)) >= 30_000
+
+
+def test_the_sample_image_is_made_anew_each_time():
+    first = sample_image()
+    first[:] = 0
+    assert sample_image().any()
