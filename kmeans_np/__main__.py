@@ -18,9 +18,11 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from kmeans_np.files import check_suffix, explained, read_image, write_image
+from kmeans_np.checks import counted
+from kmeans_np.files import check_writable, explained, read_image, write_image
 from kmeans_np.image import Segmentation, cluster_image
 from kmeans_np.lloyd import Array, Step
+from kmeans_np.pictures import above_its_colors, in_a_row
 from kmeans_np.sample import sample_image
 
 SECONDS_BEFORE_PROGRESS = 0.5
@@ -59,14 +61,17 @@ def segment(args: argparse.Namespace) -> None:
     target = source.parent / f"{source.stem}-k{args.k}.png"
     if args.output is not None:
         output = Path(args.output)
+        if args.output.endswith(("/", os.sep)):
+            with explained(output, "a folder that can be written"):
+                output.mkdir(parents=True, exist_ok=True)
         target = output / target.name if output.is_dir() else output
-    check_suffix(target)
     image = read_image(source)
     if target.exists() and source.samefile(target) and not args.force:
         raise ValueError(
             f"the output must not be the input, got {target} for both; choose another "
             "-o, or --force to overwrite the input"
         )
+    check_writable(image, target)
     answer = _cluster(image, args)
     write_image(target, answer.image)
     print(f"{target}: {_in_words(answer)}")
@@ -92,7 +97,8 @@ def palette(args: argparse.Namespace) -> None:
         return
     width = len(f"{clusters[0]['count']:,}")
     for row in clusters:
-        print(f"{row['hex']}  {row['share']:7.2%}  {row['count']:{width},} pixels")
+        name, count = row["hex"] or row["color"], f"{row['count']:{width},}"
+        print(f"{name}  {row['share']:7.2%}  {count} pixels")
 
 
 def demo(args: argparse.Namespace) -> None:
@@ -101,7 +107,7 @@ def demo(args: argparse.Namespace) -> None:
     with explained(folder, "a folder that can be written"):
         folder.mkdir(parents=True, exist_ok=True)
     image = sample_image()
-    panels = [_panel(image, None)]
+    panels = [above_its_colors(image)]
     write_image(folder / "sample.png", image)
     print(f"{folder / 'sample.png'}: the built-in picture")
     for k in DEMO_KS:
@@ -109,10 +115,8 @@ def demo(args: argparse.Namespace) -> None:
         target = folder / f"sample-k{k}.png"
         write_image(target, answer.image)
         print(f"{target}: {_in_words(answer)}")
-        panels.append(_panel(answer.image, answer))
-    gap = np.zeros((len(panels[0]), 12, 4), np.uint8)
-    row = [part for panel in panels for part in (gap, panel)][1:]
-    write_image(folder / "demo.png", np.concatenate(row, axis=1))
+        panels.append(above_its_colors(answer.image, answer))
+    write_image(folder / "demo.png", in_a_row(panels))
     print(f"{folder / 'demo.png'}: all four side by side")
 
 
@@ -137,36 +141,26 @@ def _cluster(image: Array, args: argparse.Namespace) -> Segmentation:
 
 
 def _in_words(answer: Segmentation) -> str:
-    steps = f"{answer.n_iter} step" + ("" if answer.n_iter == 1 else "s")
     reasons = {
         "labels": "until no pixel changed cluster",
         "tol": "until the colors hardly moved",
         "max_iter": "which was the limit",
     }
-    colors = f"{len(answer.palette)} color" + ("" if len(answer.palette) == 1 else "s")
+    colors, steps = (
+        counted(len(answer.palette), "color"),
+        counted(answer.n_iter, "step"),
+    )
     return f"{colors} after {steps}, {reasons[answer.stopped_by]}"
 
 
-def _hex(color: Array) -> str:
-    """Return a color as #rrggbb; plain numbers if it has no 8-bit equivalent."""
+def _hex(color: Array) -> str | None:
+    """Return a color as #rrggbb, None if it has no 8-bit equivalent."""
     if color.dtype == np.uint16:
         color = np.rint(color / 257).astype(np.uint8)
     if color.dtype != np.uint8:
-        return str(color.tolist())
+        return None
     levels = np.broadcast_to(color, 3).tolist()
     return "#" + "".join(f"{level:02x}" for level in levels)
-
-
-def _panel(image: Array, answer: Segmentation | None) -> Array:
-    """Return the picture above a bar of its colors, each as wide as its share, RGBA."""
-    rows, columns, _ = image.shape
-    panel = np.zeros((rows + 36, columns, 4), np.uint8)
-    panel[:rows] = np.dstack([image, np.full((rows, columns), 255, np.uint8)])
-    if answer is not None:
-        ends = np.rint(np.cumsum(answer.shares) * columns).astype(int)
-        for start, end, color in zip([0, *ends], ends, answer.palette):
-            panel[rows + 12 :, start:end] = [*color, 255]
-    return panel
 
 
 # ---- Arguments -------------------------------------------------------------------

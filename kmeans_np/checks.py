@@ -18,24 +18,21 @@ import numpy as np
 
 from kmeans_np.lloyd import Array, Floats, Step
 
-# The squares of numbers up to here, and sums of many of them, are finite in float64.
-LARGEST = 1e150
+# Numbers up to here, squared, times weights up to here, add up to a finite float64.
+LARGEST = 1e100
 # Every integer up to here is a float64.
 LARGEST_INTEGER = 2**53
 
 _REMEDIES = {
     "c": "take its real part or its magnitude",
-    "O": "convert it to numbers first, as in np.asarray(..., dtype=float)",
-    "U": "read a file first, as in read_image('photo.jpg')",
-    "S": "read a file first, as in read_image('photo.jpg')",
-    "f": "convert it to float64 yourself, as that loses digits",
+    "f": "convert it to float64, if you can spare the digits",
 }
 
 Callback = Callable[[Step], Any]
 
 
 class Options(NamedTuple):
-    """How to run: arguments that have passed their checks."""
+    """How to run: arguments that have passed their checks. `n_init` None is "auto"."""
 
     init: str | Floats
     n_init: int | None
@@ -63,7 +60,8 @@ def real_array(value: Any, name: str) -> Array:
             "lengths; make them equally long"
         ) from None
     if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
-        remedy = _REMEDIES.get(array.dtype.kind, "convert it to numbers first")
+        otherwise = "pass an array of numbers, such as read_image makes of a file"
+        remedy = _REMEDIES.get(array.dtype.kind, otherwise)
         raise TypeError(
             f"{name} must hold real numbers of at most 64 bits, got "
             f"{_describe(value, array)}; {remedy}"
@@ -77,8 +75,9 @@ def _describe(value: Any, array: Array) -> str:
     return f"an array of type {array.dtype}"
 
 
-def _numbers(count: int, word: str) -> str:
-    return f"{count:,} {word} value" + ("" if count == 1 else "s")
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun in singular or plural."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 def finite(array: Array, name: str, axes: tuple[str, ...], remedy: str) -> None:
@@ -88,25 +87,26 @@ def finite(array: Array, name: str, axes: tuple[str, ...], remedy: str) -> None:
     """
     if array.dtype.kind == "b":
         return
-    is_float = array.dtype.kind == "f"
-    if is_float and not (good := np.isfinite(array)).all():
+    if array.dtype.kind == "f" and not (good := np.isfinite(array)).all():
         nan = int(np.isnan(array).sum())
         infinite = int(good.size - good.sum()) - nan
-        found = [_numbers(nan, "NaN")] if nan else []
-        found += [_numbers(infinite, "infinite")] if infinite else []
-        first = np.argwhere(~good)[0]
-        place = ", ".join(f"{a} {i}" for a, i in zip(axes, first))
+        found = [counted(nan, "NaN value")] if nan else []
+        found += [counted(infinite, "infinite value")] if infinite else []
+        places = zip(axes, np.argwhere(~good)[0])
+        place = ", ".join(f"{axis} {i}" for axis, i in places)
         raise ValueError(
             f"{name} must be finite, got {' and '.join(found)}, the first at {place}; "
             f"{remedy}"
         )
-    limit, form = (LARGEST, ".4g") if is_float else (LARGEST_INTEGER, ",")
+    limit: float = LARGEST_INTEGER
+    form, why = ",", "float64 holds it exactly"
+    if array.dtype.kind == "f":
+        limit, form, why = LARGEST, ".4g", "sums of squares stay finite"
     largest = max(array.max().item(), -array.min().item())
     if largest > limit:
         raise ValueError(
-            f"{name} must lie between -{limit:{form}} and {limit:{form}}, where "
-            f"float64 is exact enough, got a value of size {largest:{form}}; scale it "
-            "down"
+            f"{name} must lie between -{limit:{form}} and {limit:{form}}, so that "
+            f"{why}, got a value of size {largest:{form}}; scale it down"
         )
 
 
@@ -114,7 +114,7 @@ def points(value: Any) -> Array:
     """Return the points as an (n, d) array of finite real numbers."""
     array = real_array(value, "points")
     if array.ndim != 2:
-        remedy = "one row for each point and one column for each feature"
+        remedy = "pass one row for each point and one column for each feature"
         if array.ndim == 1:
             remedy = "if each number is a point, pass points.reshape(-1, 1)"
         raise ValueError(
@@ -145,11 +145,13 @@ def weights(value: Any, n: int) -> Floats:
             f"({n},), got shape {array.shape}; pass them in the order of the points"
         )
     finite(array, "weights", ("place",), "give points that do not count a weight of 0")
-    if (array < 0).any():
-        place = int(np.flatnonzero(array < 0)[0])
+    bad = (array < 0) | ((array > 0) & (array < 1 / LARGEST))
+    if bad.any():
+        place = int(np.flatnonzero(bad)[0])
         raise ValueError(
-            f"weights must not be negative, got {array[place]} at place {place}; give "
-            "points that do not count a weight of 0"
+            f"weights must be 0 or between {1 / LARGEST:g} and {LARGEST:g}, got "
+            f"{array[place]} at place {place}; give points that do not count a weight "
+            "of 0"
         )
     if not array.any():
         raise ValueError(
@@ -199,11 +201,12 @@ def some_visible(visible: Array) -> None:
 
 def whole_number(value: Any, name: str, remedy: str) -> int:
     """Return `value` as an int of at least 1."""
+    is_bool = isinstance(value, (bool, np.bool_))
     try:
-        number = operator.index(value)
+        number = None if is_bool else operator.index(value)
     except TypeError:
         number = None
-    if number is None or isinstance(value, (bool, np.bool_)):
+    if number is None:
         raise TypeError(
             f"{name} must be a whole number of at least 1, got {value!r} "
             f"({type(value).__name__}); {remedy}"
@@ -279,8 +282,8 @@ def _tol(value: Any) -> float:
 def _generator(value: Any) -> np.random.Generator:
     try:
         return np.random.default_rng(value)
-    except (TypeError, ValueError):
-        raise TypeError(
+    except (TypeError, ValueError) as error:
+        raise type(error)(
             "rng must be None, a whole number of at least 0 or a "
             f"numpy.random.Generator, got {value!r} ({type(value).__name__}); pass a "
             "seed such as 0 to get the same result every time"

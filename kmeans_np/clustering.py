@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kmeans_np import checks
+from kmeans_np.checks import counted
 from kmeans_np.lloyd import (
     Array,
     Floats,
@@ -30,8 +31,8 @@ from kmeans_np.sweeps import BlockedSweep
 
 # Up to this many points ten random starts take a moment, so "auto" makes them.
 FEW_POINTS = 10_000
-# How many distances are added up together for the inertia.
-BLOCK = 2**16
+# How many numbers are looked at together to add up the inertia.
+BLOCK = 2**18
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -67,15 +68,14 @@ class Clustering:
         n, (k, d) = len(self.labels), self.centroids.shape
         end = describe_stop(self.n_iter, self.stopped_by)
         return (
-            f"<Clustering of {n:,} points with {d} features into {k} clusters: "
-            f"inertia {self.inertia:.6g}, {end}>"
+            f"<Clustering of {counted(n, 'point')} with {counted(d, 'feature')} into "
+            f"{counted(k, 'cluster')}: inertia {self.inertia:.6g}, {end}>"
         )
 
 
 def describe_stop(n_iter: int, stopped_by: str) -> str:
     """Say in words after how many steps a run stopped, and why."""
-    steps = f"{n_iter} step" + ("" if n_iter == 1 else "s")
-    return f"stopped by {stopped_by!r} after {steps}"
+    return f"stopped by {stopped_by!r} after {counted(n_iter, 'step')}"
 
 
 def kmeans(
@@ -118,7 +118,7 @@ def kmeans(
         The same number gives the same result, to the last bit.
     callback : callable, optional
         Called with each `kmeans_np.Step` of each start. If it returns a true value,
-        the run ends there, with a complete answer.
+        all ends there, with the best answer so far.
 
     Returns
     -------
@@ -148,7 +148,7 @@ def kmeans(
         If `init` is an unknown word, or an array of another shape or not finite.
     ValueError
         If `n_init` or `max_iter` is below 1, or `n_init` above 1 with given
-        centroids, or `tol` is negative or not finite.
+        centroids, or `tol` or `rng` is negative, or `tol` not finite.
 
     Warns
     -----
@@ -164,8 +164,10 @@ def kmeans(
     Notes
     -----
     A cluster that loses all its points starts again at the point that is farthest
-    from its centroid. The memory needed besides the input is at most 70 bytes for each
-    point, whatever k is.
+    from its centroid. Points nearer to each other than about 1e-160 count as equal.
+
+    The memory needed besides the input is about 60 bytes for each point, whatever k is;
+    and that of a copy in float64, if a column is far from 0 compared with its range.
 
     References
     ----------
@@ -210,7 +212,7 @@ def kmeans(
         result = cluster(sweep, k, options, origin)
         labels, _ = BlockedSweep(array).assign(result.centroids)
         result = replace(result, labels=labels)
-    warn_if_fewer(len(result.centroids), k, "points", stacklevel=2)
+    warn_if_fewer(len(result.centroids), k, noun, stacklevel=2)
     return result
 
 
@@ -218,8 +220,8 @@ def warn_if_fewer(found: int, k: int, noun: str, stacklevel: int) -> None:
     """Warn that there are fewer clusters than asked for."""
     if found < k:
         warnings.warn(
-            f"k = {k:,} clusters were asked for, but there are only {found:,} distinct "
-            f"{noun}: the answer has {found:,} clusters",
+            f"k = {k:,} clusters were asked for, the answer has {found:,}: there are "
+            f"no more distinct {noun}",
             stacklevel=stacklevel + 1,
         )
 
@@ -322,8 +324,8 @@ def _run(
     """Run the loop from one start. Sweep and start have their origin moved."""
     for step in lloyd(sweep, start, max_iter=options.max_iter, tol=options.tol):
         stopped_by = step.stopped_by
-        if options.callback is not None and options.callback(_moved(step, origin)):
-            stopped_by = stopped_by or "callback"
+        if options.callback is not None and options.callback(_shown(step, origin)):
+            stopped_by = "callback"
             break
     centroids = step.new_centroids
     if largest_first:
@@ -333,10 +335,14 @@ def _run(
     return _settled(sweep, centroids, origin, step.iteration, str(stopped_by))
 
 
-def _moved(step: Step, origin: Floats) -> Step:
-    """Return the step as it is seen from the data's own origin."""
+def _shown(step: Step, origin: Floats) -> Step:
+    """Return the step as seen from the data's own origin, for others to look at."""
+    labels = step.labels.view()
+    labels.flags.writeable = False
     return step._replace(
-        centroids=step.centroids + origin, new_centroids=step.new_centroids + origin
+        centroids=step.centroids + origin,
+        labels=labels,
+        new_centroids=step.new_centroids + origin,
     )
 
 
@@ -391,8 +397,9 @@ def _in_order(sweep: Sweep, result: Clustering, origin: Floats) -> Clustering:
 def _direct_inertia(sweep: Sweep, centroids: Floats, labels: Array) -> float:
     """Add up the weighted squared distances, point by point, in the points' order."""
     total = 0.0
-    for start in range(0, len(labels), BLOCK):
-        block = slice(start, start + BLOCK)
+    step = max(512, BLOCK // sweep.points.shape[1])
+    for start in range(0, len(labels), step):
+        block = slice(start, start + step)
         distances = squared_distances(sweep.points[block], centroids[labels[block]])
         total += float((sweep.weights[block] * distances).sum())
     return total

@@ -5,6 +5,7 @@ first needed. What it leaves out: what to do with the pixels.
 """
 
 import os
+import shutil
 import threading
 import warnings
 from collections.abc import Iterator
@@ -19,17 +20,21 @@ from kmeans_np.checks import real_array
 from kmeans_np.lloyd import Array
 
 # How each kind of file is written, without loss where it can be, so that a segmented
-# image keeps its k colors; and the numbers of channels that it can hold.
-_FORMATS: dict[str, tuple[dict[str, Any], tuple[int, ...]]] = {
-    ".png": ({}, (1, 2, 3, 4)),
-    ".jpg": ({"quality": 95, "subsampling": 0}, (1, 3)),
-    ".jpeg": ({"quality": 95, "subsampling": 0}, (1, 3)),
-    ".webp": ({"lossless": True}, (1, 3, 4)),
-    ".tif": ({"compression": "tiff_deflate"}, (1, 2, 3, 4)),
-    ".tiff": ({"compression": "tiff_deflate"}, (1, 2, 3, 4)),
-    ".bmp": ({}, (1, 3)),
-    ".gif": ({}, (1, 3)),
+# image keeps its k colors; the numbers of channels, and of rows or columns, that it can
+# hold.
+_JPEG = ({"quality": 95, "subsampling": 0}, (1, 3), 65_500)
+_TIFF = ({"compression": "tiff_deflate"}, (1, 2, 3, 4), 2**31 - 1)
+_FORMATS: dict[str, tuple[dict[str, Any], tuple[int, ...], int]] = {
+    ".png": ({}, (1, 2, 3, 4), 2**31 - 1),
+    ".jpg": _JPEG,
+    ".jpeg": _JPEG,
+    ".webp": ({"lossless": True, "exact": True}, (1, 3, 4), 16_383),
+    ".tif": _TIFF,
+    ".tiff": _TIFF,
+    ".bmp": ({}, (1, 3), 2**31 - 1),
+    ".gif": ({}, (1, 3), 65_535),
 }
+_GIF_COLORS = 256
 _SIXTEEN_BIT = (".png", ".tif", ".tiff")
 _KINDS = {1: "gray", 2: "gray with alpha", 3: "RGB", 4: "RGBA"}
 
@@ -78,8 +83,8 @@ def read_image(path: str | os.PathLike[str]) -> Array:
         If `path` is neither a string nor a path.
     ValueError
         If the file is empty, no image, damaged or cut short, of more than about 179
-        million pixels, or a color image of 16 bits a channel, which Pillow would cut
-        down to 8.
+        million pixels, or of a type that would change on the way: color of 16 bits a
+        channel, or integers of 32 bits without or 8 or 16 bits with sign.
     """
     path = _as_path(path)
     with explained(path, "an image file that can be read"), path.open("rb") as file:
@@ -119,6 +124,12 @@ def _as_path(path: Any) -> Path:
         ) from None
 
 
+_WRONG_KIND = {
+    IsADirectoryError: "which is a folder",
+    NotADirectoryError: "of which a part is a file and not a folder",
+}
+
+
 @contextmanager
 def explained(path: Path, rule: str) -> Iterator[None]:
     """Say what the operating system does not like about a path, and what to do."""
@@ -131,8 +142,8 @@ def explained(path: Path, rule: str) -> Iterator[None]:
         ) from None
     except (IsADirectoryError, NotADirectoryError) as error:
         raise type(error)(
-            f"path must be {rule}, got {path}, which is or goes through the wrong kind "
-            "of thing (a folder for a file, a file for a folder); check the spelling"
+            f"path must be {rule}, got {path}, "
+            f"{_WRONG_KIND[type(error)]}; check the spelling"
         ) from None
     except PermissionError:
         raise PermissionError(
@@ -163,8 +174,9 @@ def _decode(file: BinaryIO, path: Path, is_tiff: bool) -> Array:
                 image: Array = reader.read(index=0, mode=mode)
                 # Only now, since Pillow turns some kinds of files upright itself.
                 held = reader.metadata(index=0, exclude_applied=False)
-        bits = about.get("BitsPerSample", 8) if is_tiff else 8
-        too_deep = image.ndim == 3 and np.max(bits) > 8
+        bits = np.max(about.get("BitsPerSample", 8)) if is_tiff else 8
+        # 1 is unsigned, 2 signed; Pillow reads both as the one that it has.
+        signed = np.max(about.get("SampleFormat", 1)) == 2 if is_tiff else False
     except MemoryError:
         raise
     # Damaged files make decoders fail in many ways.
@@ -176,11 +188,17 @@ def _decode(file: BinaryIO, path: Path, is_tiff: bool) -> Array:
                 "PIL.Image.MAX_IMAGE_PIXELS if you trust it"
             ) from error
         raise ValueError(
-            f"path must be an image file, got {path}, which is damaged, cut short or "
-            "no image; get the file anew or convert it to PNG"
+            f"path must be an image file, got {path}, which is damaged, cut short, no "
+            "image or of a kind that cannot be read; get it anew or convert it to PNG"
         ) from error
-    if too_deep:
+    if image.ndim == 3 and bits > 8:
         raise _deep_color(path, "TIFF")
+    if is_tiff and image.dtype.kind != "f" and signed != (image.dtype.kind == "i"):
+        raise ValueError(
+            "path must be a TIFF of 8 or 16 bits without sign, 32 bits with sign, or "
+            f"float32, got {path}, of {bits} bits {'with' if signed else 'without'} "
+            "sign; read it with another library and pass the array"
+        )
     image = _upright(image, held.get("Orientation"))
     # 16-bit files may come in the byte order of the machine that wrote them.
     return np.ascontiguousarray(image, image.dtype.newbyteorder("="))
@@ -208,8 +226,8 @@ def write_image(path: str | os.PathLike[str], image: npt.ArrayLike) -> None:
     ----------
     path : str or path-like
         Where to; its suffix names the kind: .png, .tif, .tiff, .webp, .bmp and .gif
-        keep every pixel (.gif up to 256 colors), .jpg and .jpeg (of quality 95) blur
-        the edges between colors.
+        keep every pixel (.gif has at most 256 colors, .webp makes gray RGB), .jpg and
+        .jpeg (of quality 95) blur the edges between colors.
     image : (rows, columns) or (rows, columns, channels) array_like of uint8 or uint16
         The image: gray, gray with alpha, RGB or RGBA, as far as the kind of file
         allows; uint16 only gray as .png, .tif and .tiff.
@@ -219,7 +237,8 @@ def write_image(path: str | os.PathLike[str], image: npt.ArrayLike) -> None:
     TypeError
         If `image` is of another type than the kind of file can hold.
     ValueError
-        If the suffix is unknown, or the shape of `image` not possible in such a file.
+        If the suffix is unknown, or the shape of `image`, or the number of its colors,
+        not possible in such a file.
     FileNotFoundError, NotADirectoryError, IsADirectoryError
         If the folder does not exist, or `path` is a folder.
     PermissionError, OSError
@@ -235,12 +254,14 @@ def write_image(path: str | os.PathLike[str], image: npt.ArrayLike) -> None:
             raise IsADirectoryError
         try:
             draft.write_bytes(data)
+            if target.exists():
+                shutil.copymode(target, draft)
             draft.replace(target)
         finally:
             draft.unlink(missing_ok=True)
 
 
-def check_suffix(path: Path) -> str:
+def _check_suffix(path: Path) -> str:
     """Return the suffix of a file to write, or raise ValueError if it is unknown."""
     suffix = path.suffix.lower()
     if suffix not in _FORMATS:
@@ -251,9 +272,9 @@ def check_suffix(path: Path) -> str:
     return suffix
 
 
-def _encode(image: Array, path: Path) -> bytes:
-    """Return the content of the file that `path` shall be."""
-    suffix = check_suffix(path)
+def check_writable(image: Array, path: Path) -> None:
+    """Raise TypeError or ValueError if such an image cannot be in such a file."""
+    suffix = _check_suffix(path)
     image = image.astype(image.dtype.newbyteorder("="), copy=False)
     if image.dtype not in (np.uint8, np.uint16):
         raise TypeError(
@@ -267,7 +288,7 @@ def _encode(image: Array, path: Path) -> bytes:
             "got type uint16; choose .png, or convert it, as in "
             "(image // 257).astype(np.uint8)"
         )
-    how, possible = _FORMATS[suffix]
+    _, possible, longest = _FORMATS[suffix]
     possible = (1,) if image.dtype == np.uint16 else possible
     channels = 1 if image.ndim < 3 else image.shape[-1]
     if image.ndim not in (2, 3) or image.size == 0 or channels not in possible:
@@ -277,11 +298,35 @@ def _encode(image: Array, path: Path) -> bytes:
             f"got shape {image.shape}; choose other channels, another suffix or "
             "another type"
         )
-    if channels == 1:
-        image = image.reshape(image.shape[:2])
+    if max(image.shape[:2]) > longest:
+        raise ValueError(
+            f"image must have at most {longest:,} rows and columns to be written to a "
+            f"{suffix} file, got shape {image.shape}; choose .png"
+        )
+
+
+def _encode(image: Array, path: Path) -> bytes:
+    """Return the content of the file that `path` shall be."""
+    check_writable(image, path)
+    suffix = path.suffix.lower()
+    image = image.astype(image.dtype.newbyteorder("="), copy=False)
+    if image.ndim == 3 and image.shape[2] == 1:
+        image = image[..., 0]
+    if suffix == ".gif" and image.ndim == 3:
+        n_colors = len(np.unique(image.reshape(-1, 3), axis=0))
+        if n_colors > _GIF_COLORS:
+            raise ValueError(
+                f"image must have at most {_GIF_COLORS} colors to be written to a .gif "
+                f"file, got {n_colors:,}; choose .png, or fewer colors"
+            )
     from imageio import v3 as iio
 
     data: bytes = iio.imwrite(
-        "<bytes>", image, extension=suffix, plugin="pillow", is_batch=False, **how
+        "<bytes>",
+        image,
+        extension=suffix,
+        plugin="pillow",
+        is_batch=False,
+        **_FORMATS[suffix][0],
     )
     return data

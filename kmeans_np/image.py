@@ -76,9 +76,10 @@ class Segmentation:
 
     def __repr__(self) -> str:
         size = " x ".join(str(length) for length in self.image.shape)
+        colors = checks.counted(len(self.palette), "color")
         return (
-            f"<Segmentation of a {size} image of {self.image.dtype} into "
-            f"{len(self.palette)} colors: inertia {self.inertia:.6g}, "
+            f"<Segmentation of a {size} image of {self.image.dtype} into {colors}: "
+            f"inertia {self.inertia:.6g}, "
             f"{describe_stop(self.n_iter, self.stopped_by)}>"
         )
 
@@ -120,7 +121,8 @@ def segment_image(
     Warns
     -----
     UserWarning
-        If the image has fewer distinct colors than `k`; it then comes back unchanged.
+        If the image has fewer distinct colors than `k`; it then comes back as it is
+        (a float image, but for rounding).
 
     Examples
     --------
@@ -186,7 +188,7 @@ def cluster_image(
     callback : callable, optional
         Called with each `kmeans_np.Step` of each start. Its labels are those of what
         is clustered: the distinct colors of an 8-bit image, else the pixels. If it
-        returns a true value, the run ends there, with a complete answer.
+        returns a true value, all ends there, with the best answer so far.
 
     Returns
     -------
@@ -211,7 +213,7 @@ def cluster_image(
         If `init` is an unknown word, or an array of another shape or not finite.
     ValueError
         If `n_init` or `max_iter` is below 1, or `n_init` above 1 with given
-        centroids, or `tol` is negative or not finite.
+        centroids, or `tol` or `rng` is negative, or `tol` not finite.
 
     Warns
     -----
@@ -328,7 +330,10 @@ def flatten(image: Array) -> Pixels:
     channels = 1 if image.ndim == 2 else image.shape[2]
     has_alpha = channels in (2, 4)
     colors = image[..., :-1] if has_alpha else image
-    visible = image[..., -1] > 0 if has_alpha else None
+    visible = None
+    if has_alpha:
+        checks.finite_pixels(image[..., -1])
+        visible = image[..., -1] > 0
     if visible is not None and visible.all():
         visible = None
     if visible is None:

@@ -49,8 +49,9 @@ def squared_distances(points: Array, centroid: Floats) -> Floats:
         The squared distances, in the square of the points' unit.
     """
     total = np.zeros(len(points))
-    # Pythagoras, a column at a time: (x1 - c1)^2 + (x2 - c2)^2 + ...
-    for x, c in zip(points.T, centroid.T):
+    # Pythagoras, a column at a time: (x1 - c1)^2 + (x2 - c2)^2 + ... Turned by .T, an
+    # array hands out its columns; a single centroid hands out its numbers.
+    for x, c in zip(points.T, centroid.T, strict=True):
         # subtle: float64, whatever the points are. In uint8, 10 - 20 would be 246.
         difference = np.subtract(x, c, dtype=np.float64)
         # subtle: added in the order of the columns, so that not even the last bit
@@ -198,8 +199,9 @@ class Sweep:
     A sweep holds the points and answers three questions: the call itself, `farthest`
     and `mean_variance`. A subclass may answer them in its own way (in blocks, in
     threads, on other machines, without looking at points that cannot have changed),
-    but the answers stay these. Bounds and buffers are its own affair; `labels` too may
-    be what it likes, since the loop only hands them back to it.
+    but the answers stay these. Bounds and buffers are its own affair. That is all that
+    the loop asks; `kmeans_np.kmeans`, which chooses where it starts, reads `points` and
+    `weights` as well.
 
     Empty clusters are the loop's affair. A pass says that the count is 0 and, if asked,
     names the farthest points; so an ordinary pass pays nothing for them. Over blocks,
@@ -270,13 +272,14 @@ def restart_empty(sweep: Sweep, centroids: Floats, tally: Tally) -> tuple[int, .
     empty one, whose centroid so restarts there. The last point of a cluster is never
     taken. No cluster stays empty as long as there are as many distinct points as
     clusters; and since every restart lowers the inertia, it cannot go on for ever.
-    This is scikit-learn's rule, said of distinct points.
+    This is scikit-learn's rule, but for distinct points and for the last ones.
 
     Corrects the sums and counts of the tally; returns the clusters that restarted.
     """
     sums, counts, restarted = tally.sums, tally.counts, []
     far = sweep.farthest(centroids, tally.labels)
     # subtle: `weight < counts`, but for the rounding in sums like 0.1 + 0.2.
+    # And it is asked of each point anew, as the moves below change the counts.
     movable = (f for f in far if f.weight < counts[f.label] * (1 - 1e-12))
     # subtle: zip asks for an empty cluster first. If there is none, nobody looks for
     # the farthest points, which would be another pass.
@@ -380,9 +383,9 @@ def lloyd(
 
     Notes
     -----
-    The inertia never rises: `assign` gives every point its smallest distance, and the
-    mean is the place with the smallest sum of squared distances to its points [1]_,
-    [2]_.
+    The inertia never rises, but for rounding: `assign` gives every point its smallest
+    distance, and the mean is the place with the smallest sum of squared distances to
+    its points [1]_, [2]_.
 
     The labels of a step belong to the centroids that it started from. After a stop by
     "tol" or "max_iter", `assign` once more to get those of `new_centroids`;

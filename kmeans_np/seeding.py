@@ -24,6 +24,10 @@ import numpy as np
 
 from kmeans_np.lloyd import Array, Floats, squared_distances
 
+# Up to this many chosen points are compared with all points one after the other; for
+# more, to sort all points is faster.
+MANY = 100
+
 
 def draw(weights: Floats, size: int, rng: np.random.Generator) -> Array:
     """Draw `size` places, each with a chance in proportion to its weight.
@@ -36,13 +40,28 @@ def draw(weights: Floats, size: int, rng: np.random.Generator) -> Array:
     # subtle: side="right", so that a dart at the very start of a stretch, 0 included,
     # hits that stretch and not an empty one before it.
     places: Array = np.searchsorted(ruler, darts, side="right")
-    return places
+    # subtle: among the smallest numbers of all, a dart can be rounded up to the end.
+    last: Array = np.searchsorted(ruler, ruler[-1])
+    return np.minimum(places, last)
 
 
 def first_of_each(rows: Array) -> Array:
     """Drop the rows that are equal to an earlier one, keeping the order."""
     _, first = np.unique(rows, axis=0, return_index=True)
     return rows[np.sort(first)]
+
+
+def _among(points: Array, chosen: Array) -> Array:
+    """Say which points are equal to one of the chosen."""
+    if len(chosen) <= MANY:
+        found = np.zeros(len(points), bool)
+        for point in chosen:
+            found |= (points == point).all(axis=1)
+        return found
+    rows = np.concatenate([chosen, points])
+    _, numbers = np.unique(rows, axis=0, return_inverse=True)
+    numbers = numbers.ravel()
+    return np.isin(numbers[len(chosen) :], numbers[: len(chosen)])
 
 
 def random_points(
@@ -83,9 +102,7 @@ def random_points(
             return chosen
         # So few draws were different that copies must abound (a black background, a
         # logo): leave out all copies of what was chosen, and draw from the rest.
-        left = left.copy()
-        for point in new:
-            left[(points == point).all(axis=1)] = 0
+        left = np.where(_among(points, new), 0, left)
         if not left.any():
             return chosen
 

@@ -91,7 +91,7 @@ def _find_nearest(
         total = nearest if number == 0 else distance
         np.subtract(columns[0], centroid[0], out=total)
         np.multiply(total, total, out=total)
-        for x, c in zip(columns[1:], centroid[1:]):
+        for x, c in zip(columns[1:], centroid[1:], strict=True):
             np.subtract(x, c, out=square)
             np.multiply(square, square, out=square)
             np.add(total, square, out=total)

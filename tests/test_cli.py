@@ -227,12 +227,11 @@ def test_the_input_is_overwritten_by_force(photo, run):
     assert list(photo.parent.iterdir()) == [photo]
 
 
-@pytest.mark.parametrize("name", ["out.xyz", "out", "results/"])
+@pytest.mark.parametrize("name", ["out.xyz", "out"])
 def test_an_unknown_suffix_is_refused_before_any_work(photo, run, monkeypatch, name):
     def too_late(*_, **__):
-        raise AssertionError("the picture was read or clustered")
+        raise AssertionError("the picture was clustered")
 
-    monkeypatch.setattr(cli, "read_image", too_late)
     monkeypatch.setattr(cli, "cluster_image", too_late)
     status, out, err = run("segment", photo, "-k", 2, "-o", name)
     assert (status, out) == (2, "")
@@ -241,6 +240,27 @@ def test_an_unknown_suffix_is_refused_before_any_work(photo, run, monkeypatch, n
         f".tiff, .bmp, .gif to be written, got {Path(name)}; choose one of these, such "
         "as .png\n"
     )
+
+
+def test_an_image_that_cannot_be_so_written_is_refused_before_any_work(
+    tmp_path, run, monkeypatch
+):
+    def too_late(*_, **__):
+        raise AssertionError("the picture was clustered")
+
+    monkeypatch.setattr(cli, "cluster_image", too_late)
+    opaque = np.full(PICTURE.shape[:2], 255, np.uint8)
+    write_image(tmp_path / "alpha.png", np.dstack([PICTURE, opaque]))
+    status, _, err = run("segment", tmp_path / "alpha.png", "-k", 2, "-o", "out.jpg")
+    assert (status, err.count("\n")) == (2, 1)
+
+
+def test_a_name_with_a_slash_at_its_end_is_a_folder_to_be_made(photo, run, tmp_path):
+    folder = tmp_path / "new" / "results"
+    status, out, err = run("segment", photo, "-k", 2, "-o", f"{folder}/")
+    assert (status, err) == (0, "")
+    assert [path.name for path in folder.iterdir()] == [f"{photo.stem}-k2.png"]
+    assert out.startswith(str(folder))
 
 
 # ---- palette ---------------------------------------------------------------------
@@ -336,8 +356,8 @@ def test_more_colors_than_there_are_is_a_note_and_no_error(tmp_path, run, comman
     status, out, err = run(command, tmp_path / "flag.png", "-k", 7)
     assert status == 0
     assert err == (
-        "kmeans-np: note: k = 7 clusters were asked for, but there are only 2 distinct "
-        "colors: the answer has 2 clusters\n"
+        "kmeans-np: note: k = 7 clusters were asked for, the answer has 2: there are "
+        "no more distinct colors\n"
     )
     assert ("2 colors after" in out) or out.count("\n") == 2
 
@@ -443,12 +463,11 @@ def test_the_installed_command_is_this_one():
 # ---- What goes wrong -------------------------------------------------------------
 
 READ = "path must be an image file that can be read, got {folder}/"
-FOLDER_FOR_FILE = (
-    "which is or goes through the wrong kind of thing (a folder for a file, a file for "
-    "a folder); check the spelling"
-)
+FOLDER_FOR_FILE = "which is a folder; check the spelling"
+FILE_FOR_FOLDER = "of which a part is a file and not a folder; check the spelling"
 DAMAGED = (
-    "which is damaged, cut short or no image; get the file anew or convert it to PNG"
+    "which is damaged, cut short, no image or of a kind that cannot be read; get it "
+    "anew or convert it to PNG"
 )
 PROBLEMS = {
     "missing": (
@@ -564,7 +583,7 @@ UNWRITABLE = {
     ),
     "folder a file": (
         "photo.png/out.png",
-        "path must be a file that can be written, got {target}, " + FOLDER_FOR_FILE,
+        "path must be a file that can be written, got {target}, " + FILE_FOR_FOLDER,
     ),
     "alpha for JPEG": (
         "out.jpg",

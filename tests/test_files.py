@@ -315,8 +315,8 @@ def refused(error, sentence, function, *args):
 
 
 DAMAGED = (
-    "path must be an image file, got {path}, which is damaged, cut short or no image; "
-    "get the file anew or convert it to PNG"
+    "path must be an image file, got {path}, which is damaged, cut short, no image "
+    "or of a kind that cannot be read; get it anew or convert it to PNG"
 )
 
 
@@ -336,9 +336,8 @@ def test_a_folder_is_refused(tmp_path):
         pytest.skip("Windows says that it is not permitted")
     refused(
         IsADirectoryError,
-        f"path must be an image file that can be read, got {tmp_path}, which is or "
-        "goes through the wrong kind of thing (a folder for a file, a file for a "
-        "folder); check the spelling",
+        f"path must be an image file that can be read, got {tmp_path}, "
+        "which is a folder; check the spelling",
         read_image,
         str(tmp_path),
     )
@@ -350,9 +349,8 @@ def test_a_path_through_a_file_is_refused(tmp_path):
     path = saved(tmp_path / "picture.png", RGB) / "inside.png"
     refused(
         NotADirectoryError,
-        f"path must be an image file that can be read, got {path}, which is or goes "
-        "through the wrong kind of thing (a folder for a file, a file for a folder); "
-        "check the spelling",
+        f"path must be an image file that can be read, got {path}, "
+        "of which a part is a file and not a folder; check the spelling",
         read_image,
         path,
     )
@@ -449,7 +447,7 @@ def test_what_is_no_image_is_refused(tmp_path, content, name):
 @pytest.mark.parametrize("part", [0.02, 0.3, 0.5, 0.9])
 def test_a_file_that_is_cut_short_is_refused(tmp_path, suffix, part):
     path = tmp_path / f"picture.{suffix}"
-    write_image(path, sample_image()[::5, ::5])
+    write_image(path, sample_image()[::5, ::5] // 64 * 64)
     content = path.read_bytes()
     path.write_bytes(content[: int(part * len(content))])
     refused(ValueError, DAMAGED.format(path=path), read_image, path)
@@ -804,9 +802,8 @@ def test_a_folder_is_not_replaced_by_a_file(tmp_path):
     path.mkdir()
     refused(
         IsADirectoryError,
-        f"path must be a file that can be written, got {path}, which is or goes "
-        "through the wrong kind of thing (a folder for a file, a file for a folder); "
-        "check the spelling",
+        f"path must be a file that can be written, got {path}, "
+        "which is a folder; check the spelling",
         write_image,
         path,
         RGB,
@@ -821,9 +818,8 @@ def test_a_file_is_not_used_as_a_folder(tmp_path):
     inside = saved(tmp_path / "picture.png", RGB) / "inside.png"
     refused(
         NotADirectoryError,
-        f"path must be a file that can be written, got {inside}, which is or goes "
-        "through the wrong kind of thing (a folder for a file, a file for a folder); "
-        "check the spelling",
+        f"path must be a file that can be written, got {inside}, of which a part is a "
+        "file and not a folder; check the spelling",
         write_image,
         inside,
         RGB,
@@ -886,15 +882,15 @@ WRONG_IMAGES = {
         "picture.png",
         "photo.jpg",
         TypeError,
-        "image must hold real numbers of at most 64 bits, got 'photo.jpg' (str); read "
-        "a file first, as in read_image('photo.jpg')",
+        "image must hold real numbers of at most 64 bits, got 'photo.jpg' (str); "
+        "pass an array of numbers, such as read_image makes of a file",
     ),
     "None": (
         "picture.png",
         None,
         TypeError,
-        "image must hold real numbers of at most 64 bits, got None (NoneType); convert "
-        "it to numbers first, as in np.asarray(..., dtype=float)",
+        "image must hold real numbers of at most 64 bits, got None (NoneType); pass "
+        "an array of numbers, such as read_image makes of a file",
     ),
     "ragged": (
         "picture.png",
@@ -1010,3 +1006,95 @@ def test_the_sample_image_is_made_anew_each_time():
     first = sample_image()
     first[:] = 0
     assert sample_image().any()
+
+
+# ---- What a kind of file cannot hold ---------------------------------------------
+
+
+def test_a_gif_never_loses_colors_silently(tmp_path):
+    path = tmp_path / "many.gif"
+    colors = np.arange(257, dtype=np.uint16)
+    image = np.stack([colors % 256, colors // 256, colors * 0], axis=-1)[np.newaxis]
+    image = image.astype(np.uint8)
+    refused(
+        ValueError,
+        "image must have at most 256 colors to be written to a .gif file, got 257; "
+        "choose .png, or fewer colors",
+        write_image,
+        path,
+        image,
+    )
+    assert not path.exists()
+    write_image(path, image[:, :256])
+    assert np.array_equal(read_image(path), image[:, :256])
+
+
+@pytest.mark.parametrize(
+    ("suffix", "longest"), [(".webp", 16_383), (".jpg", 65_500), (".gif", 65_535)]
+)
+def test_an_image_that_is_too_long_is_refused(tmp_path, suffix, longest):
+    path = tmp_path / f"long{suffix}"
+    image = np.zeros((1, longest + 1), np.uint8)
+    refused(
+        ValueError,
+        f"image must have at most {longest:,} rows and columns to be written to a "
+        f"{suffix} file, got shape {image.shape}; choose .png",
+        write_image,
+        path,
+        image,
+    )
+    write_image(path, image[:, 1:])
+    assert read_image(path).shape[:2] == (1, longest)
+
+
+def test_webp_keeps_colors_that_are_hidden(tmp_path):
+    image = np.full((4, 4, 4), 77, np.uint8)
+    image[:2, :, 3] = 0
+    write_image(tmp_path / "hidden.webp", image)
+    assert np.array_equal(read_image(tmp_path / "hidden.webp"), image)
+
+
+def test_a_replaced_file_keeps_its_mode(tmp_path):
+    path = tmp_path / "private.png"
+    write_image(path, np.zeros((2, 2), np.uint8))
+    path.chmod(0o600)
+    write_image(path, np.ones((2, 2), np.uint8))
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def tiff(values):
+    """A minimal TIFF of one strip, little-endian, of any type."""
+    rows, columns = values.shape
+    kind = {"u": 1, "i": 2, "f": 3}[values.dtype.kind]
+    tags = [
+        (256, 4, columns), (257, 4, rows), (258, 3, 8 * values.itemsize), (259, 3, 1),
+        (262, 3, 1), (273, 4, 8 + 2 + 12 * 10 + 4), (277, 3, 1), (278, 4, rows),
+        (279, 4, values.nbytes), (339, 3, kind),
+    ]  # fmt: skip
+    entries = b"".join(struct.pack("<HHII", tag, form, 1, x) for tag, form, x in tags)
+    head = b"II*\0" + struct.pack("<IH", 8, len(tags))
+    return head + entries + b"\0" * 4 + values.tobytes()
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int32, np.float32])
+def test_a_tiff_of_a_type_that_is_read_as_it_is(tmp_path, dtype):
+    values = np.array([[1, 2], [3, 100]], dtype)
+    (tmp_path / "a.tif").write_bytes(tiff(values))
+    assert np.array_equal(read_image(tmp_path / "a.tif"), values)
+    assert read_image(tmp_path / "a.tif").dtype == dtype
+
+
+@pytest.mark.parametrize(
+    ("dtype", "bits", "sign"), [(np.uint32, 32, "without"), (np.int8, 8, "with")]
+)
+def test_a_tiff_of_a_type_that_would_wrap_is_refused(tmp_path, dtype, bits, sign):
+    path = tmp_path / "a.tif"
+    path.write_bytes(tiff(np.array([[1, -1], [3, 100]]).astype(dtype)))
+    refused(
+        ValueError,
+        "path must be a TIFF of 8 or 16 bits without sign, 32 bits with sign, or "
+        f"float32, got {path}, of {bits} bits {sign} sign; read it with another "
+        "library and pass the array",
+        read_image,
+        path,
+    )

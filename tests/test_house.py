@@ -24,6 +24,7 @@ LADDER = [
     "image",
     "files",
     "sample",
+    "pictures",
     "__main__",
 ]
 LARGEST_MODULE, LARGEST_FUNCTION = 250, 40

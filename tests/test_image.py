@@ -245,8 +245,8 @@ def test_the_same_seed_gives_the_same_bytes(china):
 def test_more_clusters_than_colors_give_the_image_back_and_one_warning():
     image = np.array([[0, 50, 50], [0, 0, 99]], np.uint8)
     message = (
-        "k = 5 clusters were asked for, but there are only 3 distinct colors: the "
-        "answer has 3 clusters"
+        "k = 5 clusters were asked for, the answer has 3: there are no more distinct "
+        "colors"
     )
     for function in (segment_image, cluster_image):
         for variant in (image, image.astype(float), np.dstack([image] * 3)):
@@ -280,6 +280,13 @@ def test_alpha_is_carried_through_and_hidden_colors_take_no_part(channels, dtype
     assert np.array_equal(alone.labels[0], answer.labels[visible])
     assert np.array_equal(alone.image[0], answer.image[..., :-1][visible])
     assert np.array_equal(alone.centroids, answer.centroids)
+
+
+def test_alpha_must_be_finite():
+    image = np.ones((2, 3, 4))
+    image[1, 2, 3] = np.nan
+    with pytest.raises(ValueError, match="1 NaN value, the first at row 1, column 2"):
+        segment_image(image, 1)
 
 
 def test_opaque_alpha_changes_nothing(china):

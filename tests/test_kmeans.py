@@ -171,8 +171,8 @@ def test_a_cluster_that_the_last_move_emptied_is_filled():
 def test_one_warning_with_both_numbers_when_points_are_too_few():
     points = [[0.0], [0.0], [1.0], [1.0], [5.0]]
     message = (
-        "k = 4 clusters were asked for, but there are only 3 distinct points: the "
-        "answer has 3 clusters"
+        "k = 4 clusters were asked for, the answer has 3: there are no more distinct "
+        "points"
     )
     for init in ("random", "k-means++", [[0.0], [0.1], [0.2], [9.0]]):
         with pytest.warns(UserWarning, match="k = 4") as caught:
@@ -377,7 +377,7 @@ def test_a_clustering_prints_as_one_line():
     result = kmeans([[0.0], [1.0], [9.0]], 2, init=[[0.0], [9.0]])
     assert isinstance(result, Clustering)
     assert repr(result) == (
-        "<Clustering of 3 points with 1 features into 2 clusters: inertia 0.5, "
+        "<Clustering of 3 points with 1 feature into 2 clusters: inertia 0.5, "
         "stopped by 'labels' after 2 steps>"
     )
 
@@ -406,6 +406,34 @@ def test_auto_makes_ten_random_starts_for_few_points(iris):
     assert starts(iris, init="k-means++") == 1
     assert starts(iris, init=iris[:3]) == 1
     assert starts(np.random.default_rng(0).normal(size=(10_001, 1)), max_iter=2) == 1
+
+
+def test_the_callback_ends_all_starts_also_in_the_last_step_of_one(iris):
+    steps = []
+
+    def at_the_end(step):
+        steps.append(step)
+        return step.stopped_by is not None
+
+    result = kmeans(iris, 3, rng=0, callback=at_the_end)
+    assert sum(step.iteration == 1 for step in steps) == 1
+    assert result.stopped_by == "callback"
+    assert_consistent(result, iris)
+
+
+def test_the_callback_cannot_disturb_the_run(iris):
+    def spoil(step):
+        with pytest.raises(ValueError, match="read-only"):
+            step.labels[:] = 0
+        step.centroids[:] = 0
+
+    plain = kmeans(iris, 3, rng=0)
+    assert np.array_equal(kmeans(iris, 3, rng=0, callback=spoil).labels, plain.labels)
+
+
+def test_the_warning_says_when_points_without_weight_are_left_out():
+    with pytest.warns(UserWarning, match="no more distinct points with a weight"):
+        kmeans([[0.0], [1.0], [1.0], [5.0]], 3, weights=[1, 1, 1, 0], rng=0)
 
 
 def test_the_callback_sees_steps_in_the_datas_own_unit(rng):

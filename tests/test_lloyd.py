@@ -42,6 +42,10 @@ class TestByHand:
         moved = update([[0.0], [2.0]], [0, 0], [[5.0], [7.0]])
         assert moved.tolist() == [[1.0], [7.0]]
 
+    def test_points_and_centroids_of_different_width_do_not_go_together(self):
+        with pytest.raises(ValueError, match="zip"):
+            assign([[0, 0, 9], [5, 5, 0]], [[0, 0], [5, 5]])
+
     def test_a_whole_run(self):
         first, second, third = run(POINTS, [[1.0], [5.0]], tol=0)
         assert first.iteration == 1

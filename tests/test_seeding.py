@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from strategies import repetitions, tied_points
 
 from kmeans_np import Sweep
+from kmeans_np import seeding as seeding_module
 from kmeans_np.seeding import draw, plus_plus, random_points, seed
 
 SEEDINGS = [random_points, plus_plus]
@@ -72,8 +73,26 @@ class TestDraw:
         weights = np.array([0.0, 0, 0.1, 0, 0.2, 0.7, 0, 0])
         assert draw(weights, 2, Corners()).tolist() == [2, 5]
 
+    def test_the_smallest_numbers_do_not_lead_past_the_end(self):
+        weights = np.array([0.0, 5e-324, 5e-324, 0.0])
+        assert set(draw(weights, 100, np.random.default_rng(0))) <= {1, 2}
+
 
 class TestRandomPoints:
+    @given(case=tied_points(max_k=12), data=st.data())
+    def test_few_or_many_chosen_points_are_compared_alike(self, case, data):
+        points, start = case
+        seed_number = data.draw(st.integers(0, 99))
+
+        def chosen():
+            rng = np.random.default_rng(seed_number)
+            return random_points(points, len(start), np.ones(len(points)), rng)
+
+        one_by_one = chosen()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(seeding_module, "MANY", 0)
+            assert np.array_equal(chosen(), one_by_one)
+
     def test_every_point_has_the_same_chance(self):
         points = np.arange(5.0)[:, np.newaxis]
         rng = np.random.default_rng(0)
