@@ -27,6 +27,8 @@ from kmeans_np.sample import sample_image
 
 SECONDS_BEFORE_PROGRESS = 0.5
 DEMO_KS = (2, 4, 8)
+# What the functions call otherwise than the command line does.
+FLAGS = {"n_init": "--n-init", "max_iter": "--max-iter", "rng": "--seed"}
 
 
 class Progress:
@@ -192,7 +194,7 @@ class Parser(argparse.ArgumentParser):
         )
         self.add_argument(
             "--n-init",
-            type=whole_number_or_auto,
+            type=number_of_starts,
             default="auto",
             metavar="N",
             help="try N starts and keep the best (default: auto, 10 random starts for "
@@ -209,7 +211,7 @@ class Parser(argparse.ArgumentParser):
         self.option("--seed", "S", 0, "the same seed gives the same picture")
 
 
-def whole_number_or_auto(text: str) -> int | str:
+def number_of_starts(text: str) -> int | str:
     """Return "auto" or an int."""
     return text if text == "auto" else int(text)
 
@@ -298,7 +300,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         pass  # The reader of our output has seen enough, as `head` has.
     except (OSError, ValueError, TypeError, MemoryError) as error:
         text = " ".join(str(error).split()) or "not enough memory for this picture"
-        print(f"kmeans-np: error: {text}", file=sys.stderr)
+        name, _, rest = text.partition(" ")
+        print(f"kmeans-np: error: {FLAGS.get(name, name)} {rest}", file=sys.stderr)
         status = 2
     except KeyboardInterrupt:
         print("kmeans-np: stopped", file=sys.stderr)

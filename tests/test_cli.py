@@ -509,12 +509,12 @@ PROBLEMS = {
     ),
     "n-init 0": (
         ["{folder}/photo.png", "-k", "2", "--n-init", "0"],
-        "n_init must be a whole number of at least 1, got 0; pass the number of "
+        "--n-init must be a whole number of at least 1, got 0; pass the number of "
         "starts, or 'auto'",
     ),
     "max-iter 0": (
         ["{folder}/photo.png", "-k", "2", "--max-iter", "0"],
-        "max_iter must be a whole number of at least 1, got 0; pass the largest number "
+        "--max-iter must be a whole number of at least 1, got 0; pass the largest number "
         "of steps",
     ),
     "tol negative": (
@@ -524,8 +524,8 @@ PROBLEMS = {
     ),
     "seed negative": (
         ["{folder}/photo.png", "-k", "2", "--seed", "-1"],
-        "rng must be None, a whole number of at least 0 or a numpy.random.Generator, "
-        "got -1 (int); pass a seed such as 0 to get the same result every time",
+        "--seed must be None, a whole number of at least 0 or a "
+        "numpy.random.Generator, got -1 (int); pass a seed such as 0 to get the same result every time",
     ),
     "fully transparent": (
         ["{folder}/clear.png", "-k", "1"],
