@@ -514,8 +514,8 @@ PROBLEMS = {
     ),
     "max-iter 0": (
         ["{folder}/photo.png", "-k", "2", "--max-iter", "0"],
-        "--max-iter must be a whole number of at least 1, got 0; pass the largest number "
-        "of steps",
+        "--max-iter must be a whole number of at least 1, got 0; pass the largest "
+        "number of steps",
     ),
     "tol negative": (
         ["{folder}/photo.png", "-k", "2", "--tol", "-1"],
@@ -525,7 +525,8 @@ PROBLEMS = {
     "seed negative": (
         ["{folder}/photo.png", "-k", "2", "--seed", "-1"],
         "--seed must be None, a whole number of at least 0 or a "
-        "numpy.random.Generator, got -1 (int); pass a seed such as 0 to get the same result every time",
+        "numpy.random.Generator, got -1 (int); pass a seed such as 0 to get the same "
+        "result every time",
     ),
     "fully transparent": (
         ["{folder}/clear.png", "-k", "1"],
