@@ -22,8 +22,8 @@ from kmeans_np.lloyd import Array, Floats
 # Up to this many pixels, searching for the code of each is faster than to fill and
 # read a table for all 16.7 million codes.
 FEW_PIXELS = 2**14
-# Pixels are looked up in blocks, since NumPy turns the codes into 64-bit numbers.
-BLOCK = 2**18
+# Pixels are looked up in blocks, since NumPy turns the places into 64-bit numbers.
+BLOCK = 2**16
 
 
 class Colors(NamedTuple):
@@ -105,8 +105,14 @@ def look_up(values: Array, colors: Colors) -> Array:
     # Only the entries for colors that occur are ever written or read.
     table = np.empty(256 ** colors.colors.shape[1], values.dtype)
     table[color_codes] = values
-    result = np.empty(len(codes), values.dtype)
-    for start in range(0, len(codes), BLOCK):
+    return take(table, codes)
+
+
+def take(table: Array, places: Array) -> Array:
+    """Return table[places] without a copy of all places as 64-bit numbers."""
+    result = np.empty((len(places), *table.shape[1:]), table.dtype)
+    for start in range(0, len(places), BLOCK):
         block = slice(start, start + BLOCK)
-        np.take(table, codes[block], out=result[block], mode="clip")
+        # mode="clip" spares a check, and with it another copy.
+        np.take(table, places[block], axis=0, out=result[block], mode="clip")
     return result

@@ -23,7 +23,7 @@ from kmeans_np.clustering import (
     describe_stop,
     warn_if_fewer,
 )
-from kmeans_np.colors import distinct_colors, look_up
+from kmeans_np.colors import distinct_colors, look_up, take
 from kmeans_np.lloyd import Array, Floats, Sweep
 from kmeans_np.sweeps import BlockedSweep, CellSweep
 
@@ -366,7 +366,7 @@ def paint(
     label_image : (rows, columns) array of the type of `labels`
         The labels, -1 where a pixel took no part.
     """
-    colors = palette.take(labels, axis=0)
+    colors = take(palette, labels)
     rows_columns = image.shape[:2]
     if not pixels.has_alpha:
         return colors.reshape(image.shape), labels.reshape(rows_columns)
