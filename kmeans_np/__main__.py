@@ -63,10 +63,8 @@ def segment(args: argparse.Namespace) -> None:
     target = source.parent / f"{source.stem}-k{args.k}.png"
     if args.output is not None:
         output = Path(args.output)
-        if args.output.endswith(("/", os.sep)):
-            with explained(output, "a folder that can be written"):
-                output.mkdir(parents=True, exist_ok=True)
-        target = output / target.name if output.is_dir() else output
+        is_folder = output.is_dir() or args.output.endswith(("/", os.sep))
+        target = output / target.name if is_folder else output
     image = read_image(source)
     if target.exists() and source.samefile(target) and not args.force:
         raise ValueError(
@@ -75,6 +73,8 @@ def segment(args: argparse.Namespace) -> None:
         )
     check_writable(image, target)
     answer = _cluster(image, args)
+    if args.output is not None and is_folder:
+        _make_folder(output)
     write_image(target, answer.image)
     print(f"{target}: {_in_words(answer)}")
 
@@ -105,15 +105,13 @@ def palette(args: argparse.Namespace) -> None:
 
 def demo(args: argparse.Namespace) -> None:
     """Write the built-in picture, the same in 2, 4 and 8 colors, and all in a row."""
-    folder = Path(args.output)
-    with explained(folder, "a folder that can be written"):
-        folder.mkdir(parents=True, exist_ok=True)
-    image = sample_image()
+    folder, image = Path(args.output), sample_image()
+    answers = [cluster_image(image, k, rng=args.seed) for k in DEMO_KS]
+    _make_folder(folder)
     panels = [above_its_colors(image)]
     write_image(folder / "sample.png", image)
     print(f"{folder / 'sample.png'}: the built-in picture")
-    for k in DEMO_KS:
-        answer = cluster_image(image, k, rng=args.seed)
+    for k, answer in zip(DEMO_KS, answers):
         target = folder / f"sample-k{k}.png"
         write_image(target, answer.image)
         print(f"{target}: {_in_words(answer)}")
@@ -142,17 +140,20 @@ def _cluster(image: Array, args: argparse.Namespace) -> Segmentation:
         progress.clear()
 
 
+def _make_folder(folder: Path) -> None:
+    with explained(folder, "a folder that can be written"):
+        folder.mkdir(parents=True, exist_ok=True)
+
+
 def _in_words(answer: Segmentation) -> str:
     reasons = {
         "labels": "until no pixel changed cluster",
         "tol": "until the colors hardly moved",
         "max_iter": "which was the limit",
     }
-    colors, steps = (
-        counted(len(answer.palette), "color"),
-        counted(answer.n_iter, "step"),
-    )
-    return f"{colors} after {steps}, {reasons[answer.stopped_by]}"
+    colors = counted(len(answer.palette), "color")
+    after = counted(answer.n_iter, "step")
+    return f"{colors} after {after}, {reasons[answer.stopped_by]}"
 
 
 def _hex(color: Array) -> str | None:

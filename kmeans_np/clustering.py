@@ -302,10 +302,8 @@ def exact_origin(points: Array) -> Floats:
     (d,) array of float64
         What to subtract from each column; 0 where it would not help.
     """
-    low, high = (
-        points.min(axis=0).astype(np.float64),
-        points.max(axis=0).astype(np.float64),
-    )
+    low = points.min(axis=0).astype(np.float64)
+    high = points.max(axis=0).astype(np.float64)
     width, middle = high - low, low / 2 + high / 2
     # The power of two at or below the range; for a constant column any will do, since
     # its own value is subtracted.

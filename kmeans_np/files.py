@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kmeans_np.checks import real_array
+from kmeans_np.colors import distinct_colors
 from kmeans_np.lloyd import Array
 
 # How each kind of file is written, without loss where it can be, so that a segmented
@@ -245,7 +246,8 @@ def write_image(path: str | os.PathLike[str], image: npt.ArrayLike) -> None:
         If the file may not be written, or the disk is full.
     """
     path = _as_path(path)
-    data = _encode(real_array(image, "image"), path)
+    array = real_array(image, "image")
+    data = _encode(array.astype(array.dtype.newbyteorder("="), copy=False), path)
     # A link stays a link: what it points to is replaced.
     target = Path(os.path.realpath(path))
     draft = target.with_name(f".{os.getpid()}-{threading.get_ident()}.part")
@@ -275,7 +277,6 @@ def _check_suffix(path: Path) -> str:
 def check_writable(image: Array, path: Path) -> None:
     """Raise TypeError or ValueError if such an image cannot be in such a file."""
     suffix = _check_suffix(path)
-    image = image.astype(image.dtype.newbyteorder("="), copy=False)
     if image.dtype not in (np.uint8, np.uint16):
         raise TypeError(
             f"image must hold numbers of type uint8 or uint16 to be written, got type "
@@ -309,11 +310,10 @@ def _encode(image: Array, path: Path) -> bytes:
     """Return the content of the file that `path` shall be."""
     check_writable(image, path)
     suffix = path.suffix.lower()
-    image = image.astype(image.dtype.newbyteorder("="), copy=False)
     if image.ndim == 3 and image.shape[2] == 1:
         image = image[..., 0]
     if suffix == ".gif" and image.ndim == 3:
-        n_colors = len(np.unique(image.reshape(-1, 3), axis=0))
+        n_colors = len(distinct_colors(image.reshape(-1, 3)).counts)
         if n_colors > _GIF_COLORS:
             raise ValueError(
                 f"image must have at most {_GIF_COLORS} colors to be written to a .gif "

@@ -263,6 +263,16 @@ def test_a_name_with_a_slash_at_its_end_is_a_folder_to_be_made(photo, run, tmp_p
     assert out.startswith(str(folder))
 
 
+def test_no_folder_is_made_for_a_picture_that_does_not_come(run, tmp_path):
+    before = set(tmp_path.rglob("*"))
+    assert (
+        run("segment", tmp_path / "missing.png", "-k", 2, "-o", f"{tmp_path}/a/")[0]
+        == 2
+    )
+    assert run("demo", "--output", tmp_path / "b", "--seed", -1)[0] == 2
+    assert set(tmp_path.rglob("*")) == before
+
+
 # ---- palette ---------------------------------------------------------------------
 
 
