@@ -26,7 +26,7 @@ from kmeans_np.lloyd import (
     lloyd,
     squared_distances,
 )
-from kmeans_np.seeding import seed
+from kmeans_np.seeding import Histogram, coarse_start, seed
 from kmeans_np.sweeps import BlockedSweep
 
 # Up to this many points ten random starts take a moment, so "auto" makes them.
@@ -233,6 +233,7 @@ def cluster(
     origin: Floats,
     *,
     largest_first: bool = False,
+    histograms: tuple[Histogram, Histogram] | None = None,
 ) -> Clustering:
     """Run K-means on checked input: the best of all starts.
 
@@ -249,6 +250,9 @@ def cluster(
     largest_first : bool, default False
         Whether to put the clusters in order of their counts, and equal ones in order
         of their centroids, instead of that of the starting centroids.
+    histograms : pair of histograms, optional
+        The points in short. When given, starts are chosen and tried on these, as
+        `kmeans_np.seeding.coarse_start` does, and only the best on the points.
 
     Returns
     -------
@@ -258,9 +262,17 @@ def cluster(
     """
     init = options.init if isinstance(options.init, str) else options.init - origin
 
-    def results() -> Iterator[Clustering]:
+    def starts() -> Iterator[Floats]:
+        if histograms is not None:
+            # k-means++ takes longer to choose, and seldom chooses badly.
+            n_starts = options.n_init or (10 if init == "random" else 4)
+            yield coarse_start(histograms, k, str(init), n_starts, options.rng)
+            return
         for _ in range(_n_starts(options, len(sweep.points))):
-            start = seed(init, sweep.points, k, sweep.weights, options.rng)
+            yield seed(init, sweep.points, k, sweep.weights, options.rng)
+
+    def results() -> Iterator[Clustering]:
+        for start in starts():
             result = _run(sweep, start, origin, options, largest_first)
             yield result
             if result.stopped_by == "callback":

@@ -18,10 +18,15 @@ from typing import NamedTuple
 import numpy as np
 
 from kmeans_np.lloyd import Array, Floats
+from kmeans_np.sweeps.cells import cell_numbers
+from kmeans_np.threads import in_threads
 
 # Up to this many pixels, searching for the code of each is faster than to fill and
 # read a table for all 16.7 million codes.
 FEW_PIXELS = 2**14
+# How many pixels a thread counts, and how many it looks up, at a time: enough for the
+# work to outweigh the thread.
+COUNT_BLOCK, LOOK_UP_BLOCK = 2**21, 2**20
 # Pixels are looked up in blocks, since NumPy turns the places into 64-bit numbers.
 BLOCK = 2**16
 
@@ -31,17 +36,18 @@ class Colors(NamedTuple):
 
     Attributes
     ----------
-    colors : (m, c) array of float64
-        The distinct colors, in rising order of their codes.
+    colors : (m, c) array of uint8
+        The distinct colors: gray levels rising; others in the order of their cells,
+        as `kmeans_np.sweeps.cells.cell_numbers` gives them, and then of their codes.
     counts : (m,) array of float64
         How many pixels have each color.
     codes : (n,) array of uint8 or uint32
-        The color of each pixel as one number: red, green and blue side by side.
+        The color of each pixel as one number: blue, green and red side by side.
     color_codes : (m,) array of uint8 or uint32
         The codes of the distinct colors.
     """
 
-    colors: Floats
+    colors: Array
     counts: Floats
     codes: Array
     color_codes: Array
@@ -60,28 +66,59 @@ def distinct_colors(pixels: Array) -> Colors:
     Colors
         The colors, their counts, and what `look_up` needs to get back to the pixels.
     """
-    codes = _pack(pixels)
-    # Equal codes stand side by side once they are sorted, and a color begins wherever
-    # a code differs from the one before.
-    ordered = np.sort(codes)
-    begins = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
-    color_codes = ordered[begins]
-    counts = np.diff(begins, append=len(codes)).astype(np.float64)
-    shifts = range(8 * (pixels.shape[1] - 1), -1, -8)
-    columns = [(color_codes >> shift & 255).astype(np.float64) for shift in shifts]
-    # Columns that lie in one piece are what the passes read fastest.
-    return Colors(np.array(columns).T, counts, codes, color_codes)
-
-
-def _pack(pixels: Array) -> Array:
-    """Return one number for each pixel: its channels side by side."""
     if pixels.shape[1] == 1:
-        return pixels[:, 0]
-    codes = pixels[:, 0].astype(np.uint32)
-    for channel in pixels[:, 1:].T:
-        codes <<= 8
-        codes |= channel
-    return codes
+        levels = np.bincount(pixels[:, 0], minlength=256)
+        found = np.flatnonzero(levels).astype(np.uint8)
+        counts = levels[found].astype(np.float64)
+        return Colors(found[:, np.newaxis], counts, pixels[:, 0], found)
+    codes = np.empty(len(pixels), np.uint32)
+
+    def count(start: int) -> tuple[Array, Array]:
+        block = slice(start, start + COUNT_BLOCK)
+        _pack(pixels[block], codes[block])
+        ordered = np.sort(codes[block])
+        begins = _begins(ordered)
+        return ordered[begins], np.diff(begins, append=len(ordered))
+
+    parts = in_threads(count, range(0, len(pixels), COUNT_BLOCK))
+    color_codes, numbers = _merge(parts)
+    shifts = np.array([[0], [8], [16]], np.uint32)
+    colors = (color_codes >> shifts).astype(np.uint8)
+    order = np.argsort(cell_numbers(colors.T), kind="stable")
+    # Columns that lie in one piece are what the passes read fastest.
+    colors, color_codes = colors.take(order, axis=1), color_codes.take(order)
+    return Colors(colors.T, numbers.take(order).astype(np.float64), codes, color_codes)
+
+
+def _pack(pixels: Array, codes: Array) -> None:
+    """Write one number for each pixel: blue, green and red side by side."""
+    # A window of four bytes from the start of each pixel holds its three channels and
+    # the next pixel's first. But for the last, which has no next.
+    flat = np.ascontiguousarray(pixels).reshape(-1)
+    windows = np.ndarray(len(pixels) - 1, "<u4", buffer=flat, strides=3)
+    np.bitwise_and(windows, 0xFFFFFF, out=codes[:-1])
+    red, green, blue = map(int, flat[-3:])
+    codes[-1] = blue << 16 | green << 8 | red
+
+
+def _begins(ordered: Array) -> Array:
+    """Return where in ordered numbers each run of equal ones begins."""
+    return np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
+
+
+def _merge(parts: list[tuple[Array, Array]]) -> tuple[Array, Array]:
+    """Make one count of distinct codes and their counts from those of several parts."""
+    if len(parts) == 1:
+        return parts[0]
+    # Code and count in one number: sorting it keeps them together.
+    both = np.sort(
+        np.concatenate(
+            [codes.astype(np.uint64) << 32 | n.astype(np.uint64) for codes, n in parts]
+        )
+    )
+    codes = (both >> 32).astype(np.uint32)
+    begins = _begins(codes)
+    return codes[begins], np.add.reduceat(both & 0xFFFFFFFF, begins)
 
 
 def look_up(values: Array, colors: Colors) -> Array:
@@ -101,7 +138,8 @@ def look_up(values: Array, colors: Colors) -> Array:
     """
     codes, color_codes = colors.codes, colors.color_codes
     if len(codes) <= FEW_PIXELS:
-        return values[np.searchsorted(color_codes, codes)]
+        order = np.argsort(color_codes)
+        return values[order[np.searchsorted(color_codes, codes, sorter=order)]]
     # Only the entries for colors that occur are ever written or read.
     table = np.empty(256 ** colors.colors.shape[1], values.dtype)
     table[color_codes] = values
@@ -111,8 +149,12 @@ def look_up(values: Array, colors: Colors) -> Array:
 def take(table: Array, places: Array) -> Array:
     """Return table[places] without a copy of all places as 64-bit numbers."""
     result = np.empty((len(places), *table.shape[1:]), table.dtype)
-    for start in range(0, len(places), BLOCK):
-        block = slice(start, start + BLOCK)
-        # mode="clip" spares a check, and with it another copy.
-        np.take(table, places[block], axis=0, out=result[block], mode="clip")
+
+    def look_up_block(begin: int) -> None:
+        for start in range(begin, min(begin + LOOK_UP_BLOCK, len(places)), BLOCK):
+            block = slice(start, start + BLOCK)
+            # mode="clip" spares a check, and with it another copy.
+            np.take(table, places[block], axis=0, out=result[block], mode="clip")
+
+    in_threads(look_up_block, range(0, len(places), LOOK_UP_BLOCK))
     return result

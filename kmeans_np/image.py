@@ -25,12 +25,13 @@ from kmeans_np.clustering import (
 )
 from kmeans_np.colors import distinct_colors, look_up, take
 from kmeans_np.lloyd import Array, Floats, Sweep
+from kmeans_np.seeding import Histogram
 from kmeans_np.sweeps import BlockedSweep, CellSweep
 
-# Cells of colors pay when there are many colors to a cell, and as long as a table of
-# all distances between centroids is small.
+# Cells pay when there are many colors; a histogram as a start, when it has some cells
+# for each cluster; a coarse one, when it has many.
 FEW_COLORS = 10_000
-LARGEST_CELL_K = 1024
+SOME_CELLS, MANY_CELLS = 4, 32
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -94,6 +95,7 @@ def segment_image(
     tol: float = 1e-4,
     rng: Any = None,
     callback: checks.Callback | None = None,
+    coarse_start: bool = True,
 ) -> Array:
     """Paint an image in k colors, every pixel in that of its cluster.
 
@@ -105,7 +107,7 @@ def segment_image(
         The image, see `cluster_image`.
     k : int
         The number of clusters, from 1 to the number of pixels.
-    init, n_init, max_iter, tol, rng, callback
+    init, n_init, max_iter, tol, rng, callback, coarse_start
         How to run, see `cluster_image`.
 
     Returns
@@ -143,6 +145,7 @@ def segment_image(
         tol=tol,
         rng=rng,
         callback=callback,
+        coarse_start=coarse_start,
     ).image
 
 
@@ -156,6 +159,7 @@ def cluster_image(
     tol: float = 1e-4,
     rng: Any = None,
     callback: checks.Callback | None = None,
+    coarse_start: bool = True,
 ) -> Segmentation:
     """Divide the pixels of an image into k clusters of similar color.
 
@@ -174,8 +178,9 @@ def cluster_image(
         without alpha.
     n_init : int or "auto", default "auto"
         The number of starts, of which the one with the smallest inertia is kept.
-        "auto" is 10 for random starts among at most 10,000 distinct colors (for 8-bit
-        images; pixels for others) and 1 otherwise.
+        "auto" is 10 for random starts and 4 for "k-means++" where they start on a
+        histogram; otherwise 10 for random starts among at most 10,000 distinct colors
+        (of 8-bit images; pixels of others) and 1 for all else.
     max_iter : int, default 300
         The largest number of steps of a start.
     tol : float, default 1e-4
@@ -189,6 +194,12 @@ def cluster_image(
         Called with each `kmeans_np.Step` of each start. Its labels are those of what
         is clustered: the distinct colors of an 8-bit image, else the pixels. If it
         returns a true value, all ends there, with the best answer so far.
+    coarse_start : bool, default True
+        Whether the starts in an 8-bit RGB image of more than 10,000 colors are chosen
+        and tried on a histogram of its colors, where ten cost no more than one on the
+        image. The best goes on with all colors, until `tol` or `max_iter` stops it
+        there; these are the steps that are counted and shown to `callback`. Given
+        centroids always start where they are.
 
     Returns
     -------
@@ -202,8 +213,8 @@ def cluster_image(
     TypeError
         If `k`, `n_init` or `max_iter` is not an integer, or `tol` not a number.
     TypeError
-        If `rng` is nothing that `numpy.random.default_rng` takes, or `callback` is
-        not callable.
+        If `rng` is nothing that `numpy.random.default_rng` takes, `callback` is not
+        callable, or `coarse_start` is not a bool.
     ValueError
         If `image` has not 2 or 3 axes, is empty or fully transparent, or holds NaN,
         infinity or numbers whose squares overflow in pixels that take part.
@@ -264,6 +275,7 @@ def cluster_image(
         tol=tol,
         rng=rng,
         callback=callback,
+        coarse_start=coarse_start,
     )
 
 
@@ -291,17 +303,21 @@ def _cluster_image(value: ArrayLike, k: int, **how: Any) -> Segmentation:
     n, channels = pixels.values.shape
     k = checks.n_clusters(k, n, "pixels")
     options = checks.options(k, channels, **how)
-    colors = None
+    colors, histograms, origin = None, None, np.zeros(channels)
+    sweep: Sweep
     if image.dtype == np.uint8 and channels in (1, 3):
         colors = distinct_colors(pixels.values)
-        many = len(colors.counts) > FEW_COLORS and k <= LARGEST_CELL_K
-        sweep: Sweep = (CellSweep if many else BlockedSweep)(
-            colors.colors, colors.counts
-        )
-        origin = np.zeros(channels)
+        if len(colors.counts) > FEW_COLORS:
+            sweep = CellSweep(colors.colors, colors.counts)
+            if options.coarse_start and isinstance(options.init, str):
+                histograms = _histograms(sweep, k)
+        else:
+            sweep = BlockedSweep(colors.colors, colors.counts)
     else:
         sweep, origin = blocked_sweep(pixels.values, checks.weights(None, n))
-    result = cluster(sweep, k, options, origin, largest_first=True)
+    result = cluster(
+        sweep, k, options, origin, largest_first=True, histograms=histograms
+    )
     centroids, counts = result.centroids, result.counts.astype(np.int64)
     warn_if_fewer(len(counts), k, "colors", stacklevel=3)
     labels = result.labels.astype(np.min_scalar_type(-len(counts)))
@@ -320,6 +336,14 @@ def _cluster_image(value: ArrayLike, k: int, **how: Any) -> Segmentation:
         n_iter=result.n_iter,
         stopped_by=result.stopped_by,
     )
+
+
+def _histograms(sweep: CellSweep, k: int) -> tuple[Histogram, Histogram] | None:
+    """Return a coarse and a fine histogram, or None if both are too small for k."""
+    coarse, fine = (sweep.histogram(slices) for slices in (16, 32))
+    if len(fine[1]) < SOME_CELLS * k:
+        return None
+    return (coarse if len(coarse[1]) >= MANY_CELLS * k else fine), fine
 
 
 def flatten(image: Array) -> Pixels:

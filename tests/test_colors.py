@@ -15,12 +15,28 @@ def pixels(channels, top=255):
     return hnp.arrays(np.uint8, shape, elements=st.integers(0, top))
 
 
-@given(st.one_of(pixels(1), pixels(3), pixels(3, top=3)))
-def test_colors_and_counts_are_those_of_unique(values):
+@given(st.one_of(pixels(1), pixels(3), pixels(3, top=3)), st.integers(1, 30))
+def test_colors_and_counts_are_those_of_unique(values, block):
     expected, counts = np.unique(values, axis=0, return_counts=True)
-    found = distinct_colors(values)
-    assert np.array_equal(found.colors, expected)
-    assert np.array_equal(found.counts, counts)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(colors, "COUNT_BLOCK", block)
+        found = distinct_colors(values)
+    order = np.lexsort(found.colors.T[::-1])
+    assert np.array_equal(found.colors[order], expected)
+    assert np.array_equal(found.counts[order], counts)
+    cells = [[channel // 8 for channel in color] for color in found.colors.tolist()]
+    assert cells == sorted(cells), "the passes want them cell by cell"
+
+
+@given(pixels(3))
+def test_memory_orders(values):
+    expected = distinct_colors(values)
+    wide = np.zeros((2 * len(values), 6), np.uint8)
+    wide[::2, ::2] = values
+    for same in (np.asfortranarray(values), wide[::2, ::2], values[::-1][::-1]):
+        same.flags.writeable = False
+        for one, other in zip(distinct_colors(same), expected):
+            assert np.array_equal(one, other)
 
 
 @pytest.mark.parametrize("few", [0, 10**9])

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from strategies import any_points, arrays, generic_points, repetitions, tied_points
+from strategies import any_points, arrays, repetitions, tied_points
 
 from kmeans_np import Sweep, lloyd
 from kmeans_np.colors import distinct_colors
-from kmeans_np.sweeps import BlockedSweep, CellSweep
+from kmeans_np.sweeps import BlockedSweep, CellSweep, cells
+from kmeans_np.sweeps.cells import cell_numbers
 
 
 def assert_same_run(sweep, textbook, start, **options):
@@ -60,52 +61,115 @@ class TestBlockedSweep:
         assert_same_run(BlockedSweep(points), Sweep(points), points[:5], max_iter=3)
 
 
+def in_cells(points, weights=None):
+    """Colors as uint8 in the order of their cells, and their weights."""
+    points = np.asarray(points, np.uint8)
+    order = np.argsort(cell_numbers(points), kind="stable")
+    weights = np.ones(len(points)) if weights is None else weights
+    return points[order], weights[order]
+
+
+@st.composite
+def colors(draw, max_n=200, max_k=12):
+    """Colors and their counts, crowded or scattered, and a start near them."""
+    n, top = draw(st.integers(1, max_n)), draw(st.sampled_from([1, 7, 40, 255]))
+    points = draw(arrays((n, 3), st.integers(0, top).map(float)))
+    weights = draw(st.one_of(st.just(np.ones(n)), repetitions(n, least=1)))
+    k = draw(st.integers(1, min(max_k, n)))
+    start = draw(arrays((k, 3), st.integers(0, 2 * top).map(lambda x: x / 2)))
+    return *in_cells(points, weights), start
+
+
 class TestCellSweep:
     @settings(max_examples=200)
-    @given(st.data())
-    def test_is_the_textbook_on_colors(self, data):
-        d, n = data.draw(st.integers(1, 3)), data.draw(st.integers(1, 200))
-        top = data.draw(st.sampled_from([1, 7, 40, 255]))
-        points = data.draw(arrays((n, d), st.integers(0, top).map(float)))
-        weights = data.draw(st.one_of(st.none(), repetitions(n, least=1)))
-        k = data.draw(st.integers(1, min(12, n)))
-        start = data.draw(arrays((k, d), st.integers(0, 2 * top).map(lambda x: x / 2)))
+    @given(colors())
+    def test_is_the_textbook_on_colors(self, case):
+        points, weights, start = case
         sweep, textbook = CellSweep(points, weights), Sweep(points, weights)
         assert_same_run(sweep, textbook, start, tol=0, max_iter=40)
 
-    @given(generic_points(max_n=300, max_d=3))
-    def test_labels_are_the_textbooks_on_any_numbers(self, case):
-        points, start = case
-        tally, textbook = CellSweep(points)(start), Sweep(points)(start)
-        assert np.array_equal(tally.labels, textbook.labels)
-        scale = np.abs(points).max() * len(points)
-        np.testing.assert_allclose(
-            tally.sums, textbook.sums, rtol=0, atol=1e-12 * scale
-        )
-        assert np.array_equal(tally.counts, textbook.counts)
-        total = Sweep(points).mean_variance() * points.size
-        assert tally.inertia == pytest.approx(textbook.inertia, abs=1e-12 * total)
+    @given(colors(), st.integers(1, 50), st.integers(1, 50))
+    def test_for_every_block_size(self, case, cell_block, block):
+        points, weights, start = case
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(cells, "CELL_BLOCK", cell_block)
+            patch.setattr(cells, "BLOCK", block)
+            sweep, textbook = CellSweep(points, weights), Sweep(points, weights)
+            assert_same_run(sweep, textbook, start, tol=0, max_iter=40)
 
     @pytest.mark.parametrize("k", [1, 2, 8, 64, 300])
     def test_is_the_textbook_on_a_photograph(self, china, k, rng):
-        colors = distinct_colors(china.reshape(-1, 3))
-        start = colors.colors[rng.choice(len(colors.colors), k, replace=False)]
-        sweep = CellSweep(colors.colors, colors.counts)
-        textbook = BlockedSweep(colors.colors, colors.counts)
-        assert_same_run(sweep, textbook, start, max_iter=6)
+        found = distinct_colors(china.reshape(-1, 3))
+        start = found.colors[rng.choice(len(found.colors), k, replace=False)]
+        sweep = CellSweep(found.colors, found.counts)
+        textbook = BlockedSweep(found.colors, found.counts)
+        assert_same_run(sweep, textbook, start, max_iter=12)
 
     def test_ties_along_the_border_of_two_centroids(self):
         # A full cube of colors, cut exactly through the middle of a layer of it.
         axis = np.arange(0.0, 256.0, 8)
         points = np.stack(np.meshgrid(axis, axis, axis), axis=-1).reshape(-1, 3)
+        points, _ = in_cells(points)
         for start in ([[0, 0, 0], [240, 0, 0]], [[248, 248, 248], [0, 0, 0]]):
             start = np.array(start, dtype=float)
             assert_same_run(CellSweep(points), Sweep(points), start, max_iter=3)
 
+    def test_many_ties_within_cells(self):
+        axis = np.arange(100, 124)
+        points = np.stack(np.meshgrid(axis, axis, axis), axis=-1).reshape(-1, 3)
+        points, _ = in_cells(points)
+        for start in ([[104, 111, 111], [118, 111, 111], [111, 104, 111]],):
+            start = np.array(start, dtype=float)
+            assert_same_run(CellSweep(points), Sweep(points), start, max_iter=9)
+
+    @pytest.mark.parametrize("far", [1e3, 1e5, 1e9, 1e30, 1e90])
+    def test_centroids_far_outside_of_all_colors(self, far, rng):
+        points, _ = in_cells(rng.integers(0, 256, (3000, 3)))
+        outside = [[far, 0, 0], [0, -far, far], [90, 90, 90], [200, 9, 90], [far] * 3]
+        assert_same_run(CellSweep(points), Sweep(points), np.array(outside))
+
     def test_equal_centroids(self):
-        points = np.arange(300.0).reshape(-1, 3)
+        points, _ = in_cells(np.arange(255).reshape(-1, 3))
         start = np.array([[9.0, 9, 9], [9, 9, 9], [200, 200, 200]])
         assert_same_run(CellSweep(points), Sweep(points), start)
+
+    def test_another_order_of_the_same_centroids(self, rng):
+        # As when clusters are put in order of their size after the last step.
+        points, _ = in_cells(rng.integers(0, 256, (3000, 3)))
+        sweep, textbook = CellSweep(points), Sweep(points)
+        start = points[:9].astype(float)
+        first = sweep(start)
+        for centroids in (start[::-1], start[:4], start):
+            second, expected = (s(centroids, first.labels) for s in (sweep, textbook))
+            assert np.array_equal(second.labels, expected.labels)
+            assert np.array_equal(second.sums, expected.sums)
+            assert second.n_changed == expected.n_changed
+
+    def test_labels_once_given_do_not_change(self, rng):
+        points, _ = in_cells(rng.integers(0, 256, (3000, 3)))
+        steps = [
+            (step.labels, step.labels.copy())
+            for step in lloyd(CellSweep(points), points[:9].astype(float), tol=0)
+        ]
+        assert len(steps) > 5
+        assert all(np.array_equal(one, other) for one, other in steps)
+
+    @given(colors(), st.sampled_from([1, 2, 8, 32]))
+    def test_histogram(self, case, slices):
+        points, weights, _ = case
+        means, masses = CellSweep(points, weights).histogram(slices)
+        width = 256 // slices
+        expected = {}
+        for point, weight in zip(points.astype(float), weights):
+            mass, total = expected.get(tuple(point // width), (0, 0))
+            expected[tuple(point // width)] = mass + weight, total + weight * point
+        found = {
+            tuple(mean // width): pair for mean, *pair in zip(means, masses, means)
+        }
+        assert len(found) == len(means) == len(expected)
+        for cell, (mass, total) in expected.items():
+            assert found[cell][0] == mass
+            np.testing.assert_allclose(found[cell][1], total / mass)
 
 
 class TestFarthest:

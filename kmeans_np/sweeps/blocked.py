@@ -1,0 +1,84 @@
+"""A pass in blocks that stay in the processor's cache.
+
+What this file adds: to find the nearest centroids without a table of all distances.
+What it leaves out: to look at fewer points, which the passes after it do.
+"""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from kmeans_np.lloyd import Array, Floats, Sweep, Weights
+
+
+class BlockedSweep(Sweep):
+    """A pass that goes through the points in blocks, remembering only the best.
+
+    The textbook writes down all distances, n times k of them, and then looks for the
+    smallest in each row. But to know the smallest number so far, one need not remember
+    the others: go through the centroids, and keep for each point its best distance and
+    whose it was. The few columns of a block stay in the processor's cache meanwhile,
+    and the memory needed does not grow with k.
+
+    The distances are the same sums, added in the same order, as in
+    `kmeans_np.lloyd.squared_distances`, and a later centroid wins only if it is
+    strictly nearer. So the answer equals the textbook's to the last bit, for any size
+    of the blocks, and for any memory order and real type of the points, which are not
+    copied.
+
+    Parameters
+    ----------
+    points : (n, d) array_like of real numbers
+        The points.
+    weights : (n,) array_like of real numbers, optional
+        How many times each point counts; once when not given.
+    block_size : int, optional
+        The number of points in a block. When not given, such that a block takes half
+        a megabyte.
+    """
+
+    def __init__(
+        self,
+        points: ArrayLike,
+        weights: Weights = None,
+        *,
+        block_size: int | None = None,
+    ) -> None:
+        super().__init__(points, weights)
+        # Measured: from 8,000 to 32,000 RGB pixels are equally fast; below, NumPy's
+        # cost for each call shows, above, the second-level cache overflows.
+        self.block_size = block_size or max(512, 2**16 // self.points.shape[1])
+
+    def assign(self, centroids: Floats) -> tuple[Array, Floats]:
+        """Labels, as int32, and squared distances to the nearest centroids."""
+        labels = np.zeros(len(self.points), np.int32)
+        distances = np.empty(len(self.points))
+        for start in range(0, len(self.points), self.block_size):
+            block = slice(start, start + self.block_size)
+            _find_nearest(
+                self.points[block], centroids, labels[block], distances[block]
+            )
+        return labels, distances
+
+
+def _find_nearest(
+    points: Array, centroids: Floats, labels: Array, nearest: Floats
+) -> None:
+    """Write the nearest centroids of m points into `labels`, which is all zeros so far.
+
+    Their squared distances go into `nearest`.
+    """
+    columns = np.ascontiguousarray(points.T, dtype=np.float64)
+    distance, square = np.empty(len(points)), np.empty(len(points))
+    closer = np.empty(len(points), bool)
+    for number, centroid in enumerate(centroids):
+        total = nearest if number == 0 else distance
+        np.subtract(columns[0], centroid[0], out=total)
+        np.multiply(total, total, out=total)
+        for x, c in zip(columns[1:], centroid[1:], strict=True):
+            np.subtract(x, c, out=square)
+            np.multiply(square, square, out=square)
+            np.add(total, square, out=total)
+        if number:
+            np.less(distance, nearest, out=closer)
+            np.copyto(labels, number, where=closer)
+            np.minimum(distance, nearest, out=nearest)

@@ -1,0 +1,364 @@
+"""A pass over 8-bit colors that asks whole cells of them at once.
+
+What this file adds: not to look at a color that lies deep inside a cluster. Neighboring
+colors are taken together in cells, and only those of cells that lie between centroids
+are looked at one by one. What it leaves out: any points but 8-bit colors, in the order
+of their cells.
+
+References
+----------
+.. [1] T. Kanungo et al., "An efficient k-means clustering algorithm: analysis and
+   implementation", IEEE Transactions on Pattern Analysis and Machine Intelligence 24
+   (2002), 881-892. :doi:`10.1109/TPAMI.2002.1017616`
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from kmeans_np.lloyd import Array, Floats, Sweep, Tally, Weights
+
+# A cell is a cube of 8 x 8 x 8 colors. Its middle is this far from its sides, and from
+# its corners.
+HALF = 3.5
+RADIUS = HALF * 3**0.5
+# The middle of the cube of all colors. Seen from here, squares are smallest, and with
+# them what rounding to 32 bits can do.
+MIDDLE = 127.5
+# How many distances from cells to centroids are looked at together, and how many
+# colors: as many as fit the second-level cache, and few enough distances that their
+# matrix product needs no other thread, for which it would have to wait.
+CELL_BLOCK, BLOCK = 2**16, 2**15
+# Centroids that are farther out than this are far outside of all colors, and their
+# squares too large for 32 bits.
+FAR_OUT = 1e4
+
+
+def cell_numbers(colors: Array) -> Array:
+    """Return the number of the cell of each of n colors, (n, 3), as uint16.
+
+    It is made of the upper five bits of each channel.
+    """
+    numbers = np.zeros(len(colors), np.uint16)
+    for channel in colors.T:
+        numbers <<= 5
+        numbers |= channel >> 3
+    return numbers
+
+
+class Rivals(NamedTuple):
+    """Which centroids can be the nearest in which cells.
+
+    Attributes
+    ----------
+    nearest : (cells,) array of unsigned int
+        The centroid nearest to the middle of each cell.
+    counts : (cells,) array of int
+        How many others can be nearer to some color of the cell.
+    rivals : (sum of counts,) array of unsigned int
+        Which these are, cell after cell.
+    planes : (sum of counts, 4) array of float32 or float64
+        Of each, what to multiply a color with, as seen from the middle of the cell and
+        followed by a 1, to get how much farther it is (squared) from the rival than
+        from `nearest`.
+    margin : float
+        How far rounding can move these products.
+    """
+
+    nearest: Array
+    counts: Array
+    rivals: Array
+    planes: Array
+    margin: float
+
+
+class CellSweep(Sweep):
+    """A pass that asks cells of neighboring colors for their nearest centroid.
+
+    The cube of all colors is cut into 32 slices along each axis. If all colors of a
+    cell have the same nearest centroid, that one question labels them all. Only the
+    colors of cells that are cut by a border between clusters are looked at one by one,
+    and only with the centroids that can win there.
+
+    Which can? Let m be the middle of the cell and b the centroid nearest to it. How
+    much farther a color x is from another centroid c than from b,
+
+        |x - c|^2 - |x - b|^2 = (|m - c|^2 - |m - b|^2) - 2 (c - b) (x - m),
+
+    is a plane over the cell, and lowest in one of its corners. If it is not below zero
+    even there, c can win nothing in the cell. This is the filtering of [1]_, with a
+    grid for its tree. The same plane then decides about the single colors: four
+    products in 32 bits each, since x - m is small. Where the result is so close to zero
+    that rounding could have turned it, distances are compared as the textbook does.
+
+    From one pass to the next few colors change. So sums and counts are those of the
+    pass before, corrected by the colors that changed. As long as all weights are
+    integers (counts of pixels), no sum is ever rounded, and equals the textbook's to
+    the last bit.
+
+    Parameters
+    ----------
+    points : (n, 3) array of uint8
+        The colors, in the order of their `cell_numbers`.
+    weights : (n,) array_like of real numbers, optional
+        How many times each color counts; once when not given.
+
+    Attributes
+    ----------
+    cell_totals : (4, cells) array of float64
+        For each cell, the sum of the weights and of the weighted colors.
+
+    References
+    ----------
+    .. [1] T. Kanungo et al., "An efficient k-means clustering algorithm: analysis and
+       implementation", IEEE Transactions on Pattern Analysis and Machine Intelligence
+       24 (2002), 881-892. :doi:`10.1109/TPAMI.2002.1017616`
+    """
+
+    def __init__(self, points: ArrayLike, weights: Weights = None) -> None:
+        super().__init__(points, weights)
+        self.points = np.asfortranarray(self.points)
+        n = len(self.points)
+        numbers = cell_numbers(self.points)
+        self.starts = np.flatnonzero(np.append(True, numbers[1:] != numbers[:-1]))
+        self.sizes = np.diff(self.starts, append=n)
+        corners = self.points[self.starts] & 0b11111000
+        self.middles = corners.T + HALF
+        from_middle = self.middles - MIDDLE
+        self.squares = (from_middle**2).sum(axis=0)
+        ones = np.ones((1, len(self.sizes)))
+        self.to_multiply = np.append(from_middle, ones, axis=0).T.copy()
+        # Each color as seen from the middle of its cell, followed by a 1.
+        self.inside = np.ones((n, 4), np.float32)
+        self.cell_totals = np.empty((4, len(self.sizes)))
+        self.cell_totals[0] = np.add.reduceat(self.weights, self.starts)
+        for axis, channel in enumerate(self.points.T):
+            np.subtract(channel & 0b111, HALF, out=self.inside[:, axis])
+            total = np.add.reduceat(self.weights * channel, self.starts)
+            self.cell_totals[axis + 1] = total
+        totals = self.cell_totals.sum(axis=1)
+        self.mass, self.mean = totals[0], totals[1:] / totals[0]
+        self.scatter = 0.0
+        for channel, mean in zip(self.points.T, self.mean):
+            difference = channel - mean
+            self.scatter += float(self.weights @ (difference * difference))
+        # The labels that were returned last, and what has to be known to go on.
+        self.labels: Array = np.empty(0)
+        self.totals = np.empty((0, 4))
+        self.nearest, self.whole = np.empty(0), np.empty(0, bool)
+
+    def mean_variance(self) -> float:
+        """Return the weighted variance of each channel, averaged over the channels."""
+        return self.scatter / float(self.mass) / 3
+
+    def histogram(self, slices: int) -> tuple[Floats, Floats]:
+        """Return the colors on a coarser grid.
+
+        Parameters
+        ----------
+        slices : int
+            Into how many parts to cut each axis: a power of two, at most 32.
+
+        Returns
+        -------
+        means : (m, 3) array of float64
+            The weighted mean of the colors of each cell that has any.
+        weights : (m,) array of float64
+            The sum of their weights.
+        """
+        red, green, blue = self.middles.astype(np.intp) // (256 // slices)
+        numbers = (red * slices + green) * slices + blue
+        totals = _per_cluster(self.cell_totals, numbers, slices**3)
+        totals = totals[totals[:, 0] > 0]
+        return totals[:, 1:] / totals[:, :1], totals[:, 0]
+
+    def __call__(self, centroids: Floats, previous: Any = None) -> Tally:
+        """Assign the colors to centroids (k, 3), compare with previous labels, add up.
+
+        `previous` is None in the first pass: all colors count as changed.
+        """
+        rivals = self._filter(centroids)
+        whole = rivals.counts == 0
+        # The cells with most rivals first: then those that have one more than others
+        # are always the first few.
+        cut = np.flatnonzero(rivals.counts)
+        cut = cut[np.argsort(-rivals.counts[cut], kind="stable")]
+        goes_on = previous is self.labels and len(self.totals) == len(centroids)
+        if goes_on:
+            moved = whole & ((self.nearest != rivals.nearest) | ~self.whole)
+            cells = np.append(cut, np.flatnonzero(moved))
+            self.labels = self.labels.copy()
+            self.totals = self.totals.copy()
+        else:
+            cells = cut
+            self.labels = np.repeat(rivals.nearest, self.sizes)
+            self.totals = _per_cluster(self.cell_totals, rivals.nearest, len(centroids))
+        self.nearest, self.whole = rivals.nearest, whole
+        n_changed = self._look_closer(cells, rivals, centroids)
+        if not goes_on:
+            changed = slice(None) if previous is None else self.labels != previous
+            n_changed = float(self.weights[changed].sum())
+        counts, sums = self.totals[:, 0].copy(), self.totals[:, 1:].copy()
+        inertia = self._inertia(sums, counts, centroids)
+        return Tally(self.labels, sums, counts, inertia, n_changed)
+
+    def _inertia(self, sums: Floats, counts: Floats, centroids: Floats) -> float:
+        """Return the inertia without another look at the colors.
+
+        With x and c as seen from the mean of all colors, |x - c|^2 is
+        |x|^2 - 2 x c + |c|^2; the sums of |x|^2, x and 1 are known.
+        """
+        c = centroids - self.mean
+        s = sums - counts[:, np.newaxis] * self.mean
+        inertia = self.scatter - 2 * (c * s).sum() + (counts * (c**2).sum(axis=1)).sum()
+        return max(float(inertia), 0.0)
+
+    def _filter(self, centroids: Floats) -> Rivals:
+        """Find the centroid nearest to the middle of each cell, and its rivals."""
+        k, c = len(centroids), centroids - MIDDLE
+        squares = (c**2).sum(axis=1)
+        real = np.float32 if np.abs(c).max() < FAR_OUT else np.float64
+        # |m - c|^2 without |m|^2, which is the same for all c, is one product.
+        factors = np.append(-2 * c, squares[:, np.newaxis], axis=1).astype(real)
+        # Rounding moves the numbers below by some 1e-7 of the squares in them. With
+        # this allowance, a centroid that ties anywhere in a cell stays a rival.
+        slack = 2e-6 * (squares.max() + self.squares.max())
+        nearest, found = np.empty(len(self.sizes), np.intp), []
+        step = max(1, CELL_BLOCK // k)
+        for start in range(0, len(nearest), step):
+            block = slice(start, start + step)
+            distances = self.to_multiply[block].astype(real) @ factors.T
+            nearest[block] = distances.argmin(axis=1)
+            places = np.arange(0, distances.size, k) + nearest[block]
+            square = self.squares[block]
+            bound = np.maximum(distances.ravel().take(places) + square, 0) + slack
+            # By the triangle inequality, a centroid farther than this from the middle
+            # cannot win. That throws out most; the corners decide about the rest.
+            bound = (np.sqrt(bound) + 2 * RADIUS) ** 2 - square + slack
+            near = distances <= bound[:, np.newaxis].astype(real)
+            near.ravel()[places] = False
+            found.append(np.flatnonzero(near) + start * k)
+        return self._cut_by_planes(nearest, np.concatenate(found), centroids, real)
+
+    def _cut_by_planes(
+        self, nearest: Array, found: Array, centroids: Floats, real: type
+    ) -> Rivals:
+        """Keep of the rivals found, as cell * k + rival, those that win a corner."""
+        k, columns = len(centroids), centroids.T.copy()
+        cells = found // k
+        rivals = found - cells * k
+        b, c = (columns.take(who, axis=1) for who in (nearest[cells], rivals))
+        apart = c - b
+        farther = (apart * (b + c - 2 * self.middles.take(cells, axis=1))).sum(axis=0)
+        reach = 2 * HALF * np.abs(apart).sum(axis=0)
+        doubt = 1e-12 * (1 + np.square(centroids).max())
+        keep = np.flatnonzero(farther <= reach + doubt)
+        planes: Array = np.empty((len(keep), 4), real)
+        for column, values in zip(planes.T, (*(-2 * apart), farther)):
+            column[:] = values.take(keep)
+        small = np.min_scalar_type(k - 1)
+        return Rivals(
+            nearest.astype(small),
+            np.bincount(cells[keep], minlength=len(nearest)),
+            rivals[keep].astype(small),
+            planes,
+            4e-6 * float(reach[keep].max(initial=0)) + doubt,
+        )
+
+    def _look_closer(self, cells: Array, rivals: Rivals, centroids: Floats) -> float:
+        """Label the colors of some cells; return the weight of those that changed.
+
+        The cells come with the number of their rivals falling.
+        """
+        first = np.cumsum(rivals.counts) - rivals.counts
+        ends = np.cumsum(self.sizes[cells])
+        n_changed, begin, done = 0.0, 0, 0
+        while begin < len(cells):
+            end = int(np.searchsorted(ends, done + BLOCK, side="right"))
+            end = max(end, begin + 1)
+            block = cells[begin:end]
+            sizes = self.sizes.take(block)
+            before = np.cumsum(sizes) - sizes
+            members = np.repeat(self.starts.take(block) - before, sizes)
+            members += np.arange(len(members))
+            begins = first.take(block)
+            winners = self._winners(block, members, begins, rivals, centroids)
+            n_changed += self._change(members, winners)
+            begin, done = end, ends[end - 1]
+        return n_changed
+
+    def _winners(
+        self,
+        cells: Array,
+        members: Array,
+        first: Array,
+        rivals: Rivals,
+        centroids: Floats,
+    ) -> Array:
+        """Find the nearest centroid of each member of some cells.
+
+        `first` is where the rivals of each cell begin.
+        """
+        sizes, counts = self.sizes.take(cells), rivals.counts.take(cells)
+        ends = np.cumsum(sizes)
+        winners = np.repeat(rivals.nearest.take(cells), sizes)
+        inside = self.inside.take(members, axis=0)
+        ahead, in_doubt = np.zeros(len(members), rivals.planes.dtype), []
+        ones = np.ones(4, rivals.planes.dtype)
+        for turn in range(counts[0]):
+            # The cells that have another rival, and where their members end.
+            left = np.count_nonzero(counts > turn)
+            end, sizes = ends[left - 1], sizes[:left]
+            which = first[:left] + turn
+            products = np.repeat(rivals.planes.take(which, axis=0), sizes, axis=0)
+            products *= inside[:end]
+            # How much farther the rival is than the best so far.
+            farther = products @ ones - ahead[:end]
+            closer = farther < -rivals.margin
+            surely_not = farther > rivals.margin
+            if np.count_nonzero(closer) + np.count_nonzero(surely_not) < end:
+                in_doubt.append(np.flatnonzero(closer == surely_not))
+            # winners[closer] = rival[closer], many times faster.
+            rival = np.repeat(rivals.rivals.take(which), sizes)
+            rival ^= winners[:end]
+            winners[:end] ^= rival * closer
+            ahead[:end] += np.minimum(farther, 0)
+        if in_doubt:
+            places = np.unique(np.concatenate(in_doubt))
+            columns = self.points.T.take(members[places], axis=1)
+            winners[places] = _nearest_directly(columns, centroids)
+        return winners
+
+    def _change(self, members: Array, winners: Array) -> float:
+        """Give these colors these labels; return the weight of those that changed."""
+        old = self.labels.take(members)
+        places = np.flatnonzero(old != winners)
+        who, old, new = (a.take(places) for a in (members, old, winners))
+        self.labels[who] = new
+        weights = self.weights.take(who)
+        rows = [weights, *(weights * x.take(who) for x in self.points.T)]
+        # What leaves the old cluster comes to the new one.
+        both = np.append(old, new).astype(np.intp)
+        rows = [np.append(-row, row) for row in rows]
+        self.totals += _per_cluster(rows, both, len(self.totals))
+        return float(weights.sum())
+
+
+def _per_cluster(rows: Any, labels: Array, k: int) -> Floats:
+    """Add up the values of each row that have the same label: (k, rows)."""
+    return np.stack([np.bincount(labels, row, k) for row in rows], axis=1)
+
+
+def _nearest_directly(columns: Array, centroids: Floats) -> Array:
+    """Find the nearest centroids of points (3, m) by the textbook's arithmetic."""
+    winners = np.empty(columns.shape[1], np.intp)
+    step = max(1, CELL_BLOCK // len(centroids))
+    for start in range(0, len(winners), step):
+        block = slice(start, start + step)
+        total = np.zeros((1, 1))
+        for x, c in zip(columns[:, block].astype(np.float64), centroids.T):
+            difference = np.subtract.outer(x, c)
+            total = total + difference * difference
+        winners[block] = total.argmin(axis=1)
+    return winners
