@@ -28,6 +28,7 @@ from kmeans_np.lloyd import (
 )
 from kmeans_np.seeding import Histogram, coarse_start, seed
 from kmeans_np.sweeps import BlockedSweep
+from kmeans_np.threads import in_threads
 
 # Up to this many points ten random starts take a moment, so "auto" makes them.
 FEW_POINTS = 10_000
@@ -273,7 +274,7 @@ def cluster(
 
     def results() -> Iterator[Clustering]:
         for start in starts():
-            result = _run(sweep, start, origin, options, largest_first)
+            result = _run(sweep, start, origin, options)
             yield result
             if result.stopped_by == "callback":
                 return
@@ -329,7 +330,6 @@ def _run(
     start: Floats,
     origin: Floats,
     options: checks.Options,
-    largest_first: bool,
 ) -> Clustering:
     """Run the loop from one start. Sweep and start have their origin moved."""
     for step in lloyd(sweep, start, max_iter=options.max_iter, tol=options.tol):
@@ -337,12 +337,8 @@ def _run(
         if options.callback is not None and options.callback(_shown(step, origin)):
             stopped_by = "callback"
             break
-    centroids = step.new_centroids
-    if largest_first:
-        # Nearly the final order; `_in_order` sees to the rest.
-        counts = np.bincount(step.labels, sweep.weights, len(centroids))
-        centroids = centroids[np.argsort(-counts, kind="stable")]
-    return _settled(sweep, centroids, origin, step.iteration, str(stopped_by))
+    end = (step.iteration, str(stopped_by))
+    return _settled(sweep, step.new_centroids, origin, *end, step.labels)
 
 
 def _shown(step: Step, origin: Floats) -> Step:
@@ -357,7 +353,12 @@ def _shown(step: Step, origin: Floats) -> Step:
 
 
 def _settled(
-    sweep: Sweep, centroids: Floats, origin: Floats, n_iter: int, stopped_by: str
+    sweep: Sweep,
+    centroids: Floats,
+    origin: Floats,
+    n_iter: int,
+    stopped_by: str,
+    labels: Any = None,
 ) -> Clustering:
     """Make labels, counts and inertia those of exactly the centroids returned.
 
@@ -366,13 +367,14 @@ def _settled(
     centroids as they are returned. If that leaves a cluster empty, it gets the
     farthest point: its centroid had no points to lose, so this only makes distances
     smaller and ends soon. Clusters stay empty only for lack of distinct points; they
-    are left out.
+    are left out. The labels of the last step, if given, only save time.
     """
     centroids = centroids + origin - origin
     while True:
-        tally = sweep(centroids)
+        tally = sweep(centroids, labels)
+        labels = tally.labels
         empty = np.flatnonzero(tally.counts == 0)
-        far = list(islice(sweep.farthest(centroids, tally.labels), len(empty)))
+        far = list(islice(sweep.farthest(centroids, labels), len(empty)))
         if not far:
             break
         for number, (point, _, _) in zip(empty, far):
@@ -380,7 +382,7 @@ def _settled(
     full = tally.counts > 0
     new_numbers = np.cumsum(full, dtype=np.int32) - 1
     return Clustering(
-        labels=tally.labels if full.all() else new_numbers[tally.labels],
+        labels=labels if full.all() else new_numbers[labels],
         centroids=centroids[full] + origin,
         counts=tally.counts[full],
         inertia=tally.inertia,
@@ -406,10 +408,12 @@ def _in_order(sweep: Sweep, result: Clustering, origin: Floats) -> Clustering:
 
 def _direct_inertia(sweep: Sweep, centroids: Floats, labels: Array) -> float:
     """Add up the weighted squared distances, point by point, in the points' order."""
-    total = 0.0
     step = max(512, BLOCK // sweep.points.shape[1])
-    for start in range(0, len(labels), step):
+
+    def add_up(start: int) -> float:
         block = slice(start, start + step)
-        distances = squared_distances(sweep.points[block], centroids[labels[block]])
-        total += float((sweep.weights[block] * distances).sum())
-    return total
+        nearest = centroids.T.take(labels[block], axis=1).T
+        distances = squared_distances(sweep.points[block], nearest)
+        return float((sweep.weights[block] * distances).sum())
+
+    return sum(in_threads(add_up, range(0, len(labels), step)), start=0.0)

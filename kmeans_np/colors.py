@@ -146,9 +146,40 @@ def look_up(values: Array, colors: Colors) -> Array:
     return take(table, codes)
 
 
-def take(table: Array, places: Array) -> Array:
+def color_in(palette: Array, labels: Array) -> Array:
+    """Give every pixel the color of its label.
+
+    Parameters
+    ----------
+    palette : (k, c) array
+        The colors.
+    labels : (n,) array of int
+        The label of each pixel, 0 to k - 1.
+
+    Returns
+    -------
+    (n, c) array of the type of `palette`
+        The color of each pixel.
+    """
+    if len(labels) < FEW_PIXELS or labels.itemsize > 1:
+        return take(palette, labels)
+    # NumPy copies color by color. Two labels of a byte each make a number that has its
+    # entry in a table of pairs of colors: half as many copies.
+    k, channels = palette.shape
+    pairs = np.empty((256, 256, 2, channels), palette.dtype)
+    pairs[:k, :k, 0], pairs[:k, :k, 1] = palette, palette[:, np.newaxis]
+    even = len(labels) // 2 * 2
+    colors = np.empty((len(labels), channels), palette.dtype)
+    both = colors[:even].reshape(-1, 2 * channels)
+    take(pairs.reshape(2**16, -1), labels[:even].view("<u2"), both)
+    colors[even:] = palette[labels[even:]]
+    return colors
+
+
+def take(table: Array, places: Array, out: Array | None = None) -> Array:
     """Return table[places] without a copy of all places as 64-bit numbers."""
-    result = np.empty((len(places), *table.shape[1:]), table.dtype)
+    shape = (len(places), *table.shape[1:])
+    result = np.empty(shape, table.dtype) if out is None else out
 
     def look_up_block(begin: int) -> None:
         for start in range(begin, min(begin + LOOK_UP_BLOCK, len(places)), BLOCK):

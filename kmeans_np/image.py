@@ -23,14 +23,14 @@ from kmeans_np.clustering import (
     describe_stop,
     warn_if_fewer,
 )
-from kmeans_np.colors import distinct_colors, look_up, take
+from kmeans_np.colors import color_in, distinct_colors, look_up
 from kmeans_np.lloyd import Array, Floats, Sweep
 from kmeans_np.seeding import Histogram
 from kmeans_np.sweeps import BlockedSweep, CellSweep
 
 # Cells pay when there are many colors; a histogram as a start, when it has some cells
 # for each cluster; a coarse one, when it has many.
-FEW_COLORS = 10_000
+FEW_COLORS = 1000
 SOME_CELLS, MANY_CELLS = 4, 32
 
 
@@ -178,9 +178,9 @@ def cluster_image(
         without alpha.
     n_init : int or "auto", default "auto"
         The number of starts, of which the one with the smallest inertia is kept.
-        "auto" is 10 for random starts and 4 for "k-means++" where they start on a
-        histogram; otherwise 10 for random starts among at most 10,000 distinct colors
-        (of 8-bit images; pixels of others) and 1 for all else.
+        "auto" is 10 for random starts and 4 for "k-means++" where they are tried on a
+        histogram (`coarse_start`); otherwise 10 for random starts among at most 10,000
+        distinct colors (of uint8 images; pixels of others) and 1 for all else.
     max_iter : int, default 300
         The largest number of steps of a start.
     tol : float, default 1e-4
@@ -195,11 +195,11 @@ def cluster_image(
         is clustered: the distinct colors of an 8-bit image, else the pixels. If it
         returns a true value, all ends there, with the best answer so far.
     coarse_start : bool, default True
-        Whether the starts in an 8-bit RGB image of more than 10,000 colors are chosen
-        and tried on a histogram of its colors, where ten cost no more than one on the
-        image. The best goes on with all colors, until `tol` or `max_iter` stops it
-        there; these are the steps that are counted and shown to `callback`. Given
-        centroids always start where they are.
+        Whether the starts in a gray or RGB image of uint8 are chosen and tried on a
+        histogram of its colors, where ten cost less than one on the image. The best
+        goes on with all colors, until `tol` or `max_iter` stops it there; these are the
+        steps that are counted and shown to `callback`. Given centroids always start
+        where they are, and so do all in an image whose histogram is too small for `k`.
 
     Returns
     -------
@@ -307,12 +307,10 @@ def _cluster_image(value: ArrayLike, k: int, **how: Any) -> Segmentation:
     sweep: Sweep
     if image.dtype == np.uint8 and channels in (1, 3):
         colors = distinct_colors(pixels.values)
-        if len(colors.counts) > FEW_COLORS:
-            sweep = CellSweep(colors.colors, colors.counts)
-            if options.coarse_start and isinstance(options.init, str):
-                histograms = _histograms(sweep, k)
-        else:
-            sweep = BlockedSweep(colors.colors, colors.counts)
+        many = channels == 3 and len(colors.counts) > FEW_COLORS
+        sweep = (CellSweep if many else BlockedSweep)(colors.colors, colors.counts)
+        if options.coarse_start and isinstance(options.init, str):
+            histograms = _histograms(sweep, k)
     else:
         sweep, origin = blocked_sweep(pixels.values, checks.weights(None, n))
     result = cluster(
@@ -338,9 +336,13 @@ def _cluster_image(value: ArrayLike, k: int, **how: Any) -> Segmentation:
     )
 
 
-def _histograms(sweep: CellSweep, k: int) -> tuple[Histogram, Histogram] | None:
+def _histograms(sweep: Sweep, k: int) -> tuple[Histogram, Histogram] | None:
     """Return a coarse and a fine histogram, or None if both are too small for k."""
-    coarse, fine = (sweep.histogram(slices) for slices in (16, 32))
+    if isinstance(sweep, CellSweep):
+        coarse, fine = (sweep.histogram(slices) for slices in (16, 32))
+    else:
+        # Few colors are their own histogram.
+        coarse = fine = sweep.points.astype(np.float64), sweep.weights
     if len(fine[1]) < SOME_CELLS * k:
         return None
     return (coarse if len(coarse[1]) >= MANY_CELLS * k else fine), fine
@@ -390,7 +392,7 @@ def paint(
     label_image : (rows, columns) array of the type of `labels`
         The labels, -1 where a pixel took no part.
     """
-    colors = take(palette, labels)
+    colors = color_in(palette, labels)
     rows_columns = image.shape[:2]
     if not pixels.has_alpha:
         return colors.reshape(image.shape), labels.reshape(rows_columns)

@@ -45,9 +45,9 @@ MANY = 100
 # How many distances are looked at together: as many as fit the second-level cache, and
 # few enough that their matrix product needs no other thread.
 BLOCK = 2**16
-# How many steps all starts get on a histogram, and when the best of them stop: at a
-# smaller shift than on all points, as steps cost less here.
-RACE_STEPS, COARSE_STEPS, COARSE_TOL = 10, 100, 1e-5
+# When a run on a histogram stops: at a smaller shift than on all points, since a step
+# costs less; but not for a shift that never gets small.
+LAST_TOL, LAST_STEPS = 1e-5, 100
 
 
 def draw(weights: Floats, size: int, rng: np.random.Generator) -> Array:
@@ -300,7 +300,8 @@ def coarse_start(
     by what is in the cell. Where K-means ends there is close to where it ends on all
     the points, and is found in a fraction of the time: so many starts can be tried,
     and what is left to do for all points is a few steps. All starts take a few steps on
-    the coarse histogram; the better half of them goes on to the end on the fine one.
+    the coarse histogram, the better half of them some more on the fine one, and the
+    best goes on there to the end.
 
     It is K-means on a reduced image as a start for the whole, as in [1]_.
 
@@ -332,15 +333,17 @@ def coarse_start(
     """
     points, weights = histograms[0]
     starts = [seed(init, points, k, weights, rng) for _ in range(n_starts)]
-    # A few steps on the coarse histogram show which starts are worth more of them.
+    coarse, fine = histograms
+    # A few steps show which starts are worth more of them.
     rounds = (
-        (histograms[0], RACE_STEPS, (n_starts + 1) // 2),
-        (histograms[1], COARSE_STEPS, 1),
+        (coarse, 10, (n_starts + 1) // 2),
+        (fine, 20, 1),
+        (fine, LAST_STEPS, 1),
     )
     for (points, weights), max_iter, n_best in rounds:
         sweep = SideBySide(points, weights, len(starts))
         together = np.concatenate(starts)
-        for step in lloyd(sweep, together, max_iter=max_iter, tol=COARSE_TOL):
+        for step in lloyd(sweep, together, max_iter=max_iter, tol=LAST_TOL):
             together = step.new_centroids
         tally = sweep(together)
         order = np.argsort(sweep.inertias, kind="stable")[:n_best]

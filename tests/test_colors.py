@@ -51,6 +51,20 @@ def test_look_up_gives_each_pixel_what_its_color_has(few, values):
             assert np.array_equal(back, values[:, channel])
 
 
+@pytest.mark.parametrize("few", [0, 10**9])
+@given(st.data())
+def test_color_in_is_indexing(few, data):
+    k, channels = data.draw(st.sampled_from([1, 2, 8, 127, 128, 200])), 3
+    kind = np.min_scalar_type(-k)
+    palette = data.draw(hnp.arrays(np.uint8, (k, channels)))
+    labels = data.draw(
+        hnp.arrays(kind, st.integers(1, 99), elements=st.integers(0, k - 1))
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(colors, "FEW_PIXELS", few)
+        assert np.array_equal(colors.color_in(palette, labels), palette[labels])
+
+
 def test_a_photograph(china):
     values = china.reshape(-1, 3)
     found = distinct_colors(values)

@@ -62,7 +62,7 @@ def finite(array: Array, name: str, axes: tuple[str, ...], remedy: str) -> None:
 
     `axes` names the leading axes, for the place of the first bad value.
     """
-    if array.dtype.kind == "b":
+    if array.dtype.kind in "biu" and array.dtype.itemsize < 8:
         return
     if array.dtype.kind == "f" and not (good := np.isfinite(array)).all():
         nan = int(np.isnan(array).sum())

@@ -19,6 +19,8 @@ from numpy.typing import ArrayLike
 
 from kmeans_np.lloyd import Array, Floats, Sweep, Tally, Weights
 
+# The cube of all colors is cut into this many slices along each axis.
+SLICES = 32
 # A cell is a cube of 8 x 8 x 8 colors. Its middle is this far from its sides, and from
 # its corners.
 HALF = 3.5
@@ -130,13 +132,14 @@ class CellSweep(Sweep):
         ones = np.ones((1, len(self.sizes)))
         self.to_multiply = np.append(from_middle, ones, axis=0).T.copy()
         # Each color as seen from the middle of its cell, followed by a 1.
-        self.inside = np.ones((n, 4), np.float32)
+        inside = np.ones((4, n), np.float32)
         self.cell_totals = np.empty((4, len(self.sizes)))
         self.cell_totals[0] = np.add.reduceat(self.weights, self.starts)
         for axis, channel in enumerate(self.points.T):
-            np.subtract(channel & 0b111, HALF, out=self.inside[:, axis])
+            np.subtract(channel & 0b111, np.float32(HALF), out=inside[axis])
             total = np.add.reduceat(self.weights * channel, self.starts)
             self.cell_totals[axis + 1] = total
+        self.inside = inside.T.copy()
         totals = self.cell_totals.sum(axis=1)
         self.mass, self.mean = totals[0], totals[1:] / totals[0]
         self.scatter = 0.0
@@ -167,11 +170,13 @@ class CellSweep(Sweep):
         weights : (m,) array of float64
             The sum of their weights.
         """
-        red, green, blue = self.middles.astype(np.intp) // (256 // slices)
-        numbers = (red * slices + green) * slices + blue
-        totals = _per_cluster(self.cell_totals, numbers, slices**3)
-        totals = totals[totals[:, 0] > 0]
-        return totals[:, 1:] / totals[:, :1], totals[:, 0]
+        totals = self.cell_totals.T
+        if slices < SLICES:
+            red, green, blue = self.middles.astype(np.intp) // (256 // slices)
+            numbers = (red * slices + green) * slices + blue
+            totals = _per_cluster(self.cell_totals, numbers, slices**3)
+            totals = totals[totals[:, 0] > 0]
+        return totals[:, 1:] / totals[:, :1], totals[:, 0].copy()
 
     def __call__(self, centroids: Floats, previous: Any = None) -> Tally:
         """Assign the colors to centroids (k, 3), compare with previous labels, add up.
