@@ -27,6 +27,8 @@ FEW_PIXELS = 2**14
 # How many pixels a thread counts, and how many it looks up, at a time: enough for the
 # work to outweigh the thread.
 COUNT_BLOCK, LOOK_UP_BLOCK = 2**21, 2**20
+# The counts of the blocks are merged in so many ranges of colors, each by a thread.
+MERGE_RANGES = 4
 # Pixels are looked up in blocks, since NumPy turns the places into 64-bit numbers.
 BLOCK = 2**16
 
@@ -78,7 +80,8 @@ def distinct_colors(pixels: Array) -> Colors:
         _pack(pixels[block], codes[block])
         ordered = np.sort(codes[block])
         begins = _begins(ordered)
-        return ordered[begins], np.diff(begins, append=len(ordered))
+        counts = np.diff(begins, append=len(ordered))
+        return ordered.take(begins), counts.astype(np.uint64)
 
     parts = in_threads(count, range(0, len(pixels), COUNT_BLOCK))
     color_codes, numbers = _merge(parts)
@@ -103,22 +106,31 @@ def _pack(pixels: Array, codes: Array) -> None:
 
 def _begins(ordered: Array) -> Array:
     """Return where in ordered numbers each run of equal ones begins."""
-    return np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
+    return np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)])
 
 
 def _merge(parts: list[tuple[Array, Array]]) -> tuple[Array, Array]:
     """Make one count of distinct codes and their counts from those of several parts."""
     if len(parts) == 1:
         return parts[0]
+    longest, _ = max(parts, key=lambda part: len(part[0]))
+    bounds = longest[len(longest) * np.arange(1, MERGE_RANGES) // MERGE_RANGES]
+    cut = [
+        zip(*(np.split(array, np.searchsorted(part[0], bounds)) for array in part))
+        for part in parts
+    ]
+    ranges = in_threads(_merge_range, zip(*cut))
+    codes, counts = (np.concatenate(arrays) for arrays in zip(*ranges))
+    return codes, counts
+
+
+def _merge_range(parts: tuple[tuple[Array, Array], ...]) -> tuple[Array, Array]:
     # Code and count in one number: sorting it keeps them together.
-    both = np.sort(
-        np.concatenate(
-            [codes.astype(np.uint64) << 32 | n.astype(np.uint64) for codes, n in parts]
-        )
-    )
+    both = np.concatenate([codes.astype(np.uint64) << 32 | n for codes, n in parts])
+    both.sort()
     codes = (both >> 32).astype(np.uint32)
     begins = _begins(codes)
-    return codes[begins], np.add.reduceat(both & 0xFFFFFFFF, begins)
+    return codes.take(begins), np.add.reduceat(both & 0xFFFFFFFF, begins)
 
 
 def look_up(values: Array, colors: Colors) -> Array:

@@ -25,6 +25,9 @@ SLICES = 32
 # its corners.
 HALF = 3.5
 RADIUS = HALF * 3**0.5
+# Each of these colors as seen from the middle of the cell, followed by a 1.
+INSIDE = np.ones((512, 4), np.float32)
+INSIDE[:, :3] = np.indices((8, 8, 8)).reshape(3, 512).T - HALF
 # The middle of the cube of all colors. Seen from here, squares are smallest, and with
 # them what rounding to 32 bits can do.
 MIDDLE = 127.5
@@ -131,15 +134,15 @@ class CellSweep(Sweep):
         self.squares = (from_middle**2).sum(axis=0)
         ones = np.ones((1, len(self.sizes)))
         self.to_multiply = np.append(from_middle, ones, axis=0).T.copy()
-        # Each color as seen from the middle of its cell, followed by a 1.
-        inside = np.ones((4, n), np.float32)
+        # The place of each color in its cell, which is a row of INSIDE.
+        self.places = np.zeros(n, np.uint16)
         self.cell_totals = np.empty((4, len(self.sizes)))
         self.cell_totals[0] = np.add.reduceat(self.weights, self.starts)
         for axis, channel in enumerate(self.points.T):
-            np.subtract(channel & 0b111, np.float32(HALF), out=inside[axis])
+            self.places <<= 3
+            self.places |= channel & 0b111
             total = np.add.reduceat(self.weights * channel, self.starts)
             self.cell_totals[axis + 1] = total
-        self.inside = inside.T.copy()
         totals = self.cell_totals.sum(axis=1)
         self.mass, self.mean = totals[0], totals[1:] / totals[0]
         self.scatter = 0.0
@@ -308,7 +311,7 @@ class CellSweep(Sweep):
         sizes, counts = self.sizes.take(cells), rivals.counts.take(cells)
         ends = np.cumsum(sizes)
         winners = np.repeat(rivals.nearest.take(cells), sizes)
-        inside = self.inside.take(members, axis=0)
+        inside = INSIDE.take(self.places.take(members), axis=0)
         ahead, in_doubt = np.zeros(len(members), rivals.planes.dtype), []
         ones = np.ones(4, rivals.planes.dtype)
         for turn in range(counts[0]):
