@@ -1,4 +1,6 @@
-"""How long kmeans_np takes and how much memory it needs, beside scikit-learn.
+"""How fast kmeans_np is, how good its answers are, and how much memory it needs.
 
-Run ``python -m benchmarks`` from the root of the repository.
+It is measured beside every library that a user would take instead. Run
+``python -m benchmarks`` from the root of the repository; ``__main__.py`` says what the
+parts are.
 """

@@ -1,43 +1,72 @@
-"""``python -m benchmarks``: run all parts, print Markdown, write JSON if asked."""
+"""Measure kmeans_np beside its peers: Markdown, and if asked JSON and a picture.
+
+Progress goes to stderr. The exit code is 1 if answers that must agree do not; it never
+depends on a time.
+"""
 
 import argparse
 import json
 import os
 import platform
-import statistics
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
-from importlib.metadata import version
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NamedTuple
 
 try:
-    from benchmarks import contenders, parts
+    from benchmarks import (
+        features,
+        growth,
+        harness,
+        limit,
+        photo_report,
+        photos,
+        plot,
+        restarts,
+        small,
+    )
+    from benchmarks.contenders import MISSING
+    from benchmarks.plan import FULL, QUICK, Plan
+    from benchmarks.report import Verdict, verdict_table
 except ImportError as error:
     sys.exit(f"{error}; the benchmarks need: pip install -e '.[bench]'")
 
-K = 8
+PACKAGES = (
+    "kmeans-np",
+    "numpy",
+    "scikit-learn",
+    "scikit-learn-intelex",
+    "opencv-python-headless",
+    "scipy",
+    "faiss-cpu",
+    "pillow",
+    "imageio",
+)
 
 
-@dataclass(frozen=True)
-class Size:
-    """How much to measure."""
+class Part(NamedTuple):
+    """A part of the benchmarks: how to judge and to tell what was measured."""
 
-    photo_ks: tuple[int, ...]
-    photo_seeds: int
-    photo_rounds: int
-    large_photo: tuple[int, int]
-    large_ks: tuple[int, ...]
-    large_seeds: int
-    whole_job_seeds: int
-    import_rounds: int
-    parts_seeds: int
+    verdicts: Callable[[Any], list[Verdict]]
+    section: Callable[[Any], Iterator[str]]
 
 
-FULL = Size((2, 4, 8, 16, 64), 5, 3, (3000, 4000), (4, 8), 2, 10, 15, 5)
-QUICK = Size((4, 8), 2, 1, (900, 1200), (), 0, 3, 10, 3)
+PARTS = {
+    "same-start": Part(
+        photo_report.same_start_verdicts, photo_report.same_start_section
+    ),
+    "whole-job": Part(photo_report.whole_job_verdicts, photo_report.whole_job_section),
+    "frontier": Part(photo_report.frontier_verdicts, photo_report.frontier_section),
+    "limit": Part(limit.verdicts, limit.section),
+    "restarts": Part(restarts.verdicts, restarts.section),
+    "features": Part(features.verdicts, features.section),
+    "growth": Part(growth.verdicts, growth.section),
+    "small": Part(small.verdicts, small.section),
+}
 
 
 # ---- The machine -------------------------------------------------------------------
@@ -57,225 +86,157 @@ def machine() -> dict[str, Any]:
     """Return what the numbers depend on besides the code."""
     affinity = getattr(os, "sched_getaffinity", None)
     load = round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else "unknown"
-    return {
+    about = {
         "processor": processor_name(),
         "cores": len(affinity(0)) if affinity else os.cpu_count(),
         "load before": load,
         "system": platform.system(),
         "Python": platform.python_version(),
-        "NumPy": version("numpy"),
-        "scikit-learn": version("scikit-learn"),
-        "kmeans_np": version("kmeans-np"),
     }
+    for package in PACKAGES:
+        try:
+            about[package] = version(package)
+        except PackageNotFoundError:
+            about[package] = "not installed"
+    return about
 
 
 # ---- Running -----------------------------------------------------------------------
 
 
-class Results(NamedTuple):
-    """The rows of all tables."""
+def warm_up(plan: Plan) -> None:
+    """Run everybody once: first calls load libraries and start threads."""
+    harness.progress("warming up")
+    image = plan.pictures[0].pixels()[::4, ::4].copy()
+    cell, pace = harness.Cell("warming up", 2), harness.Pace(1, 1, 1.0, 1.0)
+    contenders = photos.OURS_AS_CALLED | photos.full_data_peers("random")
+    start = harness.Start(image, 2, 0, max_iter=5)
+    for _ in harness.race(cell, contenders, [start], pace):
+        pass
 
-    same_start: list[parts.PhotoCell]
-    whole_job: list[parts.WholeJob]
-    imports: list[parts.ImportCost]
-    memory: list[parts.MemoryRow]
-    parts_of_time: list[parts.PartOfTime]
+
+def measure(
+    plan: Plan, names: Sequence[str], bad: harness.Disagreements
+) -> Iterator[tuple[str, Any]]:
+    """Measure the parts that are named, one after the other."""
+    whole_job: list[harness.Cell] = []
+    jobs: dict[str, Callable[[], Any]] = {
+        "same-start": partial(photos.same_start, plan, bad),
+        "whole-job": partial(photos.whole_job, plan, bad),
+        # It goes on with what the whole job has measured.
+        "frontier": lambda: photos.frontier(plan, whole_job),
+        "limit": partial(limit.limit, plan),
+        "restarts": partial(restarts.restarts, plan),
+        "features": partial(features.features, plan, bad),
+        "growth": partial(growth.growth, plan),
+        "small": partial(small.small, plan, bad),
+    }
+    for name, job in jobs.items():
+        if name in names:
+            seconds, found = harness.timed(job)
+            harness.progress(f"---- {name} took {seconds:.0f} s")
+            if name == "whole-job":
+                whole_job = found
+            yield name, found
 
 
-def run(size: Size, bad: parts.Disagreements) -> Results:
-    """Measure everything. What disagrees is added to `bad`."""
-    china = contenders.china()
-    # The first calls of a process load libraries and start threads.
-    contenders.ours(china[::8, ::8], 2, "random", 0)
-    for peer in contenders.PEERS.values():
-        peer(china[::8, ::8], 2, "random", 0)
-    cells = [
-        parts.same_start("china", china, k, size.photo_seeds, size.photo_rounds, bad)
-        for k in size.photo_ks
-    ]
-    whole_job = parts.whole_job(china, K, size.whole_job_seeds, size.photo_rounds, bad)
-    imports = parts.import_costs(size.import_rounds)
-    parts.progress("enlarging the photo")
-    large = contenders.enlarged_photo(*size.large_photo)
-    cells += [
-        parts.same_start("enlarged", large, k, size.large_seeds, 1, bad)
-        for k in size.large_ks
-    ]
-    return Results(
-        cells,
-        whole_job,
-        imports,
-        parts.memory(large, K),
-        parts.parts_of_time(large, K, size.parts_seeds),
-    )
+def plain(value: Any) -> Any:
+    """Return a result as what JSON has: dicts, lists, numbers and words."""
+    if hasattr(value, "as_json"):
+        return plain(value.as_json())
+    if hasattr(value, "_asdict"):
+        return plain(value._asdict())
+    if isinstance(value, dict):
+        return {str(key): plain(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(one) for one in value]
+    return value
 
 
 # ---- Telling -----------------------------------------------------------------------
 
 
-def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a Markdown table: words to the left, numbers to the right."""
-    numbers = [cell[:1].isdigit() for cell in rows[0]]
-    widths = [max(map(len, column)) for column in zip(heads, *rows)]
-    lines = [
-        "| "
-        + " | ".join(
-            cell.rjust(width) if number else cell.ljust(width)
-            for cell, width, number in zip(row, widths, numbers)
-        )
-        + " |"
-        for row in (heads, *rows)
+def told(about: dict[str, Any], results: dict[str, Any], quick: bool) -> Iterator[str]:
+    """Tell everything, paragraph by paragraph."""
+    yield "# Benchmarks" + " (quick)" * quick
+    yield "; ".join(f"{name}: {value}" for name, value in about.items())
+    for name, why in MISSING.items():
+        yield f"{name} could not be imported and is left out: {why}"
+    yield "## What is to be reached"
+    if quick:
+        yield "Sizes are small here: this shows that all works, not how fast it is."
+    verdicts = all_verdicts(results)
+    yield verdict_table(verdicts)
+    for name, found in results.items():
+        yield from PARTS[name].section(found)
+
+
+def all_verdicts(results: dict[str, Any]) -> list[tuple[str, Verdict]]:
+    """Return the verdicts of all parts, each with the name of its part."""
+    return [
+        (name, verdict)
+        for name, found in results.items()
+        for verdict in PARTS[name].verdicts(found)
     ]
-    rule = [
-        "-" * (width + 1) + (":" if number else "-")
-        for width, number in zip(widths, numbers)
-    ]
-    lines.insert(1, f"|{'|'.join(rule)}|")
-    return "\n".join(lines)
 
 
-def ms(seconds: float) -> str:
-    """Return seconds as milliseconds, three digits of them or more."""
-    digits = max(0, 2 - int(f"{seconds * 1e3:e}".partition("e")[2]))
-    return f"{seconds * 1e3:,.{digits}f}"
-
-
-def geometric_means(cells: Sequence[parts.PhotoCell]) -> dict[str, float]:
-    """Return the geometric mean of the ratios of each picture, and of all."""
-    ratios = {cell.picture: [] for cell in cells} | {"all": []}
-    for cell in cells:
-        ratios[cell.picture].append(cell.ratio)
-        ratios["all"].append(cell.ratio)
-    return {name: statistics.geometric_mean(some) for name, some in ratios.items()}
-
-
-def same_start_section(cells: Sequence[parts.PhotoCell]) -> Iterator[str]:
-    """Tell part a."""
-    yield "## Photos, from the same given centroids"
-    yield (
-        "One start, the same stop rule; the whole job from the uint8 array to labels "
-        "and painted image. scikit-learn runs in float32, with all cores and with one, "
-        "and the better time counts (its cores: which that was for most seeds). "
-        "Medians over the seeds; inertia, added up over all pixels by direct "
-        "differences in float64, averaged; the last two columns are of the worst seed."
+def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Return the options, checked."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument(
+        "--quick", action="store_true", help="a smoke test in under two minutes"
     )
-    heads = ("picture", "k", "seeds", "ours, ms", "scikit-learn, ms", "ratio")
-    heads += ("its cores", "our steps", "its steps", "our inertia", "its inertia")
-    heads += ("inertia apart", "pixels labeled alike")
-    rows = [
-        (
-            cell.picture,
-            str(cell.k),
-            str(cell.n_seeds),
-            ms(cell.our_seconds),
-            ms(cell.peer_seconds),
-            f"{cell.ratio:.2f}",
-            cell.peer_cores,
-            f"{cell.our_steps:g}",
-            f"{cell.peer_steps:g}",
-            f"{cell.our_inertia:.6g}",
-            f"{cell.peer_inertia:.6g}",
-            f"{cell.largest_difference:.4%}",
-            f"{cell.smallest_share_alike:.3%}",
-        )
-        for cell in cells
-    ]
-    yield table(heads, rows)
-    means = geometric_means(cells).items()
-    yield "Geometric mean of the ratios: " + ", ".join(
-        f"{name} {mean:.2f}" for name, mean in means
+    parser.add_argument(
+        "--only",
+        metavar="PART",
+        nargs="+",
+        choices=PARTS,
+        default=list(PARTS),
+        help=f"run only these parts: {', '.join(PARTS)}",
     )
-
-
-def whole_job_section(rows: Sequence[parts.WholeJob]) -> Iterator[str]:
-    """Tell part b."""
-    ours, peer = rows
-    yield f"## The whole job, china, k = {ours.k}, one random start of each one's own"
-    heads = ("contender", "seeds", "median, ms", "sum, ms", "mean inertia", "steps")
-    yield table(
-        heads,
-        [
-            (
-                row.contender,
-                str(row.n_seeds),
-                ms(row.median_seconds),
-                ms(row.sum_seconds),
-                f"{row.mean_inertia:.6g}",
-                f"{row.mean_steps:.1f}",
-            )
-            for row in rows
-        ],
+    parser.add_argument("--json", metavar="FILE", type=Path, help="write all numbers")
+    parser.add_argument(
+        "--picture", metavar="FILE", type=Path, help="write the frontier as a picture"
     )
-    yield (
-        f"Ratio of the sums {peer.sum_seconds / ours.sum_seconds:.2f}, of the medians "
-        f"{peer.median_seconds / ours.median_seconds:.2f}; our mean inertia is "
-        f"{ours.mean_inertia / peer.mean_inertia:.4f} times scikit-learn's."
-    )
-
-
-def sections(results: Results, photo: contenders.Array) -> Iterator[str]:
-    """Tell all parts, paragraph by paragraph."""
-    if results.same_start:
-        yield from same_start_section(results.same_start)
-    yield from whole_job_section(results.whole_job)
-    yield "## Import, less the interpreter's own start"
-    rows = [
-        (c.statement, ms(c.median_seconds), f"{c.ratio:.2f}") for c in results.imports
-    ]
-    yield table(("statement", "median, ms", "ratio"), rows)
-    size = (
-        f"{photo.shape[0]} x {photo.shape[1]} pixels, "
-        f"{contenders.n_colors(photo):,} distinct colors"
-    )
-    yield f"## Peak memory, k = {K}, {size}"
-    small = photo.shape[0] * photo.shape[1] < 10e6
-    yield (
-        "Extra bytes for each pixel or point at the peak (tracemalloc), the input "
-        "excluded, the answer included."
-        + (" On an image this small, fixed costs and colors weigh more." * small)
-    )
-    heads = ("call", "data", "init", "bytes each")
-    yield table(
-        heads,
-        [(*row[:3], f"{row.bytes_each:.1f}") for row in results.memory],
-    )
-    yield f"## Where the time of one `segment_image` goes, k = {K}, {size}"
-    heads = ("part", "median, ms", "times a copy")
-    rows = [
-        (row.part, ms(row.median_seconds), f"{row.ratio_to_copy:.1f}")
-        for row in results.parts_of_time
-    ]
-    yield table(heads, rows)
+    args = parser.parse_args(argv)
+    for name in ("json", "picture"):
+        path = getattr(args, name)
+        if path and not path.resolve().parent.is_dir():
+            parser.error(f"--{name}: there is no folder {path.parent}")
+    if args.picture and "frontier" not in args.only:
+        parser.error("--picture: it shows the part frontier, which does not run")
+    return args
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the benchmarks; return 1 if answers that must agree do not."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument(
-        "--quick", action="store_true", help="a smoke test in under half a minute"
-    )
-    parser.add_argument("--json", metavar="FILE", type=Path, help="write all numbers")
-    args = parser.parse_args(argv)
-    if args.json and not args.json.resolve().parent.is_dir():
-        parser.error(f"--json: there is no folder {args.json.parent}")
-    size, bad = QUICK if args.quick else FULL, parts.Disagreements()
+    args = parsed(argv)
+    plan, bad = QUICK if args.quick else FULL, harness.Disagreements()
     about, begin = machine(), time.perf_counter()
-    results = run(size, bad)
+    results: dict[str, Any] = {}
+    warm_up(plan)
+    for name, found in measure(plan, args.only, bad):
+        results[name] = found
+        if args.json:
+            # After every part, so that a long run that is stopped leaves something.
+            report = {
+                "machine": about,
+                "missing": MISSING,
+                "plan": asdict(plan),
+                "seconds": time.perf_counter() - begin,
+                "verdicts": all_verdicts(results),
+                **results,
+                "disagreements": list(bad),
+            }
+            words = json.dumps(plain(report), indent=1)
+            args.json.write_text(words + "\n", encoding="utf-8")
     spent = time.perf_counter() - begin
-    print("# Benchmarks" + " (quick)" * args.quick)
-    print("\n" + "; ".join(f"{name}: {value}" for name, value in about.items()))
-    for paragraph in sections(results, contenders.enlarged_photo(*size.large_photo)):
-        print(f"\n{paragraph}")
+    print("\n\n".join(told(about, results, args.quick)))
     print(f"\nMeasured in {spent:.0f} s.")
-    if args.json:
-        report = {"machine": about, "seconds": spent, "size": asdict(size)}
-        report["geometric_means"] = geometric_means(results.same_start)
-        for name, rows in results._asdict().items():
-            report[name] = [row._asdict() for row in rows]
-        report["disagreements"] = list(bad)
-        args.json.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     for sentence in bad:
         print(f"\nDISAGREEMENT: {sentence}")
+    if args.picture:
+        plot.draw(results["frontier"], args.picture)
     return 1 if bad else 0
 
 

@@ -23,7 +23,7 @@ from kmeans_np.clustering import (
     describe_stop,
     warn_if_fewer,
 )
-from kmeans_np.colors import color_in, distinct_colors, look_up
+from kmeans_np.colors import Colors, color_in, distinct_colors, look_up
 from kmeans_np.lloyd import Array, Floats, Sweep
 from kmeans_np.seeding import Histogram
 from kmeans_np.sweeps import BlockedSweep, CellSweep
@@ -307,8 +307,7 @@ def _cluster_image(value: ArrayLike, k: int, **how: Any) -> Segmentation:
     sweep: Sweep
     if image.dtype == np.uint8 and channels in (1, 3):
         colors = distinct_colors(pixels.values)
-        many = channels == 3 and len(colors.counts) > FEW_COLORS
-        sweep = (CellSweep if many else BlockedSweep)(colors.colors, colors.counts)
+        sweep = _sweep_over(colors)
         if options.coarse_start and isinstance(options.init, str):
             histograms = _histograms(sweep, k)
     else:
@@ -334,6 +333,11 @@ def _cluster_image(value: ArrayLike, k: int, **how: Any) -> Segmentation:
         n_iter=result.n_iter,
         stopped_by=result.stopped_by,
     )
+
+
+def _sweep_over(colors: Colors) -> Sweep:
+    many = colors.colors.shape[1] == 3 and len(colors.counts) > FEW_COLORS
+    return (CellSweep if many else BlockedSweep)(colors.colors, colors.counts)
 
 
 def _histograms(sweep: Sweep, k: int) -> tuple[Histogram, Histogram] | None:
