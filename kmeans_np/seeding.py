@@ -43,7 +43,8 @@ Histogram = tuple[Floats, Floats]
 # more, to sort all points is faster.
 MANY = 100
 # How many distances are looked at together: as many as fit the second-level cache, and
-# few enough that their matrix product needs no other thread.
+# few enough that a matrix product is done by one thread. On how many share it depend
+# its last bits.
 BLOCK = 2**16
 # When a run on a histogram stops: at a smaller shift than on all points, since a step
 # costs less; but not for a shift that never gets small.
@@ -243,7 +244,7 @@ class SideBySide(Sweep):
         self.mean = np.average(points, axis=0, weights=weights)
         around = points - self.mean
         self.inertias = np.zeros(n_starts, np.float32)
-        self.scatter = float(weights @ (around**2).sum(axis=1))
+        self.scatter = float((weights[:, np.newaxis] * around**2).sum())
         ones = np.ones((len(points), 1))
         self.extended = np.append(around, ones, axis=1).astype(np.float32)
         rows = self.extended * weights[:, np.newaxis]
@@ -258,7 +259,7 @@ class SideBySide(Sweep):
         factors = factors.astype(np.float32).reshape(self.n_starts, k, d + 1)
         totals = np.zeros((self.n_starts, k, d + 1))
         self.inertias[:] = self.scatter
-        together, step = max(1, BLOCK // (k * m)), max(256, BLOCK // k)
+        together, step = max(1, BLOCK // (k * m)), max(1, BLOCK // k)
         for first in range(0, self.n_starts, together):
             starts = slice(first, first + together)
             some = factors[starts].reshape(-1, d + 1)
@@ -272,7 +273,7 @@ class SideBySide(Sweep):
                 added = belongs.reshape(distances.shape) @ rows
                 totals[starts] += added.reshape(-1, k, d + 1)
                 # The last column has the weights.
-                self.inertias[starts] += nearest[:, 0] @ rows[:, -1]
+                self.inertias[starts] += (nearest[:, 0] * rows[:, -1]).sum(axis=1)
         sums, counts = np.split(totals.reshape(-1, d + 1), [d], axis=1)
         sums += counts * self.mean
         return Tally(None, sums, counts[:, 0], self.inertias.sum(), n_changed=1.0)

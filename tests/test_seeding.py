@@ -1,14 +1,23 @@
 """Starting centroids: distinct points, drawn by weight, spread out by k-means++."""
 
+from types import MappingProxyType
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import repetitions, tied_points
 
-from kmeans_np import Sweep
+from kmeans_np import Sweep, assign, lloyd
 from kmeans_np import seeding as seeding_module
-from kmeans_np.seeding import draw, plus_plus, random_points, seed
+from kmeans_np.seeding import (
+    SideBySide,
+    coarse_start,
+    draw,
+    plus_plus,
+    random_points,
+    seed,
+)
 
 SEEDINGS = [random_points, plus_plus]
 
@@ -142,6 +151,49 @@ class TestPlusPlus:
         assert mean_inertia(ours) == pytest.approx(mean_inertia(theirs), rel=0.05)
 
 
+class Darts:
+    """A generator that throws what it is told to."""
+
+    def __init__(self, *darts):
+        self.darts = list(darts)
+
+    def random(self, size):
+        thrown, self.darts = self.darts[:size], self.darts[size:]
+        return np.array(thrown)
+
+
+class TestGreedyCandidates:
+    # Points 0, 1, 3, 10; the point 1 counts twice. After 0, the chances are 0, 2, 9
+    # and 100 of 111. With 1 as the next, an inertia of 4 + 81 is left; with 3, of
+    # 2 + 49; with 10, of 2 + 9.
+    points = np.array([[0.0], [1.0], [3.0], [10.0]])
+    weights = np.array([1.0, 2.0, 1.0, 1.0])
+    hits = MappingProxyType({1: 1 / 111, 3: 5 / 111, 10: 50 / 111})
+    leaves = MappingProxyType({1: 85, 3: 51, 10: 11})
+
+    @pytest.mark.parametrize("block", [3, 6, 2**16])
+    def test_the_inertia_that_each_leaves(self, block, monkeypatch):
+        monkeypatch.setattr(seeding_module, "BLOCK", block)
+        candidates = np.array(list(self.leaves), dtype=float)[:, np.newaxis]
+        nearest = self.points[:, 0] ** 2
+        inertias = seeding_module._inertias_with(
+            candidates, self.points, self.weights, nearest
+        )
+        assert inertias.tolist() == list(self.leaves.values())
+
+    @pytest.mark.parametrize("pair", [(1, 3), (3, 1), (3, 10), (10, 3), (10, 1)])
+    def test_the_one_that_leaves_least_is_kept(self, pair):
+        rng = Darts(0, *(self.hits[point] for point in pair))
+        chosen = plus_plus(self.points, 2, self.weights, rng)
+        assert chosen.ravel().tolist() == [0, min(pair, key=self.leaves.get)]
+
+    def test_of_equally_good_ones_the_first_drawn(self):
+        points = np.array([[-2.0], [0.0], [2.0]])
+        for darts, expected in (((0.1, 0.9), -2), ((0.9, 0.1), 2)):
+            chosen = plus_plus(points, 2, np.ones(3), Darts(0.5, *darts))
+            assert chosen.ravel().tolist() == [0, expected]
+
+
 def test_seed_goes_by_name_or_takes_what_is_given(iris):
     for name, seeding in (("random", random_points), ("k-means++", plus_plus)):
         by_name = seed(name, iris, 4, np.ones(150), np.random.default_rng(3))
@@ -149,3 +201,198 @@ def test_seed_goes_by_name_or_takes_what_is_given(iris):
         assert np.array_equal(by_name, direct)
     given_centroids = iris[:3]
     assert seed(given_centroids, iris, 3, np.ones(150), None) is given_centroids
+
+
+# ---- Many starts on a histogram ----------------------------------------------------
+
+
+def side_by_side_case(n_starts, k, m, d=3, offset=0.0):
+    """Weighted points without ties, and a list of starts among them."""
+    rng = np.random.default_rng([n_starts, k, m, d])
+    points = rng.normal(size=(m, d)) * 20 + offset
+    weights = rng.integers(1, 50, m).astype(float)
+    starts = [points[rng.choice(m, k, replace=False)] + 1e-3 for _ in range(n_starts)]
+    return points, weights, starts
+
+
+def assert_textbook_for_each_start(points, weights, starts):
+    k, total = len(starts[0]), weights.sum()
+    sweep = SideBySide(points, weights, len(starts))
+    tally = sweep(np.concatenate(starts))
+    spread = np.ptp(points)
+    for number, start in enumerate(starts):
+        mine = slice(number * k, (number + 1) * k)
+        expected = Sweep(points, weights)(start)
+        # A point between two centroids may be taken for one of the other, or for one
+        # of both: of 10,000, one.
+        atol = 1e-4 * total
+        np.testing.assert_allclose(tally.counts[mine], expected.counts, atol=atol)
+        sums = tally.sums[mine] - tally.counts[mine, np.newaxis] * sweep.mean
+        wanted = expected.sums - expected.counts[:, np.newaxis] * sweep.mean
+        np.testing.assert_allclose(sums, wanted, atol=atol * spread)
+        assert sweep.inertias[number] == pytest.approx(expected.inertia, rel=1e-4)
+    assert tally.inertia == pytest.approx(sweep.inertias.sum(), rel=1e-6)
+
+
+class TestSideBySide:
+    # All starts at once; some at once, the last fewer; one at a time, in one block and
+    # in several; so many clusters that the smallest block is taken.
+    SIZES = ((1, 3, 50), (4, 5, 40), (7, 20, 1000), (3, 64, 1024), (2, 8, 20_000))
+    MANY_CLUSTERS = (3, 300, 700)
+
+    @pytest.mark.parametrize("size", [*SIZES, MANY_CLUSTERS])
+    def test_is_the_textbook_for_each_start(self, size):
+        assert_textbook_for_each_start(*side_by_side_case(*size))
+
+    @pytest.mark.parametrize("block", [1, 1000, 10_000])
+    @pytest.mark.parametrize("size", [(1, 3, 50), (5, 6, 600)])
+    def test_for_small_blocks(self, size, block, monkeypatch):
+        monkeypatch.setattr(seeding_module, "BLOCK", block)
+        assert_textbook_for_each_start(*side_by_side_case(*size))
+
+    @pytest.mark.parametrize("d", [1, 2, 9])
+    def test_for_any_number_of_features_and_far_from_0(self, d):
+        # In 32 bits, squares of 1e5 have steps of 1,000.
+        assert_textbook_for_each_start(*side_by_side_case(3, 4, 200, d, offset=1e5))
+
+    def test_a_point_between_two_centroids_counts_for_both(self):
+        points, weights = np.array([[0.0], [1.0], [2.0]]), np.array([1.0, 4.0, 1.0])
+        sweep = SideBySide(points, weights, 2)
+        tally = sweep(np.array([[0.0], [2.0], [1.0], [9.0]]))
+        assert tally.counts.tolist() == [5, 5, 6, 0]
+        assert tally.sums.ravel().tolist() == [4, 6, 6, 0]
+        assert sweep.inertias.tolist() == [4, 2]
+        assert tally.inertia == 6
+
+    def test_an_emptied_centroid_stays_and_the_others_move(self):
+        points = np.array([[0.0], [1.0], [8.0], [9.0]])
+        sweep = SideBySide(points, np.ones(4), 2)
+        together = np.array([[0.0], [500.0], [0.0], [9.0]])
+        *_, last = lloyd(sweep, together, max_iter=3, tol=0)
+        assert last.new_centroids.ravel().tolist() == [4.5, 500, 0.5, 8.5]
+        assert last.restarted == ()
+
+    def test_many_steps_are_those_of_each_start(self):
+        points, weights, starts = side_by_side_case(4, 5, 300)
+        sweep = SideBySide(points, weights, 4)
+        *_, last = lloyd(sweep, np.concatenate(starts), max_iter=6, tol=0)
+        found = last.new_centroids.reshape(4, 5, 3)
+        for start, centroids in zip(starts, found):
+            *_, expected = lloyd(points, start, weights=weights, max_iter=6, tol=0)
+            np.testing.assert_allclose(centroids, expected.new_centroids, atol=1e-3)
+
+    def test_goes_on_for_as_long_as_the_starts_do_on_average(self):
+        points, weights, starts = side_by_side_case(6, 3, 80)
+        sweep, one = SideBySide(points, weights, 6), Sweep(points, weights)
+        assert sweep.mean_variance() == pytest.approx(6 * one.mean_variance())
+        # The number of labels that change is not known: never none.
+        together = np.concatenate(starts)
+        steps = list(lloyd(sweep, together, max_iter=60, tol=0))
+        assert steps[-1].stopped_by in ("tol", "max_iter")
+
+
+def blobs(n_blobs, size=40, seed=0):
+    """Groups of points around the corners of a grid, as a histogram; and where."""
+    rng = np.random.default_rng(seed)
+    centers = np.array([(i % 3, i // 3) for i in range(n_blobs)]) * 100.0
+    points = np.concatenate([c + rng.normal(size=(size, 2)) * 8 for c in centers])
+    return (points, rng.integers(1, 9, len(points)).astype(float)), centers
+
+
+def finds(centroids, centers):
+    """Whether each group has its centroid."""
+    nearest, distances = assign(centers, centroids)
+    return len(set(nearest.tolist())) == len(centers) and distances.max() < 10**2
+
+
+class TestCoarseStart:
+    @pytest.mark.parametrize("init", ["random", "k-means++"])
+    @pytest.mark.parametrize("n_starts", [1, 2, 7])
+    def test_k_centroids_those_of_most_points_first(self, init, n_starts):
+        histogram, _ = blobs(6)
+        points, weights = histogram
+        for seed_number in range(5):
+            rng = np.random.default_rng(seed_number)
+            found = coarse_start((histogram, histogram), 5, init, n_starts, rng)
+            assert found.shape == (5, 2)
+            assert found.dtype == np.float64
+            tally = Sweep(points, weights)(found)
+            assert (np.diff(tally.counts) <= 0).all()
+            # It went to the end: the means are where the centroids are.
+            means = tally.sums / tally.counts[:, np.newaxis]
+            np.testing.assert_allclose(found, means, atol=0.01 * 200)
+
+    @pytest.mark.parametrize("init", ["random", "k-means++"])
+    def test_the_same_generator_gives_the_same_bits(self, init):
+        histogram, _ = blobs(9)
+
+        def start(seed_number, n_starts=4):
+            rng = np.random.default_rng(seed_number)
+            found = coarse_start((histogram, histogram), 6, init, n_starts, rng)
+            # It also leaves the generator in the same state.
+            return found.tobytes(), rng.random()
+
+        assert start(3) == start(3)
+        assert len({start(number) for number in range(6)}) > 1
+
+    def test_finds_groups_that_one_start_misses(self):
+        histogram, centers = blobs(4)
+
+        def hits(n_starts):
+            found = [
+                coarse_start(
+                    (histogram, histogram),
+                    4,
+                    "random",
+                    n_starts,
+                    np.random.default_rng(seed_number),
+                )
+                for seed_number in range(30)
+            ]
+            return sum(finds(centroids, centers) for centroids in found)
+
+        assert hits(1) < 20
+        assert hits(20) == 30
+
+    def test_starts_on_the_first_histogram_and_ends_on_the_second(self):
+        # The first has every group at a wrong place: it says only which they are.
+        (points, weights), centers = blobs(6)
+        first = centers + 30, np.array([3.0, 1, 1, 1, 1, 1])
+        for init in ("random", "k-means++"):
+            rng = np.random.default_rng(0)
+            found = coarse_start((first, (points, weights)), 6, init, 3, rng)
+            assert finds(found, centers)
+            groups = np.split(np.arange(len(points)), 6)
+            means = [np.average(points[g], axis=0, weights=weights[g]) for g in groups]
+            _, distances = assign(means, found)
+            assert distances.max() < 1e-6
+
+    def test_draws_its_starts_one_after_the_other(self):
+        # With one start and points on which it cannot move, it is the seeding.
+        points = np.array([[0.0], [10.0], [30.0]])
+        histogram = points, np.array([1.0, 9.0, 3.0])
+        for init in ("random", "k-means++"):
+            found = coarse_start(
+                (histogram, histogram), 3, init, 1, np.random.default_rng(0)
+            )
+            np.testing.assert_allclose(found.ravel(), [10, 30, 0], atol=1e-4)
+        rng, other = np.random.default_rng(5), np.random.default_rng(5)
+        coarse_start((histogram, histogram), 2, "random", 4, rng)
+        for _ in range(4):
+            random_points(*((points, 2, histogram[1])), other)
+        assert rng.random() == other.random()
+
+    @pytest.mark.parametrize("init", ["random", "k-means++"])
+    @pytest.mark.parametrize("n_starts", [1, 10])
+    def test_as_many_clusters_as_cells(self, init, n_starts, rng):
+        points = rng.permutation(60)[:, np.newaxis] * [1.0, 5.0]
+        weights = rng.permutation(np.arange(1.0, 61))
+        histogram = points, weights
+        found = coarse_start((histogram, histogram), 60, init, n_starts, rng)
+        np.testing.assert_allclose(found, points[np.argsort(-weights)], atol=1e-4)
+
+    def test_the_histograms_are_not_touched(self):
+        (points, weights), _ = blobs(3)
+        points.flags.writeable = weights.flags.writeable = False
+        histograms = (points, weights), (points, weights)
+        coarse_start(histograms, 3, "random", 3, np.random.default_rng(0))

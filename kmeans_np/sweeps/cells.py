@@ -148,7 +148,9 @@ class CellSweep(Sweep):
         self.scatter = 0.0
         for channel, mean in zip(self.points.T, self.mean):
             difference = channel - mean
-            self.scatter += float(self.weights @ (difference * difference))
+            difference *= difference
+            # Not a dot product, whose last bits depend on the number of threads.
+            self.scatter += float((self.weights * difference).sum())
         # The labels that were returned last, and what has to be known to go on.
         self.labels: Array = np.empty(0)
         self.totals = np.empty((0, 4))
