@@ -27,11 +27,13 @@ from kmeans_np.lloyd import (
     squared_distances,
 )
 from kmeans_np.seeding import Histogram, coarse_start, seed
-from kmeans_np.sweeps import BlockedSweep
+from kmeans_np.sweeps import BlockedSweep, BoundedSweep
 from kmeans_np.threads import in_threads
 
 # Up to this many points ten random starts take a moment, so "auto" makes them.
 FEW_POINTS = 10_000
+# From so many on, it pays to keep account of which points can change cluster.
+MANY_POINTS = 5000
 # How many numbers are looked at together to add up the inertia: they stay in the
 # processor's cache. And how many such blocks make a thread worth while.
 BLOCK, BLOCKS_EACH = 2**16, 8
@@ -207,13 +209,14 @@ def kmeans(
         callback=callback,
     )
     if some.all():
-        sweep, origin = blocked_sweep(array, masses)
+        sweep, origin = sweep_over(array, masses)
         result = cluster(sweep, k, options, origin)
     else:
-        sweep, origin = blocked_sweep(array[some], masses[some])
+        sweep, origin = sweep_over(array[some], masses[some])
         result = cluster(sweep, k, options, origin)
         labels, _ = BlockedSweep(array).assign(result.centroids)
         result = replace(result, labels=labels)
+    result = replace(result, labels=result.labels.astype(np.int32, copy=False))
     warn_if_fewer(len(result.centroids), k, noun, stacklevel=2)
     return result
 
@@ -295,12 +298,13 @@ def _n_starts(options: checks.Options, n: int) -> int:
     return 10 if at_random and n <= FEW_POINTS else 1
 
 
-def blocked_sweep(points: Array, weights: Floats) -> tuple[Sweep, Floats]:
-    """Return a pass over any checked points, and the place of its origin, (d,)."""
+def sweep_over(points: Array, weights: Floats) -> tuple[Sweep, Floats]:
+    """Return the fastest pass over any checked points, and its origin, (d,)."""
     origin = exact_origin(points)
     if origin.any():
         points = np.subtract(points, origin, dtype=np.float64)
-    return BlockedSweep(points, weights), origin
+    kind = BoundedSweep if len(points) >= MANY_POINTS else BlockedSweep
+    return kind(points, weights), origin
 
 
 def exact_origin(points: Array) -> Floats:

@@ -18,9 +18,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from kmeans_np import checks
 from kmeans_np.clustering import (
-    blocked_sweep,
     cluster,
     describe_stop,
+    sweep_over,
     warn_if_fewer,
 )
 from kmeans_np.colors import Colors, color_in, distinct_colors, look_up
@@ -311,7 +311,7 @@ def _cluster_image(value: ArrayLike, k: int, **how: Any) -> Segmentation:
         if options.coarse_start and isinstance(options.init, str):
             histograms = _histograms(sweep, k)
     else:
-        sweep, origin = blocked_sweep(pixels.values, checks.weights(None, n))
+        sweep, origin = sweep_over(pixels.values, checks.weights(None, n))
     result = cluster(
         sweep, k, options, origin, largest_first=True, histograms=histograms
     )

@@ -300,9 +300,9 @@ def coarse_start(
     A histogram stands for many points by few: the mean of each of its cells, weighted
     by what is in the cell. Where K-means ends there is close to where it ends on all
     the points, and is found in a fraction of the time: so many starts can be tried,
-    and what is left to do for all points is a few steps. All starts take a few steps on
-    the coarse histogram, the better half of them some more on the fine one, and the
-    best goes on there to the end.
+    and what is left to do for all points is a few steps. All starts run on the coarse
+    histogram, the better half of them takes some steps on the fine one, and the best
+    goes on there to the end.
 
     It is K-means on a reduced image as a start for the whole, as in [1]_.
 
@@ -335,9 +335,11 @@ def coarse_start(
     points, weights = histograms[0]
     starts = [seed(init, points, k, weights, rng) for _ in range(n_starts)]
     coarse, fine = histograms
-    # A few steps show which starts are worth more of them.
+    # Where steps cost next to nothing, all starts run to the end; else, a few steps
+    # show which are worth more of them.
+    few = LAST_STEPS if coarse is not fine else 10
     rounds = (
-        (coarse, 10, (n_starts + 1) // 2),
+        (coarse, few, (n_starts + 1) // 2),
         (fine, 20, 1),
         (fine, LAST_STEPS, 1),
     )
@@ -349,5 +351,4 @@ def coarse_start(
         tally = sweep(together)
         order = np.argsort(sweep.inertias, kind="stable")[:n_best]
         starts = list(together.reshape(len(starts), k, -1)[order])
-    counts = tally.counts.reshape(-1, k)[order[0]]
-    return starts[0][np.argsort(-counts, kind="stable")]
+    return starts[0][np.argsort(-tally.counts, kind="stable")]

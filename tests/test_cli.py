@@ -86,8 +86,8 @@ def test_the_segmented_picture_lands_beside_the_input(photo, run, monkeypatch):
     target = photo.with_name("photo-k4.png")
     assert status == 0
     assert re.fullmatch(
-        rf"{re.escape(str(target))}: 4 colors after \d+ steps?, until the colors hardly "
-        r"moved\n",
+        rf"{re.escape(str(target))}: 4 colors after \d+ steps?, until the colors "
+        r"hardly moved\n",
         out,
     )
     assert err == ""

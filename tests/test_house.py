@@ -19,6 +19,8 @@ LADDER = [
     "seeding",
     "threads",
     "sweeps/blocked",
+    "sweeps/totals",
+    "sweeps/bounded",
     "sweeps/cells",
     "sweeps/__init__",
     "checks/arrays",

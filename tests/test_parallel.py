@@ -9,11 +9,12 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from kmeans_np import cluster_image, clustering, colors, kmeans, threads
+from kmeans_np import assign, cluster_image, clustering, colors, kmeans, threads
 
 START = "given"
 INITS = pytest.mark.parametrize("init", ["random", "k-means++", START])
@@ -81,6 +82,17 @@ def test_an_image_has_the_same_bits_for_any_number_of_threads(
     assert jobs == 4 * for_each_call
     assert len(for_each_call) >= 4
     assert min(for_each_call) > 1
+
+
+def test_over_many_blocks_the_answer_is_right(china, jobs, monkeypatch):
+    monkeypatch.setattr(threads, "n_threads", lambda: 3)
+    answer = cluster_image(china, 5, rng=0)
+    labels, distances = assign(china.reshape(-1, 3), answer.centroids)
+    assert np.array_equal(answer.labels.ravel(), labels)
+    assert np.array_equal(answer.image, answer.palette[answer.labels])
+    assert np.array_equal(answer.counts, np.bincount(labels))
+    assert answer.inertia == pytest.approx(distances.sum(), rel=1e-12)
+    assert min(jobs) > 1
 
 
 @INITS
@@ -195,12 +207,17 @@ def digests(full=True):
 '''
 
 
+# The programs import the package that is tested here, and use all cores.
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(threads.__file__).parents[1])}
+for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
+    ENVIRONMENT.pop(variable, None)
+
+
 def program(text, *, header=SMALL_BLOCKS + DIGEST, **variables):
     """Start Python with a program, in an environment with these variables."""
-    unset = {"OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"} & {*os.environ}
     return subprocess.Popen(
         [sys.executable, "-c", header + text],
-        env={k: v for k, v in os.environ.items() if k not in unset} | variables,
+        env=ENVIRONMENT | variables,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -332,6 +349,7 @@ def test_a_child_works_after_the_parent_has_used_it(method, tmp_path):
     file.write_text(SMALL_BLOCKS + DIGEST + many + CHILDREN, encoding="utf-8")
     run = subprocess.run(
         [sys.executable, file, method],
+        env=ENVIRONMENT,
         capture_output=True,
         text=True,
         timeout=120,

@@ -367,6 +367,20 @@ class TestCoarseStart:
             _, distances = assign(means, found)
             assert distances.max() < 1e-6
 
+    def test_the_last_choice_is_made_on_the_second_histogram(self):
+        # Two clusters can part the three points in two ways, and both ways last. In
+        # the first histogram it is better to leave 0 alone, in the second 20.
+        points = np.array([[0.0], [9.9], [20.0]])
+        first, second = [(points, np.array(w)) for w in ([1.2, 1, 1], [1.0, 1, 5])]
+
+        def found(last, seed_number):
+            rng = np.random.default_rng(seed_number)
+            return coarse_start((first, last), 2, "random", 20, rng).ravel()
+
+        for number in range(5):
+            np.testing.assert_allclose(found(first, number), [14.95, 0], atol=1e-4)
+            np.testing.assert_allclose(found(second, number), [20, 4.95], atol=1e-4)
+
     def test_draws_its_starts_one_after_the_other(self):
         # With one start and points on which it cannot move, it is the seeding.
         points = np.array([[0.0], [10.0], [30.0]])

@@ -9,6 +9,7 @@ rule for ties, the means and the empty clusters are those of `kmeans_np.lloyd`.
 """
 
 from kmeans_np.sweeps.blocked import BlockedSweep
+from kmeans_np.sweeps.bounded import BoundedSweep
 from kmeans_np.sweeps.cells import CellSweep
 
-__all__ = ["BlockedSweep", "CellSweep"]
+__all__ = ["BlockedSweep", "BoundedSweep", "CellSweep"]

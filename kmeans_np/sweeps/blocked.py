@@ -9,6 +9,9 @@ from numpy.typing import ArrayLike
 
 from kmeans_np.lloyd import Array, Floats, Sweep, Weights
 
+# How many distances are written down at a time, when they are.
+TABLE = 2**16
+
 
 class BlockedSweep(Sweep):
     """A pass that goes through the points in blocks, remembering only the best.
@@ -82,3 +85,21 @@ def _find_nearest(
             np.less(distance, nearest, out=closer)
             np.copyto(labels, number, where=closer)
             np.minimum(distance, nearest, out=nearest)
+
+
+def nearest_directly(points: Array, centroids: Floats) -> Array:
+    """Find the nearest centroids of few points with tables of distances.
+
+    The arithmetic is the textbook's, to the last bit.
+    """
+    labels = np.empty(len(points), np.intp)
+    step = max(1, TABLE // len(centroids))
+    for start in range(0, len(points), step):
+        columns = points[start : start + step].T.astype(np.float64)
+        table = np.zeros((columns.shape[1], len(centroids)))
+        for x, c in zip(columns, centroids.T, strict=True):
+            difference = np.subtract.outer(x, c)
+            difference *= difference
+            table += difference
+        labels[start : start + step] = table.argmin(axis=1)
+    return labels

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from kmeans_np.lloyd import Array, Floats, Sweep, Tally, Weights
+from kmeans_np.sweeps.blocked import nearest_directly
 
 # The cube of all colors is cut into this many slices along each axis.
 SLICES = 32
@@ -336,8 +337,8 @@ class CellSweep(Sweep):
             ahead[:end] += np.minimum(farther, 0)
         if in_doubt:
             places = np.unique(np.concatenate(in_doubt))
-            columns = self.points.T.take(members[places], axis=1)
-            winners[places] = _nearest_directly(columns, centroids)
+            colors = self.points[members[places]]
+            winners[places] = nearest_directly(colors, centroids)
         return winners
 
     def _change(self, members: Array, winners: Array) -> float:
@@ -358,17 +359,3 @@ class CellSweep(Sweep):
 def _per_cluster(rows: Any, labels: Array, k: int) -> Floats:
     """Add up the values of each row that have the same label: (k, rows)."""
     return np.stack([np.bincount(labels, row, k) for row in rows], axis=1)
-
-
-def _nearest_directly(columns: Array, centroids: Floats) -> Array:
-    """Find the nearest centroids of points (3, m) by the textbook's arithmetic."""
-    winners = np.empty(columns.shape[1], np.intp)
-    step = max(1, CELL_BLOCK // len(centroids))
-    for start in range(0, len(winners), step):
-        block = slice(start, start + step)
-        total = np.zeros((1, 1))
-        for x, c in zip(columns[:, block].astype(np.float64), centroids.T):
-            difference = np.subtract.outer(x, c)
-            total = total + difference * difference
-        winners[block] = total.argmin(axis=1)
-    return winners

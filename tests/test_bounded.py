@@ -1,0 +1,194 @@
+"""The pass with bounds gives the textbook's answer on any features (contract 1)."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from strategies import any_points, generic_points, repetitions, tied_points
+
+from kmeans_np import Sweep, lloyd, threads
+from kmeans_np.sweeps import BlockedSweep, BoundedSweep, bounded, totals
+
+
+def assert_same_run(sweep, textbook, start, **options):
+    """The same labels and steps; centroids to 1e-9 of the data's range."""
+    fast, slow = ([*lloyd(s, start, **options)] for s in (sweep, textbook))
+    assert len(fast) == len(slow)
+    margin = 1e-9 * np.ptp(textbook.points, axis=0).max()
+    scatter = np.ptp(textbook.points) ** 2 * textbook.points.size
+    for one, other in zip(fast, slow):
+        assert np.array_equal(one.labels, other.labels)
+        assert np.abs(one.new_centroids - other.new_centroids).max() <= margin
+        assert one.inertia == pytest.approx(other.inertia, rel=1e-9, abs=1e-9 * scatter)
+        assert one.n_changed == pytest.approx(other.n_changed)
+        assert one.restarted == other.restarted
+        assert one.stopped_by == other.stopped_by
+    return fast
+
+
+def mixture(n, d, k, dtype=np.float64, seed=0):
+    """Overlapping clusters, and k of their points."""
+    rng = np.random.default_rng(seed)
+    centers = rng.normal(size=(k, d)) * 3 / np.sqrt(d)
+    points = (centers[rng.integers(k, size=n)] + rng.normal(size=(n, d))).astype(dtype)
+    return points, points[rng.choice(n, k, replace=False)].astype(np.float64)
+
+
+@settings(max_examples=200)
+@given(any_points())
+def test_is_the_textbook(case):
+    points, start = case
+    assert_same_run(BoundedSweep(points), Sweep(points), start, tol=0, max_iter=40)
+
+
+@given(st.data(), any_points())
+def test_is_the_textbook_with_weights(data, case):
+    points, start = case
+    weights = data.draw(repetitions(len(points)))
+    sweep, textbook = BoundedSweep(points, weights), Sweep(points, weights)
+    assert_same_run(sweep, textbook, start, tol=0, max_iter=40)
+
+
+@given(tied_points(), st.integers(1, 30), st.integers(1, 99), st.integers(1, 9))
+def test_for_every_size_of_blocks_tables_and_pieces(case, block_size, table, piece):
+    points, start = case
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bounded, "TABLE", table)
+        patch.setattr(bounded, "PIECE", piece)
+        patch.setattr(bounded, "PRODUCT", table)
+        sweep = BoundedSweep(points, block_size=block_size)
+        assert_same_run(sweep, Sweep(points), start, tol=0, max_iter=40)
+
+
+@given(tied_points(max_d=3))
+def test_sums_of_whole_numbers_are_the_textbooks_to_the_last_bit(case):
+    points, start = case
+    fast, slow = (
+        [*lloyd(s, start, tol=0)] for s in (BoundedSweep(points), Sweep(points))
+    )
+    for one, other in zip(fast, slow, strict=True):
+        assert np.array_equal(one.new_centroids, other.new_centroids)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("d", "k"), [(1, 5), (2, 16), (3, 64), (8, 4), (33, 20)])
+def test_many_points(d, k, dtype):
+    points, start = mixture(30_000, d, k, dtype)
+    assert_same_run(BoundedSweep(points), BlockedSweep(points), start, max_iter=25)
+
+
+def test_few_points_are_looked_at_in_late_passes(monkeypatch):
+    points, start = mixture(30_000, 3, 8)
+    looked_at = []
+    nearest = bounded._nearest
+
+    def counting(rows, *others):
+        looked_at[-1] += len(rows)
+        return nearest(rows, *others)
+
+    monkeypatch.setattr(bounded, "_nearest", counting)
+    looked_at.append(0)
+    for _ in lloyd(BoundedSweep(points), start, tol=1e-7):
+        looked_at.append(0)
+    assert looked_at[0] >= 30_000
+    assert sum(looked_at[5:-1]) < 0.4 * 30_000 * len(looked_at[5:-1])
+
+
+@pytest.mark.parametrize("offset", [3e4, 3e6])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_far_from_the_origin(offset, dtype):
+    rng = np.random.default_rng(0)
+    # Multiples of a number that float32 resolves out there.
+    near = rng.integers(0, 40, (20_000, 3)) * (offset / 2**12 // 1)
+    points = (near + offset).astype(dtype)
+    start = points[:8].astype(np.float64)
+    assert_same_run(BoundedSweep(points), BlockedSweep(points), start, max_iter=20)
+
+
+@pytest.mark.parametrize("scale", [1e-150, 1e-30, 1e30, 1e90])
+def test_numbers_of_any_size(scale):
+    points, start = mixture(3000, 3, 6)
+    points, start = points * scale, start * scale
+    assert_same_run(BoundedSweep(points), Sweep(points), start)
+
+
+def test_numbers_of_unlike_sizes():
+    rng = np.random.default_rng(0)
+    points = rng.normal(size=(3000, 2)) * [1e-6, 1e6]
+    points[::2] *= 1e-9
+    assert_same_run(BoundedSweep(points), Sweep(points), points[:7].copy())
+
+
+def test_memory_orders_and_types():
+    points, start = mixture(3000, 4, 6)
+    points, start = np.rint(points * 20), np.rint(start * 20)
+    wide = np.zeros((6000, 8))
+    wide[::2, ::2] = points
+    variants = [np.asfortranarray(points), wide[::2, ::2], points[::-1][::-1]]
+    variants += [points.astype(t) for t in (np.int16, np.int64, np.float16, np.float32)]
+    for variant in variants:
+        variant.flags.writeable = False
+        before = variant.copy()
+        assert_same_run(BoundedSweep(variant), Sweep(points), start)
+        assert np.array_equal(variant, before)
+
+
+@pytest.mark.parametrize("d", [3, 40])
+def test_the_same_bits_for_any_number_of_threads_and_blocks(d, monkeypatch):
+    points, start = mixture(60_000, d, 30)
+    weights = np.random.default_rng(1).random(len(points))
+    runs = []
+    monkeypatch.setattr(bounded, "HEAVY", 0)
+    for n_threads in (1, 2, 3, 8):
+        monkeypatch.setattr(threads, "n_threads", lambda n=n_threads: n)
+        for block_size in (None, 5000):
+            sweep = BoundedSweep(points, weights, block_size=block_size)
+            runs.append([*lloyd(sweep, start, max_iter=8)])
+    for run in runs[1:]:
+        for one, other in zip(run, runs[0], strict=True):
+            assert one.labels.tobytes() == other.labels.tobytes()
+            assert one.new_centroids.tobytes() == other.new_centroids.tobytes()
+            assert (one.inertia, one.shift) == (other.inertia, other.shift)
+
+
+def test_labels_once_given_do_not_change():
+    points, start = mixture(5000, 3, 8)
+    steps = [(s.labels, s.labels.copy()) for s in lloyd(BoundedSweep(points), start)]
+    assert len(steps) > 5
+    assert all(np.array_equal(one, other) for one, other in steps)
+
+
+def test_centroids_in_another_order_and_of_another_number():
+    points, start = mixture(5000, 3, 8)
+    sweep, textbook = BoundedSweep(points), Sweep(points)
+    first = sweep(start).labels
+    for centroids in (start[::-1], start[:3], start, start + 0.01):
+        tally, expected = sweep(centroids, first), textbook(centroids, first)
+        assert np.array_equal(tally.labels, expected.labels)
+        assert tally.n_changed == expected.n_changed
+
+
+def test_equal_centroids_and_restarts():
+    points, start = mixture(5000, 2, 8)
+    start[3] = start[5] = start[1]
+    start[7] = 1e6
+    steps = assert_same_run(BoundedSweep(points), Sweep(points), start)
+    assert steps[0].restarted == (3, 5, 7)
+
+
+@given(generic_points(max_d=40, max_n=200), st.booleans(), st.data())
+def test_totals_of_clusters(case, weighted, data):
+    points, _ = case
+    labels = data.draw(
+        st.lists(st.integers(0, 5), min_size=len(points), max_size=len(points))
+    )
+    labels = np.array(labels, np.int8)
+    weights = np.arange(1.0, len(points) + 1) if weighted else None
+    found = totals.cluster_totals(points, labels, 7, weights)
+    for cluster in range(7):
+        mine = labels == cluster
+        w = np.ones(mine.sum()) if weights is None else weights[mine]
+        assert found[cluster, -1] == w.sum()
+        expected = (w[:, np.newaxis] * points[mine]).sum(axis=0)
+        scale = np.abs(points).max() * len(points) ** 2
+        np.testing.assert_allclose(found[cluster, :-1], expected, atol=1e-13 * scale)
