@@ -15,7 +15,7 @@ def assert_same_run(sweep, textbook, start, **options):
     fast, slow = ([*lloyd(s, start, **options)] for s in (sweep, textbook))
     assert len(fast) == len(slow)
     margin = 1e-9 * np.ptp(textbook.points, axis=0).max()
-    scatter = np.ptp(textbook.points) ** 2 * textbook.points.size
+    scatter = float(np.ptp(textbook.points)) ** 2 * textbook.points.size
     for one, other in zip(fast, slow):
         assert np.array_equal(one.labels, other.labels)
         assert np.abs(one.new_centroids - other.new_centroids).max() <= margin

@@ -15,13 +15,14 @@ References
    (2002), chapter 3. :doi:`10.1137/1.9780898718027`
 """
 
-from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kmeans_np.lloyd import Array, Far, Floats, Sweep, Tally, Weights
+from kmeans_np.sweeps.totals import cluster_totals
 from kmeans_np.threads import in_threads
 
 # How many distances are looked at together: as many as fit the second-level cache.
@@ -38,7 +39,6 @@ PIECE, FEW = 2**14, 256
 UP, DOWN = 1 + 2.0**-21, np.float32(1 - 2.0**-21)
 
 Where = slice | NDArray[np.intp]
-Result = TypeVar("Result")
 
 
 class BoundedSweep(Sweep):
@@ -63,10 +63,11 @@ class BoundedSweep(Sweep):
 
     The sums are corrected by the points that changed cluster, and made anew before
     rounding can add up. To the last bit they are the textbook's if no sum is rounded,
-    as with integers; otherwise centroids agree to 1e-9 of the data's range. (Points
-    that tie exactly, in data of rounded decimals, may go to another of the nearest
-    clusters than in the textbook, since a centroid's last bit decides them.) The answer
-    does not depend on the number of threads.
+    as with integers, or if there are few points of few features; otherwise centroids
+    agree to 1e-9 of the data's range. (Points that tie exactly, in data of rounded
+    decimals, may go to another of the nearest clusters than in the textbook, since a
+    centroid's last bit decides them.) The answer does not depend on the number of
+    threads, nor on how many a matrix product takes.
 
     The memory needed is 4 d + 12 bytes for each point, 1 to 4 for each array of labels,
     and while points change cluster, up to 16 for each of these.
@@ -108,9 +109,9 @@ class BoundedSweep(Sweep):
         sample = self.points[:: -(-n // 1024)].astype(np.float64)
         self.center = sample[0] + (sample - sample[0]).mean(axis=0)
         typical = ((sample - self.center) ** 2).sum(axis=1).mean()
-        self.scale = float(np.ldexp(1.0, -(np.frexp(typical)[1] // 2)))
+        self.scale = 2.0 ** -max(int(np.frexp(typical)[1]) // 2, -500)
         self.rows = np.empty((n, d + 2), np.float32)
-        parts = in_threads(_quiet(self._prepare), range(0, n, PIECE))
+        parts = in_threads(self._prepare, range(0, n, PIECE))
         # The weighted sums of |x - center|^2 and x - center.
         self.scatter = float(sum(scatter for scatter, _ in parts))
         self.lever = np.sum([lever for _, lever in parts], axis=0)
@@ -137,11 +138,10 @@ class BoundedSweep(Sweep):
         # If the pass does not come to its end, nothing is known.
         self.labels, self.centroids = None, centroids.copy()
         factors = self._factors(np.float32)
-        look = _quiet(lambda start: self._look(start, old, new, factors))
         blocks = range(0, len(new), self.step)
-        heavy = old is None or centroids.size >= HEAVY
-        parts = in_threads(look, blocks) if heavy else [look(start) for start in blocks]
-        changed = np.concatenate(parts)
+        threads = in_threads if old is None or centroids.size >= HEAVY else map
+        parts = threads(lambda start: self._look(start, old, new, factors), blocks)
+        changed = np.concatenate([*parts])
         self._add_up_changes(changed, old, new)
         # Handed out, and what the next pass goes on from: not to be written to.
         new.flags.writeable = False
@@ -195,9 +195,11 @@ class BoundedSweep(Sweep):
         """Write the rows of points; return x - center and |x - center|^2."""
         x = np.subtract(points, self.center, dtype=np.float64)
         squares = _norms(x)
-        np.multiply(x, self.scale, out=rows[:, :-2], casting="same_kind")
-        rows[:, -2] = 1
-        rows[:, -1] = squares * self.scale**2
+        # What overflows float32 becomes infinite or NaN, and never decides anything.
+        with np.errstate(over="ignore"):
+            np.multiply(x, self.scale, out=rows[:, :-2], casting="same_kind")
+            rows[:, -2] = 1
+            rows[:, -1] = squares * self.scale**2
         return x, squares
 
     # ---- What a pass consists of -------------------------------------------------
@@ -234,44 +236,36 @@ class BoundedSweep(Sweep):
         block = slice(start, min(start + self.step, len(new)))
         drift = self.drifts[start // self.step]
         step = max(64, min(TABLE // len(factors), 4 * TABLE // len(factors.T)))
-        due = self._due(block, drift, old)
-        if due is None:
-            drift[:] = 0
-            parts: list[Where] = [
-                slice(first, min(first + step, block.stop))
-                for first in range(start, block.stop, step)
-            ]
-        else:
-            parts = [due[i : i + step] for i in range(0, len(due), step)]
         table = np.empty(len(factors) * step, factors.dtype)
-        again = [np.empty(0, np.intp)]
-        for where in parts:
+        due = self._due(block, drift, old)
+        if all_due := due is None:
+            drift[:] = 0
+            due = np.arange(start, block.stop)
+        unsure = []
+        for first in range(0, len(due), step):
+            some = due[first : first + step]
+            where = slice(some[0], some[-1] + 1) if all_due else some
             own = None if old is None else _pick(old, where)
             labels, gaps = _nearest(_pick(self.rows, where), factors, own, table)
             new[where] = labels
             self._promise(where, labels, gaps, drift)
-            close = np.flatnonzero(~(gaps > 0))
-            again.append(
-                close + where.start if isinstance(where, slice) else where[close]
-            )
-        unsure = np.concatenate(again)
-        if len(unsure):
-            new[unsure], gaps = self._look_closely(unsure)
-            self._promise(unsure, new[unsure], gaps, drift)
-        if old is None:
-            return unsure[:0]
-        return np.flatnonzero(new[block] != old[block]) + start
+            unsure.append(some[~(gaps > 0)])
+        if sum(map(len, unsure)):
+            where = np.concatenate(unsure)
+            new[where], gaps = self._look_closely(where)
+            self._promise(where, new[where], gaps, drift)
+        return (
+            due[:0] if old is None else np.flatnonzero(new[block] != old[block]) + start
+        )
 
     def _due(self, block: slice, drift: Floats, old: Any) -> Array | None:
         """Return the points whose deadline has come; None for all of them."""
         if old is None:
             return None
-        drift = (drift * UP).astype(np.float32)
-        due = np.flatnonzero(
-            ~(self.deadlines[block] > drift.take(old[block], mode="clip"))
-        )
+        spent = (drift * UP).astype(np.float32).take(old[block], mode="clip")
+        due = np.flatnonzero(~(self.deadlines[block] > spent))
         # To go through all rows is faster than to pick more than this of them.
-        return None if len(due) > 0.7 * len(old[block]) else due + block.start
+        return None if len(due) > 0.7 * len(spent) else due + block.start
 
     def _promise(self, where: Where, labels: Array, gaps: Array, drift: Floats) -> None:
         """Write the deadlines of points with these gaps."""
@@ -306,7 +300,8 @@ class BoundedSweep(Sweep):
     def _add_up_changes(self, changed: Array, old: Any, new: Array) -> None:
         """Bring the sums and counts, `totals`, up to date with the new labels."""
         self.n_since += len(changed)
-        if old is not None and 2 * self.n_since <= len(new):
+        # A few points are added up anew: as fast, and to the last bit as the textbook.
+        if old is not None and max(PIECE, 2 * self.n_since) < len(new):
             totals = self.totals + self._add_up(changed, new, old)
             # Where little is left of a cluster, rounding would be too large a part of
             # it; and an empty one must come out as exactly 0.
@@ -323,16 +318,15 @@ class BoundedSweep(Sweep):
         """
         k, d = self.centroids.shape
         size = where.stop if isinstance(where, slice) else len(where)
-        add = _add_columns if d <= 16 else _add_rows
 
         def work(start: int) -> Floats:
             part = slice(start, min(start + PIECE, size))
             some = part if isinstance(where, slice) else where[part]
             points = _pick(self.points, some)
             weights = self.weights[some] if self.weighted else None
-            totals = add(points, labels[some], k, weights)
+            totals = cluster_totals(points, labels[some], k, weights)
             if old is not None:
-                totals -= add(points, old[some], k, weights)
+                totals -= cluster_totals(points, old[some], k, weights)
             return totals
 
         pieces = range(0, size, PIECE)
@@ -350,19 +344,6 @@ class BoundedSweep(Sweep):
         s = sums - counts[:, np.newaxis] * self.center
         inertia = self.scatter - 2 * (c * s).sum() + (counts * _norms(c)).sum()
         return max(float(inertia), 0.0)
-
-
-def _quiet(work: Callable[[int], Result]) -> Callable[[int], Result]:
-    """Let work go on without a warning when numbers overflow float32.
-
-    They become infinite or NaN, which never decides anything; then float64 does.
-    """
-
-    def quiet(start: int) -> Result:
-        with np.errstate(over="ignore", invalid="ignore"):
-            return work(start)
-
-    return quiet
 
 
 def _norms(vectors: Array) -> Floats:
@@ -450,9 +431,10 @@ def _gaps(first: Array, second: Array, rows: Array) -> Array:
     dtype = rows.dtype.type
     slack = (rows.shape[1] + 16) * np.finfo(dtype).eps
     allowance = rows[:, -1] * dtype(8 * slack) + np.finfo(dtype).tiny * dtype(2**10)
-    low = np.maximum((second - allowance) * dtype(1 - 3 * slack), 0)
-    high = (first + allowance) * dtype(1 + 3 * slack)
-    return np.asarray(np.sqrt(low) - np.sqrt(high))
+    with np.errstate(invalid="ignore", over="ignore"):
+        low = np.maximum((second - allowance) * dtype(1 - 3 * slack), 0)
+        high = (first + allowance) * dtype(1 + 3 * slack)
+        return np.asarray(np.sqrt(low) - np.sqrt(high))
 
 
 def _decide(points: Array, centroids: Floats) -> Array:
@@ -467,34 +449,3 @@ def _decide(points: Array, centroids: Floats) -> Array:
         differences *= differences
         labels[block] = differences.sum(axis=0).argmin(axis=1)
     return labels
-
-
-def _add_columns(points: Array, labels: Array, k: int, weights: Any) -> Floats:
-    """Sums and count of each cluster, a column at a time; for few columns."""
-    totals = np.empty((k, points.shape[1] + 1))
-    labels = labels.astype(np.intp)
-    columns = points.T.astype(np.float64, order="C")
-    if weights is not None:
-        columns *= weights
-    for number, column in enumerate(columns):
-        totals[:, number] = np.bincount(labels, column, k)
-    totals[:, -1] = np.bincount(labels, weights, k)
-    return totals
-
-
-def _add_rows(points: Array, labels: Array, k: int, weights: Any) -> Floats:
-    """Sums and count of each cluster, a cluster at a time; for many columns."""
-    totals = np.zeros((k, points.shape[1] + 1))
-    totals[:, -1] = np.bincount(labels, weights, k)
-    order = labels.argsort(kind="stable")
-    ends = np.cumsum(np.bincount(labels, minlength=k))
-    for number in np.flatnonzero(np.diff(ends, prepend=0)):
-        start = ends[number - 1] if number else 0
-        # Few rows at a time, which stay in the processor's cache.
-        for first in range(start, ends[number], 512):
-            who = order[first : min(first + 512, ends[number])]
-            rows = _pick(points, who).astype(np.float64)
-            if weights is not None:
-                rows *= weights[who, np.newaxis]
-            totals[number, :-1] += rows.sum(axis=0)
-    return totals
