@@ -44,9 +44,9 @@ class Plan:
 FULL = Plan(
     pictures=(CHINA, Picture("12 megapixels", 3000, 4000)),
     ks=(2, 4, 8, 16, 64, 256),
-    pace=Pace(seeds=5, rounds=3, seconds=10.0, scikit_learn_seconds=40.0),
+    pace=Pace(seeds=5, rounds=2, seconds=6.0, scikit_learn_seconds=25.0),
     few_steps={64: 20, 256: 10},
-    longest=10.0,
+    longest=6.0,
     limit=Picture("12 megapixels", 3000, 4000),
     limit_rounds=7,
     restart_ks=(4, 8, 16, 64, 256),

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import any_points, generic_points, repetitions, tied_points
 
-from kmeans_np import Sweep, lloyd, threads
+from kmeans_np import Sweep, assign, lloyd, threads
 from kmeans_np.sweeps import BlockedSweep, BoundedSweep, bounded, totals
 
 
@@ -192,3 +192,96 @@ def test_totals_of_clusters(case, weighted, data):
         expected = (w[:, np.newaxis] * points[mine]).sum(axis=0)
         scale = np.abs(points).max() * len(points) ** 2
         np.testing.assert_allclose(found[cluster, :-1], expected, atol=1e-13 * scale)
+
+
+@pytest.mark.parametrize("far", [1e6, 1e19, 1e30, 1e60, 1e150])
+def test_numbers_that_float32_cannot_hold_next_to_the_others(far):
+    points, start = mixture(3000, 3, 6)
+    start[2] = far
+    assert_same_run(BoundedSweep(points), Sweep(points), start)
+    points[7] = far
+    assert_same_run(BoundedSweep(points), Sweep(points), points[5:9].copy())
+
+
+def test_wild_weights_do_not_spoil_small_clusters():
+    # What is left of a cluster after a weight of 1e9 went must not drown in rounding.
+    points, start = mixture(30_000, 3, 40)
+    weights = np.exp(np.random.default_rng(1).normal(size=len(points)) * 8)
+    sweep, textbook = BoundedSweep(points, weights), BlockedSweep(points, weights)
+    assert_same_run(sweep, textbook, start, max_iter=40)
+
+
+@given(tied_points(max_n=40))
+def test_the_farthest_points_are_the_textbooks(case):
+    points, centroids = case
+    labels = Sweep(points)(centroids).labels
+    expected = [*Sweep(points).farthest(centroids, labels)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bounded, "FEW", 3)
+        found = [*BoundedSweep(points).farthest(centroids, labels)]
+    assert [(tuple(f.point), f[1:]) for f in found] == [
+        (tuple(f.point), f[1:]) for f in expected
+    ]
+
+
+def test_many_exact_ties(rng):
+    # On a grid of 9 x 9, every third point or so is between centroids in the corners.
+    points = rng.integers(0, 9, (20_000, 2)).astype(np.float64)
+    corners = np.array([[x, y] for x in (0.0, 8) for y in (0.0, 8)] * 2)
+    sweep, textbook = BoundedSweep(points), BlockedSweep(points)
+    assert np.array_equal(sweep(corners).labels, textbook(corners).labels)
+    assert_same_run(sweep, textbook, corners[[3, 1, 2, 0]], tol=0)
+
+
+def test_differences_are_added_in_the_textbooks_order(rng):
+    # Equally far but for rounding: the order of the columns decides.
+    centroids = np.stack([rng.permutation(np.linspace(0.1, 1, 40)) for _ in range(50)])
+    points = np.zeros((3, 40))
+    assert np.array_equal(
+        bounded._decide(points, centroids), assign(points, centroids)[0]
+    )
+
+
+def test_what_is_left_of_a_cluster_does_not_drown_in_rounding():
+    points = np.full((20_000, 1), 10.0)
+    points[:2] = [[0.3], [4.9]]
+    weights = np.ones(len(points))
+    weights[:2] = [1e-3, 1e12]
+    sweep = BoundedSweep(points, weights)
+    assert sweep(np.array([[2.0], [10.0]])).counts[0] == 1e12 + 1e-3
+    tally = sweep(np.array([[-1.0], [8.0]]))
+    assert tally.counts[0] == 1e-3
+    assert tally.sums[0, 0] == 1e-3 * 0.3
+    sweep(np.array([[2.0], [10.0]]))
+    assert sweep(np.array([[-99.0], [8.0]])).counts[0] == 0
+
+
+@pytest.mark.parametrize("n", [50, 5000])
+def test_variance(n, rng):
+    points = np.sort(rng.normal(size=(n, 3)), axis=0) + 5
+    weights = np.linspace(0, 1, n) ** 4
+    found = BoundedSweep(points, weights).mean_variance()
+    assert found == pytest.approx(Sweep(points, weights).mean_variance(), rel=1e-12)
+    assert BoundedSweep(np.full((n, 2), 200.3)).mean_variance() == 0
+
+
+def test_a_pass_that_was_cut_short_leaves_nothing_behind(monkeypatch):
+    points, start = mixture(5000, 3, 8)
+    sweep, later = BoundedSweep(points, block_size=500), start[::-1]
+    first = sweep(start).labels
+    nearest, calls = bounded._nearest, iter([False, False])
+
+    def stop(*arguments):
+        if next(calls, True):
+            raise KeyboardInterrupt
+        return nearest(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(bounded, "_nearest", stop)
+        with pytest.raises(KeyboardInterrupt):
+            sweep(later, first)
+    tally, expected = sweep(later, first), Sweep(points)(later, first)
+    assert np.array_equal(tally.labels, expected.labels)
+    assert tally.n_changed == expected.n_changed
+    with pytest.raises(ValueError, match="read-only"):
+        tally.labels[0] = 1

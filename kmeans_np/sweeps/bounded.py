@@ -35,8 +35,9 @@ PRODUCT = 2**18
 HEAVY, LONG = 2**12, 2**18
 # How many points are prepared and added up together; how many `farthest` orders first.
 PIECE, FEW = 2**14, 256
-# Factors beyond all rounding of a few operations in float32.
-UP, DOWN = 1 + 2.0**-21, np.float32(1 - 2.0**-21)
+# Factors beyond all rounding of a few operations in float32; and how far is too far for
+# it: when a centroid moves that far, all points are due.
+UP, DOWN, FAR = 1 + 2.0**-21, np.float32(1 - 2.0**-21), 2.0**126
 
 Where = slice | NDArray[np.intp]
 
@@ -70,7 +71,8 @@ class BoundedSweep(Sweep):
     threads, nor on how many a matrix product takes.
 
     The memory needed is 4 d + 12 bytes for each point, 1 to 4 for each array of labels,
-    and while points change cluster, up to 16 for each of these.
+    up to 16 for each point that changes cluster; and for blocks, in each thread, some
+    2 megabytes, and 0.2 more for each column.
 
     Parameters
     ----------
@@ -195,7 +197,6 @@ class BoundedSweep(Sweep):
         """Write the rows of points; return x - center and |x - center|^2."""
         x = np.subtract(points, self.center, dtype=np.float64)
         squares = _norms(x)
-        # What overflows float32 becomes infinite or NaN, and never decides anything.
         with np.errstate(over="ignore"):
             np.multiply(x, self.scale, out=rows[:, :-2], casting="same_kind")
             rows[:, -2] = 1
@@ -218,7 +219,7 @@ class BoundedSweep(Sweep):
         fastest = moved.argmax()
         others = np.full(len(moved), moved[fastest])
         others[fastest] = np.delete(moved, fastest).max(initial=0)
-        return np.asarray(moved + others)
+        return np.asarray(np.minimum(moved + others, FAR))
 
     def _factors(self, dtype: Any) -> Array:
         """What rows are multiplied with for squared distances; (k, d + 2)."""
@@ -254,9 +255,8 @@ class BoundedSweep(Sweep):
             where = np.concatenate(unsure)
             new[where], gaps = self._look_closely(where)
             self._promise(where, new[where], gaps, drift)
-        return (
-            due[:0] if old is None else np.flatnonzero(new[block] != old[block]) + start
-        )
+        before = new if old is None else old
+        return np.flatnonzero(new[block] != before[block]) + start
 
     def _due(self, block: slice, drift: Floats, old: Any) -> Array | None:
         """Return the points whose deadline has come; None for all of them."""
@@ -269,7 +269,8 @@ class BoundedSweep(Sweep):
 
     def _promise(self, where: Where, labels: Array, gaps: Array, drift: Floats) -> None:
         """Write the deadlines of points with these gaps."""
-        self.deadlines[where] = (gaps + drift.astype(np.float32).take(labels)) * DOWN
+        ends = (gaps + drift.astype(np.float32).take(labels)) * DOWN
+        self.deadlines[where] = np.minimum(ends, FAR / 2)
 
     def _look_closely(self, where: Array) -> tuple[Array, Array]:
         """Return labels and gaps of some points, by products in float64.
@@ -385,21 +386,23 @@ def _nearest(
     """
     m, k = len(rows), len(factors)
     distances = table[: k * m].reshape(k, m)
-    _multiply(factors, rows, distances)
-    first = distances.min(axis=0)
-    flat, place = distances.reshape(-1), np.arange(m)
-    if own is None:
-        labels = np.zeros(m, np.intp)
-        wrong, rest, best = place, distances, first
-    else:
-        labels = own.astype(np.intp)
-        wrong = np.flatnonzero(flat.take(labels * m + place) != first)
-        rest, best = distances.take(wrong, axis=1), first[wrong]
-    # To compare with the known minimum is far faster than argmin along the first axis.
-    numbers = np.arange(k, dtype=np.min_scalar_type(k - 1))[:, np.newaxis]
-    labels[wrong] = ((rest == best).view(np.uint8) * numbers).max(axis=0)
-    flat[labels * m + place] = np.inf
-    return labels, _gaps(first, distances.min(axis=0), rows)
+    # What overflowed float32 is infinite or becomes NaN, and never decides anything.
+    with np.errstate(over="ignore", invalid="ignore"):
+        _multiply(factors, rows, distances)
+        first = distances.min(axis=0)
+        flat, place = distances.reshape(-1), np.arange(m)
+        if own is None:
+            labels = np.zeros(m, np.intp)
+            wrong, rest, best = place, distances, first
+        else:
+            labels = own.astype(np.intp)
+            wrong = np.flatnonzero(flat.take(labels * m + place) != first)
+            rest, best = distances.take(wrong, axis=1), first[wrong]
+        # To compare with the known minimum is far faster than argmin over columns.
+        numbers = np.arange(k, dtype=np.min_scalar_type(k - 1))[:, np.newaxis]
+        labels[wrong] = ((rest == best).view(np.uint8) * numbers).max(axis=0)
+        flat[labels * m + place] = np.inf
+        return labels, _gaps(first, distances.min(axis=0), rows)
 
 
 def _multiply(factors: Array, rows: Array, out: Array) -> None:
@@ -431,10 +434,9 @@ def _gaps(first: Array, second: Array, rows: Array) -> Array:
     dtype = rows.dtype.type
     slack = (rows.shape[1] + 16) * np.finfo(dtype).eps
     allowance = rows[:, -1] * dtype(8 * slack) + np.finfo(dtype).tiny * dtype(2**10)
-    with np.errstate(invalid="ignore", over="ignore"):
-        low = np.maximum((second - allowance) * dtype(1 - 3 * slack), 0)
-        high = (first + allowance) * dtype(1 + 3 * slack)
-        return np.asarray(np.sqrt(low) - np.sqrt(high))
+    low = np.maximum((second - allowance) * dtype(1 - 3 * slack), 0)
+    high = (first + allowance) * dtype(1 + 3 * slack)
+    return np.asarray(np.sqrt(low) - np.sqrt(high))
 
 
 def _decide(points: Array, centroids: Floats) -> Array:
