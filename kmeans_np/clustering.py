@@ -34,6 +34,8 @@ from kmeans_np.threads import in_threads
 FEW_POINTS = 10_000
 # From so many on, it pays to keep account of which points can change cluster.
 MANY_POINTS = 5000
+# For so many features, squares are faster added up column by column.
+FEW_FEATURES = 16
 # How many numbers are looked at together to add up the inertia: they stay in the
 # processor's cache. And how many such blocks make a thread worth while.
 BLOCK, BLOCKS_EACH = 2**16, 8
@@ -420,9 +422,14 @@ def _direct_inertia(sweep: Sweep, centroids: Floats, labels: Array) -> float:
         total = 0.0
         for start in range(begin, min(begin + share, len(labels)), step):
             block = slice(start, start + step)
-            nearest = centroids.T.take(labels[block], axis=1).T
-            distances = squared_distances(sweep.points[block], nearest)
-            total += float((sweep.weights[block] * distances).sum())
+            points, weights = sweep.points[block], sweep.weights[block]
+            if points.shape[1] <= FEW_FEATURES:
+                nearest = centroids.T.take(labels[block], axis=1).T
+                distances = squared_distances(points, nearest)
+            else:
+                apart = np.subtract(points, centroids[labels[block]], dtype=np.float64)
+                distances = np.einsum("ij,ij->i", apart, apart)
+            total += float((weights * distances).sum())
         return total
 
     return sum(in_threads(add_up, range(0, len(labels), share)), start=0.0)

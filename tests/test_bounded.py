@@ -8,6 +8,7 @@ from strategies import any_points, generic_points, repetitions, tied_points
 
 from kmeans_np import Sweep, assign, lloyd, threads
 from kmeans_np.sweeps import BlockedSweep, BoundedSweep, bounded, totals
+from kmeans_np.sweeps.blocked import nearest_directly
 
 
 def assert_same_run(sweep, textbook, start, **options):
@@ -238,7 +239,7 @@ def test_differences_are_added_in_the_textbooks_order(rng):
     centroids = np.stack([rng.permutation(np.linspace(0.1, 1, 40)) for _ in range(50)])
     points = np.zeros((3, 40))
     assert np.array_equal(
-        bounded._decide(points, centroids), assign(points, centroids)[0]
+        nearest_directly(points, centroids), assign(points, centroids)[0]
     )
 
 

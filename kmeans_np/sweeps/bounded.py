@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kmeans_np.lloyd import Array, Far, Floats, Sweep, Tally, Weights
+from kmeans_np.sweeps.blocked import nearest_directly
 from kmeans_np.sweeps.totals import cluster_totals
 from kmeans_np.threads import in_threads
 
@@ -280,7 +281,7 @@ class BoundedSweep(Sweep):
         k, d = self.centroids.shape
         labels, gaps = np.empty(len(where), np.intp), np.zeros(len(where))
         if len(where) * k * d <= 2**16:
-            return _decide(self.points[where], self.centroids), gaps
+            return nearest_directly(self.points[where], self.centroids), gaps
         step = max(64, TABLE // 2 // max(k, d))
         factors = self._factors(np.float64)
         table = np.empty(k * min(step, len(where)))
@@ -292,7 +293,7 @@ class BoundedSweep(Sweep):
             labels[part], gap = _nearest(rows, factors, None, table)
             close = np.flatnonzero(~(gap > 0))
             gap[close] = 0
-            labels[part][close] = _decide(points[close], self.centroids)
+            labels[part][close] = nearest_directly(points[close], self.centroids)
             gaps[part] = gap
         return labels, gaps
 
@@ -437,17 +438,3 @@ def _gaps(first: Array, second: Array, rows: Array) -> Array:
     low = np.maximum((second - allowance) * dtype(1 - 3 * slack), 0)
     high = (first + allowance) * dtype(1 + 3 * slack)
     return np.asarray(np.sqrt(low) - np.sqrt(high))
-
-
-def _decide(points: Array, centroids: Floats) -> Array:
-    """Labels by direct differences, rounded and added in the textbook's order."""
-    labels = np.empty(len(points), np.intp)
-    step = max(1, 2**16 // centroids.size)
-    for start in range(0, len(points), step):
-        block = slice(start, start + step)
-        x, c = points[block].T[:, :, np.newaxis], centroids.T[:, np.newaxis]
-        # In C order, a sum over the first axis adds up row after row.
-        differences = np.subtract(x, c, dtype=np.float64, order="C")
-        differences *= differences
-        labels[block] = differences.sum(axis=0).argmin(axis=1)
-    return labels
