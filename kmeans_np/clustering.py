@@ -172,8 +172,8 @@ def kmeans(
     A cluster that loses all its points starts again at the point that is farthest
     from its centroid. Points nearer to each other than about 1e-160 count as equal.
 
-    The memory needed besides the input is about 60 bytes for each point, whatever k is;
-    and that of a copy in float64, if a column is far from 0 compared with its range.
+    The memory needed besides the input is about 60 + 4 d bytes for each point, whatever
+    k is; and that of a copy in float64, if a column is far from 0 beside its range.
 
     References
     ----------
