@@ -28,14 +28,13 @@ from kmeans_np.lloyd import (
 )
 from kmeans_np.seeding import Histogram, coarse_start, seed
 from kmeans_np.sweeps import BlockedSweep, BoundedSweep
+from kmeans_np.sweeps.totals import FEW_FEATURES
 from kmeans_np.threads import in_threads
 
 # Up to this many points ten random starts take a moment, so "auto" makes them.
 FEW_POINTS = 10_000
 # From so many on, it pays to keep account of which points can change cluster.
 MANY_POINTS = 5000
-# For so many features, squares are faster added up column by column.
-FEW_FEATURES = 16
 # How many numbers are looked at together to add up the inertia: they stay in the
 # processor's cache. And how many such blocks make a thread worth while.
 BLOCK, BLOCKS_EACH = 2**16, 8

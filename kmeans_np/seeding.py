@@ -314,7 +314,7 @@ def coarse_start(
     k : int
         The number of centroids.
     init : str
-        The name of the seeding on the coarsest histogram.
+        The name of the seeding on the coarse histogram.
     n_starts : int
         How many starts to try.
     rng : numpy.random.Generator
@@ -332,9 +332,9 @@ def coarse_start(
        Image and Vision Computing 29 (2011), 260-271.
        :doi:`10.1016/j.imavis.2010.10.002`
     """
-    points, weights = histograms[0]
-    starts = [seed(init, points, k, weights, rng) for _ in range(n_starts)]
     coarse, fine = histograms
+    points, weights = coarse
+    starts = [seed(init, points, k, weights, rng) for _ in range(n_starts)]
     # Where steps cost next to nothing, all starts run to the end; else, a few steps
     # show which are worth more of them.
     few = LAST_STEPS if coarse is not fine else 10

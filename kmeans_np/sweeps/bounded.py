@@ -23,7 +23,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from kmeans_np.lloyd import Array, Far, Floats, Sweep, Tally, Weights
 from kmeans_np.sweeps.blocked import nearest_directly
-from kmeans_np.sweeps.totals import cluster_totals
+from kmeans_np.sweeps.totals import cluster_totals, inertia_from_totals
 from kmeans_np.threads import in_threads
 
 # How many distances are looked at together: as many as fit the second-level cache.
@@ -154,7 +154,10 @@ class BoundedSweep(Sweep):
             where = changed if previous is old else self.labels != previous
             n_changed = float(self.weights[where].sum())
         sums, counts = self.totals[:, :-1].copy(), self.totals[:, -1].copy()
-        return Tally(self.labels, sums, counts, self._inertia(), n_changed)
+        inertia = inertia_from_totals(
+            sums, counts, centroids, self.center, self.scatter
+        )
+        return Tally(self.labels, sums, counts, inertia, n_changed)
 
     def farthest(self, centroids: Floats, labels: Any) -> Iterator[Far]:
         """Yield the points that are not on their centroid, the farthest first."""
@@ -334,18 +337,6 @@ class BoundedSweep(Sweep):
         pieces = range(0, size, PIECE)
         parts = in_threads(work, pieces) if size * d >= LONG else map(work, pieces)
         return sum(parts, np.zeros((k, d + 1)))
-
-    def _inertia(self) -> float:
-        """Return the inertia without another look at the points.
-
-        With x and c as seen from the center, |x - c|^2 is |x|^2 - 2 x c + |c|^2; the
-        sums of |x|^2, x and 1 are known.
-        """
-        sums, counts = self.totals[:, :-1], self.totals[:, -1]
-        c = self.centroids - self.center
-        s = sums - counts[:, np.newaxis] * self.center
-        inertia = self.scatter - 2 * (c * s).sum() + (counts * _norms(c)).sum()
-        return max(float(inertia), 0.0)
 
 
 def _norms(vectors: Array) -> Floats:

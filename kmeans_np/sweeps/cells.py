@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike
 
 from kmeans_np.lloyd import Array, Floats, Sweep, Tally, Weights
 from kmeans_np.sweeps.blocked import nearest_directly
+from kmeans_np.sweeps.totals import inertia_from_totals
 
 # The cube of all colors is cut into this many slices along each axis.
 SLICES = 32
@@ -211,19 +212,8 @@ class CellSweep(Sweep):
             changed = slice(None) if previous is None else self.labels != previous
             n_changed = float(self.weights[changed].sum())
         counts, sums = self.totals[:, 0].copy(), self.totals[:, 1:].copy()
-        inertia = self._inertia(sums, counts, centroids)
+        inertia = inertia_from_totals(sums, counts, centroids, self.mean, self.scatter)
         return Tally(self.labels, sums, counts, inertia, n_changed)
-
-    def _inertia(self, sums: Floats, counts: Floats, centroids: Floats) -> float:
-        """Return the inertia without another look at the colors.
-
-        With x and c as seen from the mean of all colors, |x - c|^2 is
-        |x|^2 - 2 x c + |c|^2; the sums of |x|^2, x and 1 are known.
-        """
-        c = centroids - self.mean
-        s = sums - counts[:, np.newaxis] * self.mean
-        inertia = self.scatter - 2 * (c * s).sum() + (counts * (c**2).sum(axis=1)).sum()
-        return max(float(inertia), 0.0)
 
     def _filter(self, centroids: Floats) -> Rivals:
         """Find the centroid nearest to the middle of each cell, and its rivals."""

@@ -1,7 +1,7 @@
 """Sums and counts of clusters.
 
-What this file adds: to add up points of few or of many features fast. What it leaves
-out: which points, and in whose threads.
+What this file adds: to add up points of few or of many features fast, and what follows
+from the sums. What it leaves out: which points, and in whose threads.
 """
 
 from typing import Any
@@ -10,7 +10,7 @@ import numpy as np
 
 from kmeans_np.lloyd import Array, Floats
 
-# Up to this many features, adding up column by column is faster.
+# Up to this many features, to add up column by column is faster than row by row.
 FEW_FEATURES = 16
 # So many rows stay in the processor's cache.
 ROWS = 512
@@ -38,6 +38,21 @@ def cluster_totals(points: Array, labels: Array, k: int, weights: Any) -> Floats
     """
     add = _add_columns if points.shape[1] <= FEW_FEATURES else _add_rows
     return add(points, labels, k, weights)
+
+
+def inertia_from_totals(
+    sums: Floats, counts: Floats, centroids: Floats, center: Floats, scatter: float
+) -> float:
+    """Return the inertia without another look at the points.
+
+    With x and c as seen from a center of the points, |x - c|^2 is
+    |x|^2 - 2 x c + |c|^2. The sums of x and of 1 are known from each cluster (`sums`,
+    `counts`), and that of |x|^2 is the same for all centroids (`scatter`).
+    """
+    c = centroids - center
+    s = sums - counts[:, np.newaxis] * center
+    inertia = scatter - 2 * (c * s).sum() + (counts * (c**2).sum(axis=1)).sum()
+    return max(float(inertia), 0.0)
 
 
 def _add_columns(points: Array, labels: Array, k: int, weights: Any) -> Floats:
