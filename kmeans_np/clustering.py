@@ -28,16 +28,17 @@ from kmeans_np.lloyd import (
 )
 from kmeans_np.seeding import Histogram, coarse_start, seed
 from kmeans_np.sweeps import BlockedSweep, BoundedSweep
-from kmeans_np.sweeps.totals import FEW_FEATURES
-from kmeans_np.threads import in_threads
 
 # Up to this many points ten random starts take a moment, so "auto" makes them.
 FEW_POINTS = 10_000
-# From so many on, it pays to keep account of which points can change cluster.
-MANY_POINTS = 5000
+# From so many numbers in the table of distances times features on, it pays to keep
+# account of which points can change cluster.
+MUCH_WORK = 100_000
 # How many numbers are looked at together to add up the inertia: they stay in the
-# processor's cache. And how many such blocks make a thread worth while.
-BLOCK, BLOCKS_EACH = 2**16, 8
+# processor's cache.
+BLOCK = 2**16
+# How many numbers in a row are wide.
+WIDE = 512
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -210,10 +211,10 @@ def kmeans(
         callback=callback,
     )
     if some.all():
-        sweep, origin = sweep_over(array, masses)
+        sweep, origin = sweep_over(array, masses, k)
         result = cluster(sweep, k, options, origin)
     else:
-        sweep, origin = sweep_over(array[some], masses[some])
+        sweep, origin = sweep_over(array[some], masses[some], k)
         result = cluster(sweep, k, options, origin)
         labels, _ = BlockedSweep(array).assign(result.centroids)
         result = replace(result, labels=labels)
@@ -287,7 +288,11 @@ def cluster(
     best = min(results(), key=attrgetter("inertia"))
     if largest_first:
         best = _in_order(sweep, best, origin)
-    # Passes add up the inertia in ways of their own; the answer's is added up directly.
+    # Passes may take the inertia as a difference of sums. Where that leaves little, it
+    # leaves few digits; then the inertia is added up directly.
+    scatter = sweep.mean_variance() * len(origin) * float(sweep.weights.sum())
+    if best.inertia > scatter / 1000:
+        return best
     inertia = _direct_inertia(sweep, best.centroids - origin, best.labels)
     return replace(best, inertia=inertia)
 
@@ -299,12 +304,12 @@ def _n_starts(options: checks.Options, n: int) -> int:
     return 10 if at_random and n <= FEW_POINTS else 1
 
 
-def sweep_over(points: Array, weights: Floats) -> tuple[Sweep, Floats]:
-    """Return the fastest pass over any checked points, and its origin, (d,)."""
+def sweep_over(points: Array, weights: Floats, k: int) -> tuple[Sweep, Floats]:
+    """Return the fastest pass over any checked points for k, and its origin, (d,)."""
     origin = exact_origin(points)
     if origin.any():
         points = np.subtract(points, origin, dtype=np.float64)
-    kind = BoundedSweep if len(points) >= MANY_POINTS else BlockedSweep
+    kind = BoundedSweep if points.size * k >= MUCH_WORK else BlockedSweep
     return kind(points, weights), origin
 
 
@@ -321,8 +326,16 @@ def exact_origin(points: Array) -> Floats:
     (d,) array of float64
         What to subtract from each column; 0 where it would not help.
     """
-    low = points.min(axis=0).astype(np.float64)
-    high = points.max(axis=0).astype(np.float64)
+    # NumPy goes through wide rows much faster, so many are taken side by side.
+    n, d = points.shape
+    wide = max(1, min(n, WIDE // d)) if points.flags.c_contiguous else 1
+    whole = n - n % wide
+    rows = points[:whole].reshape(-1, wide * d)
+    low, high = (
+        find(np.concatenate([find(rows, 0).reshape(wide, d), points[whole:]]), 0)
+        for find in (np.min, np.max)
+    )
+    low, high = low.astype(np.float64), high.astype(np.float64)
     width, middle = high - low, low / 2 + high / 2
     # The power of two at or below the range; for a constant column any will do, since
     # its own value is subtracted.
@@ -413,22 +426,11 @@ def _in_order(sweep: Sweep, result: Clustering, origin: Floats) -> Clustering:
 
 
 def _direct_inertia(sweep: Sweep, centroids: Floats, labels: Array) -> float:
-    """Add up the weighted squared distances, point by point, in the points' order."""
-    step = max(512, BLOCK // sweep.points.shape[1])
-    share = BLOCKS_EACH * step
-
-    def add_up(begin: int) -> float:
-        total = 0.0
-        for start in range(begin, min(begin + share, len(labels)), step):
-            block = slice(start, start + step)
-            points, weights = sweep.points[block], sweep.weights[block]
-            if points.shape[1] <= FEW_FEATURES:
-                nearest = centroids.T.take(labels[block], axis=1).T
-                distances = squared_distances(points, nearest)
-            else:
-                apart = np.subtract(points, centroids[labels[block]], dtype=np.float64)
-                distances = np.einsum("ij,ij->i", apart, apart)
-            total += float((weights * distances).sum())
-        return total
-
-    return sum(in_threads(add_up, range(0, len(labels), share)), start=0.0)
+    """Add up the weighted squared distances, point by point."""
+    step, total = max(512, BLOCK // sweep.points.shape[1]), 0.0
+    for start in range(0, len(labels), step):
+        block = slice(start, start + step)
+        nearest = centroids.take(labels[block], axis=0)
+        distances = squared_distances(sweep.points[block], nearest)
+        total += float((sweep.weights[block] * distances).sum())
+    return total

@@ -311,7 +311,7 @@ def _cluster_image(value: ArrayLike, k: int, **how: Any) -> Segmentation:
         if options.coarse_start and isinstance(options.init, str):
             histograms = _histograms(sweep, k)
     else:
-        sweep, origin = sweep_over(pixels.values, checks.weights(None, n))
+        sweep, origin = sweep_over(pixels.values, checks.weights(None, n), k)
     result = cluster(
         sweep, k, options, origin, largest_first=True, histograms=histograms
     )

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kmeans_np import assign, cluster_image, clustering, colors, kmeans, threads
+from kmeans_np import assign, cluster_image, colors, kmeans, threads
 
 START = "given"
 INITS = pytest.mark.parametrize("init", ["random", "k-means++", START])
@@ -45,8 +45,6 @@ def jobs(monkeypatch):
     """Blocks so small that threads are used; counts the jobs of each call."""
     monkeypatch.setattr(colors, "COUNT_BLOCK", 2**16)
     monkeypatch.setattr(colors, "LOOK_UP_BLOCK", 2**16)
-    monkeypatch.setattr(clustering, "BLOCK", 2**15)
-    monkeypatch.setattr(clustering, "BLOCKS_EACH", 1)
     counts = []
 
     def watched(work, jobs):
@@ -54,8 +52,7 @@ def jobs(monkeypatch):
         counts.append(len(jobs))
         return threads.in_threads(work, jobs)
 
-    for module in (colors, clustering):
-        monkeypatch.setattr(module, "in_threads", watched)
+    monkeypatch.setattr(colors, "in_threads", watched)
     return counts
 
 
@@ -77,10 +74,10 @@ def test_an_image_has_the_same_bits_for_any_number_of_threads(
     call = functools.partial(digest_of, cluster_image, china, 8, **how)
     found = over_threads(monkeypatch, call)
     assert len({*found}) == 1
-    # To count, to add up the inertia, to look up the labels, to paint: always shared.
+    # To count, to look up the labels, to paint: always shared.
     for_each_call = jobs[: len(jobs) // 4]
     assert jobs == 4 * for_each_call
-    assert len(for_each_call) >= 4
+    assert len(for_each_call) >= 3
     assert min(for_each_call) > 1
 
 
@@ -93,18 +90,6 @@ def test_over_many_blocks_the_answer_is_right(china, jobs, monkeypatch):
     assert np.array_equal(answer.counts, np.bincount(labels))
     assert answer.inertia == pytest.approx(distances.sum(), rel=1e-12)
     assert min(jobs) > 1
-
-
-@INITS
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_points_have_the_same_bits_for_any_number_of_threads(
-    init, dtype, jobs, monkeypatch
-):
-    points = np.random.default_rng(1).normal(size=(60_000, 5)).astype(dtype)
-    init = points[:6] if init == START else init
-    call = functools.partial(digest_of, kmeans, points, 6, init=init, rng=0, max_iter=9)
-    assert len({*over_threads(monkeypatch, call)}) == 1
-    assert min(jobs) > 2
 
 
 def test_threads_are_no_more_than_there_are_jobs_and_end(china, jobs, monkeypatch):

@@ -64,7 +64,11 @@ def finite(array: Array, name: str, axes: tuple[str, ...], remedy: str) -> None:
     """
     if array.dtype.kind in "biu" and array.dtype.itemsize < 8:
         return
-    if array.dtype.kind == "f" and not (good := np.isfinite(array)).all():
+    with np.errstate(invalid="ignore"):
+        high, low = array.max().item(), array.min().item()
+    # NaN anywhere makes both NaN.
+    if not (np.isfinite(high) and np.isfinite(low)):
+        good = np.isfinite(array)
         nan = int(np.isnan(array).sum())
         infinite = int(good.size - good.sum()) - nan
         found = [counted(nan, "NaN value")] if nan else []
@@ -79,7 +83,7 @@ def finite(array: Array, name: str, axes: tuple[str, ...], remedy: str) -> None:
     form, why = ",", "float64 holds it exactly"
     if array.dtype.kind == "f":
         limit, form, why = LARGEST, ".4g", "sums of squares stay finite"
-    largest = max(array.max().item(), -array.min().item())
+    largest = max(high, -low)
     if largest > limit:
         raise ValueError(
             f"{name} must lie between -{limit:{form}} and {limit:{form}}, so that "

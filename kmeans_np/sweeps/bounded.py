@@ -23,17 +23,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from kmeans_np.lloyd import Array, Far, Floats, Sweep, Tally, Weights
 from kmeans_np.sweeps.blocked import nearest_directly
-from kmeans_np.sweeps.totals import cluster_totals, inertia_from_totals
-from kmeans_np.threads import in_threads
+from kmeans_np.sweeps.totals import FEW_FEATURES, cluster_totals, inertia_from_totals
 
 # How many distances are looked at together: as many as fit the second-level cache.
-TABLE = 2**17
-# How many multiplications OpenBLAS, which NumPy multiplies with, does without threads
-# of its own. They and ours would wait for each other.
-PRODUCT = 2**18
-# How many numbers make it worth while to start threads: fewer centroids times columns,
-# or points times columns to be added up, are done before they help.
-HEAVY, LONG = 2**12, 2**18
+TABLE = 2**18
 # How many points are prepared and added up together; how many `farthest` orders first.
 PIECE, FEW = 2**14, 256
 # Factors beyond all rounding of a few operations in float32; and how far is too far for
@@ -68,12 +61,12 @@ class BoundedSweep(Sweep):
     as with integers, or if there are few points of few features; otherwise centroids
     agree to 1e-9 of the data's range. (Points that tie exactly, in data of rounded
     decimals, may go to another of the nearest clusters than in the textbook, since a
-    centroid's last bit decides them.) The answer does not depend on the number of
-    threads, nor on how many a matrix product takes.
+    centroid's last bit decides them.) The answer does not depend on how many threads a
+    matrix product takes.
 
     The memory needed is 4 d + 12 bytes for each point, 1 to 4 for each array of labels,
-    up to 16 for each point that changes cluster; and for blocks, in each thread, some
-    2 megabytes, and 0.2 more for each column.
+    up to 16 for each point that changes cluster; and for blocks some 5 megabytes, and
+    0.2 more for each column.
 
     Parameters
     ----------
@@ -82,8 +75,8 @@ class BoundedSweep(Sweep):
     weights : (n,) array_like of real numbers, optional
         How many times each point counts; once when not given.
     block_size : int, optional
-        The number of points that a thread takes at a time. When not given, such that
-        there is work for some milliseconds.
+        The number of points whose clusters' drifts are kept together. When not given,
+        such that a look at all of them takes some milliseconds.
 
     References
     ----------
@@ -113,8 +106,9 @@ class BoundedSweep(Sweep):
         self.center = sample[0] + (sample - sample[0]).mean(axis=0)
         typical = ((sample - self.center) ** 2).sum(axis=1).mean()
         self.scale = 2.0 ** -max(int(np.frexp(typical)[1]) // 2, -500)
-        self.rows = np.empty((n, d + 2), np.float32)
-        parts = in_threads(self._prepare, range(0, n, PIECE))
+        self.rows = np.empty((n, d + 1), np.float32)
+        self.squares = np.empty(n, np.float32)
+        parts = [self._prepare(start) for start in range(0, n, PIECE)]
         # The weighted sums of |x - center|^2 and x - center.
         self.scatter = float(sum(scatter for scatter, _ in parts))
         self.lever = np.sum([lever for _, lever in parts], axis=0)
@@ -140,11 +134,12 @@ class BoundedSweep(Sweep):
             new = old.copy()
         # If the pass does not come to its end, nothing is known.
         self.labels, self.centroids = None, centroids.copy()
-        factors = self._factors(np.float32)
         blocks = range(0, len(new), self.step)
-        threads = in_threads if old is None or centroids.size >= HEAVY else map
-        parts = threads(lambda start: self._look(start, old, new, factors), blocks)
-        changed = np.concatenate([*parts])
+        # What overflows float32 is infinite or becomes NaN, and never decides anything.
+        with np.errstate(over="ignore", invalid="ignore"):
+            factors = self._factors(np.float32)
+            parts = [self._look(start, old, new, factors) for start in blocks]
+        changed = np.concatenate(parts)
         self._add_up_changes(changed, old, new)
         # Handed out, and what the next pass goes on from: not to be written to.
         new.flags.writeable = False
@@ -165,7 +160,7 @@ class BoundedSweep(Sweep):
         # distances that are right but for rounding, and the others if it comes to that.
         blocks = [slice(i, i + PIECE) for i in range(0, len(self.points), PIECE)]
         rough = np.concatenate(
-            in_threads(lambda b: _norms(centroids[labels[b]] - self.points[b]), blocks)
+            [_norms(centroids[labels[b]] - self.points[b]) for b in blocks]
         )
         rough[self.weights == 0] = 0
         limit = np.partition(rough, -FEW)[-FEW] if len(rough) > FEW else 0.0
@@ -192,20 +187,26 @@ class BoundedSweep(Sweep):
         step = max(64, 2**15 // len(lever))
         for first in range(start, min(start + PIECE, len(self.points)), step):
             block = slice(first, min(first + step, start + PIECE))
-            x, squares = self._fill(self.rows[block], self.points[block])
-            scatter += float((self.weights[block] * squares).sum())
+            rows, squares = self.rows[block], self.squares[block]
+            x, norms = self._fill(rows, squares, self.points[block])
+            scatter += float((self.weights[block] * norms).sum())
             lever += np.einsum("i,ij->j", self.weights[block], x)
         return scatter, lever
 
-    def _fill(self, rows: Array, points: Array) -> tuple[Floats, Floats]:
-        """Write the rows of points; return x - center and |x - center|^2."""
-        x = np.subtract(points, self.center, dtype=np.float64)
-        squares = _norms(x)
+    def _fill(
+        self, rows: Array, squares: Array, points: Array
+    ) -> tuple[Floats, Floats]:
+        """Write rows and squares of points; return x - center and |x - center|^2."""
+        # Few columns are faster one by one, each in one piece.
+        order: Any = "F" if points.shape[1] <= FEW_FEATURES else "C"
+        x = points.astype(np.float64, order=order)
+        x -= self.center
+        norms = _norms(x)
         with np.errstate(over="ignore"):
-            np.multiply(x, self.scale, out=rows[:, :-2], casting="same_kind")
-            rows[:, -2] = 1
-            rows[:, -1] = squares * self.scale**2
-        return x, squares
+            rows[:, :-1] = x * self.scale
+            rows[:, -1] = 1
+            squares[:] = norms * self.scale**2
+        return x, norms
 
     # ---- What a pass consists of -------------------------------------------------
 
@@ -213,7 +214,7 @@ class BoundedSweep(Sweep):
         """Begin anew, with k clusters."""
         n, d = self.points.shape
         step = self.block_size or min(max(2**25 // (k * (d + 8)), 2**13), 2**16)
-        # Blocks of about the same size, so that no thread waits long for another.
+        # Blocks of about the same size: none that is hardly worth its overhead.
         self.step = -(-n // -(-n // step))
         self.drifts = np.zeros((-(-n // self.step), k))
 
@@ -226,11 +227,9 @@ class BoundedSweep(Sweep):
         return np.asarray(np.minimum(moved + others, FAR))
 
     def _factors(self, dtype: Any) -> Array:
-        """What rows are multiplied with for squared distances; (k, d + 2)."""
+        """What rows are multiplied with for |c|^2 - 2 x c; (k, d + 1)."""
         c = (self.centroids - self.center) * self.scale
-        squares = _norms(c)[:, np.newaxis]
-        with np.errstate(over="ignore"):
-            return np.hstack([-2 * c, squares, np.ones_like(squares)]).astype(dtype)
+        return np.hstack([-2 * c, _norms(c)[:, np.newaxis]]).astype(dtype)
 
     def _look(self, start: int, old: Any, new: Array, factors: Array) -> Array:
         """Look at the points of a block whose deadline has come.
@@ -240,27 +239,29 @@ class BoundedSweep(Sweep):
         """
         block = slice(start, min(start + self.step, len(new)))
         drift = self.drifts[start // self.step]
-        step = max(64, min(TABLE // len(factors), 4 * TABLE // len(factors.T)))
-        table = np.empty(len(factors) * step, factors.dtype)
+        step = max(64, 2 * TABLE // len(factors.T))
         due = self._due(block, drift, old)
         if all_due := due is None:
             drift[:] = 0
             due = np.arange(start, block.stop)
-        unsure = []
+        changed = [due[:0]]
         for first in range(0, len(due), step):
             some = due[first : first + step]
             where = slice(some[0], some[-1] + 1) if all_due else some
             own = None if old is None else _pick(old, where)
-            labels, gaps = _nearest(_pick(self.rows, where), factors, own, table)
-            new[where] = labels
+            rows, squares = _pick(self.rows, where), _pick(self.squares, where)
+            labels, gaps = _nearest(rows, squares, factors, own)
+            unsure = np.flatnonzero(~(gaps > 0))
+            if len(unsure):
+                labels[unsure], gaps[unsure] = self._look_closely(some[unsure])
             self._promise(where, labels, gaps, drift)
-            unsure.append(some[~(gaps > 0)])
-        if sum(map(len, unsure)):
-            where = np.concatenate(unsure)
-            new[where], gaps = self._look_closely(where)
-            self._promise(where, new[where], gaps, drift)
-        before = new if old is None else old
-        return np.flatnonzero(new[block] != before[block]) + start
+            if own is None:
+                new[where] = labels
+            else:
+                other = np.flatnonzero(labels != own)
+                changed.append(some[other])
+                new[changed[-1]] = labels[other]
+        return np.concatenate(changed)
 
     def _due(self, block: slice, drift: Floats, old: Any) -> Array | None:
         """Return the points whose deadline has come; None for all of them."""
@@ -287,13 +288,12 @@ class BoundedSweep(Sweep):
             return nearest_directly(self.points[where], self.centroids), gaps
         step = max(64, TABLE // 2 // max(k, d))
         factors = self._factors(np.float64)
-        table = np.empty(k * min(step, len(where)))
         for start in range(0, len(where), step):
             part = slice(start, start + step)
             points = self.points[where[part]]
-            rows = np.empty((len(points), d + 2))
-            self._fill(rows, points)
-            labels[part], gap = _nearest(rows, factors, None, table)
+            rows, squares = np.empty((len(points), d + 1)), np.empty(len(points))
+            self._fill(rows, squares, points)
+            labels[part], gap = _nearest(rows, squares, factors)
             close = np.flatnonzero(~(gap > 0))
             gap[close] = 0
             labels[part][close] = nearest_directly(points[close], self.centroids)
@@ -304,16 +304,18 @@ class BoundedSweep(Sweep):
 
     def _add_up_changes(self, changed: Array, old: Any, new: Array) -> None:
         """Bring the sums and counts, `totals`, up to date with the new labels."""
+        n = len(new)
         self.n_since += len(changed)
+        few = 2 * len(changed) < n and self.n_since < 4 * n
         # A few points are added up anew: as fast, and to the last bit as the textbook.
-        if old is not None and max(PIECE, 2 * self.n_since) < len(new):
+        if old is not None and few and n > PIECE:
             totals = self.totals + self._add_up(changed, new, old)
             # Where little is left of a cluster, rounding would be too large a part of
             # it; and an empty one must come out as exactly 0.
             if (totals[:, -1] >= self.counts / 1024).all():
                 self.totals = totals
                 return
-        self.totals = self._add_up(slice(0, len(new)), new)
+        self.totals = self._add_up(slice(0, n), new)
         self.counts, self.n_since = self.totals[:, -1].copy(), 0
 
     def _add_up(self, where: Where, labels: Array, old: Any = None) -> Floats:
@@ -334,9 +336,7 @@ class BoundedSweep(Sweep):
                 totals -= cluster_totals(points, old[some], k, weights)
             return totals
 
-        pieces = range(0, size, PIECE)
-        parts = in_threads(work, pieces) if size * d >= LONG else map(work, pieces)
-        return sum(parts, np.zeros((k, d + 1)))
+        return sum(map(work, range(0, size, PIECE)), np.zeros((k, d + 1)))
 
 
 def _norms(vectors: Array) -> Floats:
@@ -353,20 +353,18 @@ def _pick(array: Array, where: Where) -> Array:
 
 
 def _nearest(
-    rows: Array, factors: Array, own: Any, table: Array
+    rows: Array, squares: Array, factors: Array, own: Array | None = None
 ) -> tuple[Array, Array]:
     """Find the nearest centroids of some points, and the gaps to the second nearest.
 
     Parameters
     ----------
-    rows : (m, d + 2) array of floats
-        The points, as `BoundedSweep._fill` writes them.
-    factors : (k, d + 2) array of floats
+    rows, squares : (m, d + 1) and (m,) arrays of floats
+        The points and their squares, as `BoundedSweep._fill` writes them.
+    factors : (k, d + 1) array of floats
         The centroids, as `BoundedSweep._factors` gives them.
-    own : (m,) array of int or None
-        Labels that are mostly right, if there are such.
-    table : (m k,) array of floats, or larger
-        Memory for the distances.
+    own : (m,) array of int, optional
+        Labels that are mostly right, if there are such. They save time.
 
     Returns
     -------
@@ -376,56 +374,63 @@ def _nearest(
         By how much nearer, at least, the nearest centroid is than any other. NaN, or
         not above 0, where rounding may decide.
     """
+    labels, first, second = _nearest_two(rows, factors, own)
+    if own is not None:
+        other = np.flatnonzero(~(first < second))
+        found = _nearest_two(rows.take(other, axis=0), factors)
+        labels[other], first[other], second[other] = found
+    first += squares
+    second += squares
+    return labels, _gaps(first, second, squares, factors)
+
+
+def _nearest_two(
+    rows: Array, factors: Array, own: Array | None = None
+) -> tuple[Array, Array, Array]:
+    """Return labels, |c|^2 - 2 x c for these, and the smallest of the others."""
     m, k = len(rows), len(factors)
-    distances = table[: k * m].reshape(k, m)
-    # What overflowed float32 is infinite or becomes NaN, and never decides anything.
-    with np.errstate(over="ignore", invalid="ignore"):
-        _multiply(factors, rows, distances)
-        first = distances.min(axis=0)
-        flat, place = distances.reshape(-1), np.arange(m)
+    labels = np.empty(m, np.intp) if own is None else own.astype(np.intp)
+    first, second = np.empty((2, m), rows.dtype)
+    numbers = np.arange(k, dtype=np.min_scalar_type(k - 1))[:, np.newaxis]
+    step = max(64, TABLE // k)
+    table = np.empty(k * min(step, m), rows.dtype)
+    for start in range(0, m, step):
+        part = slice(start, start + step)
+        width = len(rows[part])
+        flat = table[: k * width]
+        distances = flat.reshape(k, width)
+        np.matmul(factors, rows[part].T, out=distances)
         if own is None:
-            labels = np.zeros(m, np.intp)
-            wrong, rest, best = place, distances, first
-        else:
-            labels = own.astype(np.intp)
-            wrong = np.flatnonzero(flat.take(labels * m + place) != first)
-            rest, best = distances.take(wrong, axis=1), first[wrong]
-        # To compare with the known minimum is far faster than argmin over columns.
-        numbers = np.arange(k, dtype=np.min_scalar_type(k - 1))[:, np.newaxis]
-        labels[wrong] = ((rest == best).view(np.uint8) * numbers).max(axis=0)
-        flat[labels * m + place] = np.inf
-        return labels, _gaps(first, distances.min(axis=0), rows)
+            # To compare with the smallest is far faster than argmin over columns.
+            smallest = (distances == distances.min(axis=0)).view(np.uint8)
+            labels[part] = (smallest * numbers).max(axis=0)
+        places = labels[part] * width
+        places += np.arange(width)
+        np.take(flat, places, out=first[part], mode="clip")
+        flat[places] = np.inf
+        distances.min(axis=0, out=second[part])
+    return labels, first, second
 
 
-def _multiply(factors: Array, rows: Array, out: Array) -> None:
-    """Write factors @ rows.T, in parts that OpenBLAS multiplies without threads."""
-    (m, width), k = rows.shape, len(factors)
-    # Measured: from 16 to 256 points and up to 64 centroids at a time are fastest.
-    size = min(max(16, PRODUCT // (min(k, 64) * width) // 16 * 16), 256)
-    step = max(1, min(64, PRODUCT // (size * width)))
-    even = m // size * size
-    # Turned beforehand, a few columns are multiplied faster; many are, as they are.
-    columns = np.ascontiguousarray(rows.T) if width <= 18 else rows.T
-    parts = columns[:, :even].reshape(width, -1, size).transpose(1, 0, 2)
-    for i in range(0, k, step):
-        some = factors[i : i + step]
-        whole = out[i : i + step, :even].reshape(len(some), -1, size)
-        np.matmul(some, parts, out=whole.transpose(1, 0, 2))
-        np.matmul(some, columns[:, even:], out=out[i : i + step, even:])
-
-
-def _gaps(first: Array, second: Array, rows: Array) -> Array:
+def _gaps(first: Array, second: Array, squares: Array, factors: Array) -> Array:
     """Return by how much two distances differ at least; their squares are given.
 
-    A product of d + 2 terms in any order is off by at most (d + 2) u times the sum of
-    their absolute values, with u the largest rounding of one operation; here, that is
-    (|x| + |c|)^2, and since |c| <= |x| + |x - c|, at most 8 |x|^2 + 2 |x - c|^2. The
-    rounding of the terms themselves and of what is done here adds some u more. We allow
-    for all of it twice: the second time is for what the textbook rounds.
+    A sum of d + 2 products in any order is off by at most (d + 2) u times the sum of
+    their absolute values, with u the largest rounding of one operation [3]_. That sum
+    is (|x| + |c|)^2 <= 2 |x|^2 + 2 |c|^2, and |c|^2 is at most that of the outermost
+    centroid, and at most 2 |x|^2 + 2 |x - c|^2. The rounding of the terms themselves,
+    of what is done here and in the textbook adds some u more.
     """
-    dtype = rows.dtype.type
-    slack = (rows.shape[1] + 16) * np.finfo(dtype).eps
-    allowance = rows[:, -1] * dtype(8 * slack) + np.finfo(dtype).tiny * dtype(2**10)
-    low = np.maximum((second - allowance) * dtype(1 - 3 * slack), 0)
-    high = (first + allowance) * dtype(1 + 3 * slack)
-    return np.asarray(np.sqrt(low) - np.sqrt(high))
+    real = squares.dtype.type
+    slack = (factors.shape[1] + 16) * float(np.finfo(real).eps) / 2
+    allowance = np.minimum(squares * real(2), factors[:, -1].max())
+    allowance += squares
+    allowance *= real(2 * slack)
+    allowance += np.finfo(real).tiny * real(2**10)
+    low = second - allowance
+    low *= real(1 - 8 * slack)
+    high = np.add(first, allowance, out=allowance)
+    high *= real(1 + 8 * slack)
+    np.sqrt(np.maximum(low, 0, out=low), out=low)
+    low -= np.sqrt(np.maximum(high, 0, out=high), out=high)
+    return np.asarray(low)

@@ -1,7 +1,7 @@
 """Sums and counts of clusters.
 
 What this file adds: to add up points of few or of many features fast, and what follows
-from the sums. What it leaves out: which points, and in whose threads.
+from the sums. What it leaves out: which points.
 """
 
 from typing import Any
@@ -12,6 +12,8 @@ from kmeans_np.lloyd import Array, Floats
 
 # Up to this many features, to add up column by column is faster than row by row.
 FEW_FEATURES = 16
+# And if there are not more numbers for each cluster.
+MANY = 3000
 # So many rows stay in the processor's cache.
 ROWS = 512
 
@@ -36,7 +38,8 @@ def cluster_totals(points: Array, labels: Array, k: int, weights: Any) -> Floats
         The weighted sum of the points of each cluster, and in the last column the sum
         of their weights.
     """
-    add = _add_columns if points.shape[1] <= FEW_FEATURES else _add_rows
+    few = points.shape[1] <= FEW_FEATURES or points.size < MANY * k
+    add = _add_columns if few else _add_rows
     return add(points, labels, k, weights)
 
 
@@ -76,7 +79,7 @@ def _add_rows(points: Array, labels: Array, k: int, weights: Any) -> Floats:
         start = ends[number - 1] if number else 0
         for first in range(start, ends[number], ROWS):
             who = order[first : min(first + ROWS, ends[number])]
-            rows = points[who].astype(np.float64)
+            rows = points.take(who, axis=0, mode="clip").astype(np.float64)
             if weights is not None:
                 rows *= weights[who, np.newaxis]
             totals[number, :-1] += rows.sum(axis=0)
