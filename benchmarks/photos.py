@@ -49,8 +49,8 @@ FLOAT64_MARGIN, FLOAT64_ALIKE = 1e-6, 0.9999
 REFEREE_STEPS, REFEREE_LARGEST_K = 5, 64
 # On a large picture, a peer is left out that took this many times as long as
 # scikit-learn on the first picture, at the same k: it would take minutes, and not win.
-# With many clusters, where everyone takes minutes, it has to be nearer.
-TOO_SLOW, TOO_SLOW_FOR_MANY, MANY = 3.0, 1.5, 64
+# With many clusters, where everyone takes minutes, only the fastest of the peers stays.
+TOO_SLOW, MANY = 3.0, 64
 # An inertia so little above another is taken for equal to it.
 EQUAL = 1.001
 
@@ -63,10 +63,10 @@ def leave_out_slow(
         if not picture.is_large or small.k != cell.k or small.picture == cell.picture:
             continue
         scikit_learn = small.seconds(LLOYD)
-        limit = TOO_SLOW if cell.k < MANY else TOO_SLOW_FOR_MANY
-        for name in set(peers) & set(small.runs) - {LLOYD}:
+        others = set(peers) & set(small.runs) - {LLOYD}
+        for name in others:
             times = small.seconds(name) / scikit_learn
-            if times > limit:
+            if times > TOO_SLOW or (cell.k >= MANY and name != small.fastest(others)):
                 cell.skipped[name] = f"{times:.1f} times scikit-learn's on {small}"
     return {name: peer for name, peer in peers.items() if name not in cell.skipped}
 
