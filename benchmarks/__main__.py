@@ -209,35 +209,41 @@ def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the benchmarks; return 1 if answers that must agree do not."""
+    """Run the benchmarks; return 1 if answers that must agree do not.
+
+    Ctrl-C ends it with the tables of the parts that are done; it returns 1 then, too.
+    """
     args = parsed(argv)
     plan, bad = QUICK if args.quick else FULL, harness.Disagreements()
     about, begin = machine(), time.perf_counter()
     results: dict[str, Any] = {}
     warm_up(plan)
-    for name, found in measure(plan, args.only, bad):
-        results[name] = found
-        if args.json:
-            # After every part, so that a long run that is stopped leaves something.
-            report = {
-                "machine": about,
-                "missing": MISSING,
-                "plan": asdict(plan),
-                "seconds": time.perf_counter() - begin,
-                "verdicts": all_verdicts(results),
-                **results,
-                "disagreements": list(bad),
-            }
-            words = json.dumps(plain(report), indent=1)
-            args.json.write_text(words + "\n", encoding="utf-8")
+    try:
+        for name, found in measure(plan, args.only, bad):
+            results[name] = found
+            if args.json:
+                # After every part, so that a long run that is killed leaves something.
+                report = {
+                    "machine": about,
+                    "missing": MISSING,
+                    "plan": asdict(plan),
+                    "seconds": time.perf_counter() - begin,
+                    "verdicts": all_verdicts(results),
+                    **results,
+                    "disagreements": list(bad),
+                }
+                words = json.dumps(plain(report), indent=1)
+                args.json.write_text(words + "\n", encoding="utf-8")
+    except KeyboardInterrupt:
+        harness.progress("stopped: what was measured until now")
     spent = time.perf_counter() - begin
     print("\n\n".join(told(about, results, args.quick)))
     print(f"\nMeasured in {spent:.0f} s.")
     for sentence in bad:
         print(f"\nDISAGREEMENT: {sentence}")
-    if args.picture:
+    if args.picture and "frontier" in results:
         plot.draw(results["frontier"], args.picture)
-    return 1 if bad else 0
+    return 1 if bad or set(args.only) - set(results) else 0
 
 
 if __name__ == "__main__":

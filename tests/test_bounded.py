@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from strategies import any_points, generic_points, repetitions, tied_points
 
 from kmeans_np import Sweep, assign, lloyd
-from kmeans_np.sweeps import BlockedSweep, BoundedSweep, bounded, totals
+from kmeans_np.sweeps import BlockedSweep, BoundedSweep, bounded, products, totals
 from kmeans_np.sweeps.blocked import nearest_directly
 
 
@@ -55,6 +55,7 @@ def test_for_every_size_of_blocks_tables_and_pieces(case, block_size, table, pie
     points, start = case
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(bounded, "TABLE", table)
+        patch.setattr(products, "TABLE", table)
         patch.setattr(bounded, "PIECE", piece)
         sweep = BoundedSweep(points, block_size=block_size)
         assert_same_run(sweep, Sweep(points), start, tol=0, max_iter=40)
@@ -80,13 +81,13 @@ def test_many_points(d, k, dtype):
 def test_few_points_are_looked_at_in_late_passes(monkeypatch):
     points, start = mixture(30_000, 3, 8)
     looked_at = []
-    nearest = bounded._nearest
+    nearest = bounded.nearest_by_products
 
     def counting(rows, *others):
         looked_at[-1] += len(rows)
         return nearest(rows, *others)
 
-    monkeypatch.setattr(bounded, "_nearest", counting)
+    monkeypatch.setattr(bounded, "nearest_by_products", counting)
     looked_at.append(0)
     for _ in lloyd(BoundedSweep(points), start, tol=1e-7):
         looked_at.append(0)
@@ -191,6 +192,47 @@ def test_totals_of_clusters(case, weighted, data):
         np.testing.assert_allclose(found[cluster, :-1], expected, atol=1e-13 * scale)
 
 
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(("d", "k"), [(1, 2), (3, 8), (32, 5), (33, 4), (5, 9)])
+def test_totals_change_as_labels_do(d, k, weighted, rng):
+    points = rng.integers(-9, 9, (5000, d)).astype(np.float32)
+    before, labels = rng.integers(0, k, (2, len(points))).astype(np.int8)
+    weights = rng.integers(1, 9, len(points)).astype(float) if weighted else None
+    one, other = (
+        totals.cluster_totals(points, some, k, weights) for some in (labels, before)
+    )
+    found = totals.change_of_totals(points, labels, before, k, weights)
+    assert np.array_equal(found, one - other)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("k", [2, 9, 40, 300])
+@pytest.mark.parametrize("d", [1, 3, 17, 150])
+def test_no_gap_is_larger_than_the_true_one(d, k, dtype, rng):
+    # Half of the points lie almost between two centroids, at all distances from 0.
+    centroids = rng.normal(size=(k, d)) * 10.0 ** rng.uniform(-3, 3, (k, 1))
+    one, other = centroids[rng.integers(0, k, (2, 4000))]
+    points = (one + other) / 2 + 1e-6 * rng.normal(size=(4000, d)) * np.abs(one)
+    points[::2] += rng.normal(size=(2000, d))
+    points, centroids = points.astype(dtype), centroids.astype(dtype)
+    rows = np.hstack([points, np.ones((len(points), 1), dtype)])
+    squares, lengths = ((x.astype(float) ** 2).sum(axis=1) for x in (points, centroids))
+    factors = np.hstack([-2 * centroids, lengths[:, np.newaxis]]).astype(dtype)
+    exact = [
+        np.sqrt(((points.astype(np.longdouble) - c) ** 2).sum(axis=1))
+        for c in centroids.astype(np.longdouble)
+    ]
+    nearest, next_to_it = np.sort(exact, axis=0)[:2]
+    for own in (None, rng.integers(0, k, len(points)), np.argmin(exact, axis=0)):
+        labels, gaps = products.nearest_by_products(
+            rows, squares.astype(dtype), factors, own
+        )
+        sure = gaps > 0
+        assert sure.mean() > 0.2
+        assert np.array_equal(labels[sure], np.argmin(exact, axis=0)[sure])
+        assert (gaps[sure] <= (next_to_it - nearest)[sure]).all()
+
+
 @pytest.mark.parametrize("far", [1e6, 1e19, 1e30, 1e60, 1e150])
 def test_numbers_that_float32_cannot_hold_next_to_the_others(far):
     points, start = mixture(3000, 3, 6)
@@ -266,7 +308,7 @@ def test_a_pass_that_was_cut_short_leaves_nothing_behind(monkeypatch):
     points, start = mixture(5000, 3, 8)
     sweep, later = BoundedSweep(points, block_size=500), start[::-1]
     first = sweep(start).labels
-    nearest, calls = bounded._nearest, iter([False, False])
+    nearest, calls = bounded.nearest_by_products, iter([False, False])
 
     def stop(*arguments):
         if next(calls, True):
@@ -274,7 +316,7 @@ def test_a_pass_that_was_cut_short_leaves_nothing_behind(monkeypatch):
         return nearest(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(bounded, "_nearest", stop)
+        patch.setattr(bounded, "nearest_by_products", stop)
         with pytest.raises(KeyboardInterrupt):
             sweep(later, first)
     tally, expected = sweep(later, first), Sweep(points)(later, first)

@@ -20,6 +20,7 @@ LADDER = [
     "threads",
     "sweeps/blocked",
     "sweeps/totals",
+    "sweeps/products",
     "sweeps/bounded",
     "sweeps/cells",
     "sweeps/__init__",

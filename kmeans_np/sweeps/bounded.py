@@ -23,10 +23,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from kmeans_np.lloyd import Array, Far, Floats, Sweep, Tally, Weights
 from kmeans_np.sweeps.blocked import nearest_directly
-from kmeans_np.sweeps.totals import FEW_FEATURES, cluster_totals, inertia_from_totals
+from kmeans_np.sweeps.products import nearest_by_products
+from kmeans_np.sweeps.totals import (
+    FEW_FEATURES,
+    change_of_totals,
+    cluster_totals,
+    inertia_from_totals,
+)
 
-# How many distances are looked at together: as many as fit the second-level cache.
-TABLE = 2**18
+# How many numbers are looked at together: as many as fit the second-level cache.
+TABLE = 2**19
 # How many points are prepared and added up together; how many `farthest` orders first.
 PIECE, FEW = 2**14, 256
 # Factors beyond all rounding of a few operations in float32; and how far is too far for
@@ -239,7 +245,7 @@ class BoundedSweep(Sweep):
         """
         block = slice(start, min(start + self.step, len(new)))
         drift = self.drifts[start // self.step]
-        step = max(64, 2 * TABLE // len(factors.T))
+        step = max(64, TABLE // len(factors.T))
         due = self._due(block, drift, old)
         if all_due := due is None:
             drift[:] = 0
@@ -250,7 +256,7 @@ class BoundedSweep(Sweep):
             where = slice(some[0], some[-1] + 1) if all_due else some
             own = None if old is None else _pick(old, where)
             rows, squares = _pick(self.rows, where), _pick(self.squares, where)
-            labels, gaps = _nearest(rows, squares, factors, own)
+            labels, gaps = nearest_by_products(rows, squares, factors, own)
             unsure = np.flatnonzero(~(gaps > 0))
             if len(unsure):
                 labels[unsure], gaps[unsure] = self._look_closely(some[unsure])
@@ -286,14 +292,14 @@ class BoundedSweep(Sweep):
         labels, gaps = np.empty(len(where), np.intp), np.zeros(len(where))
         if len(where) * k * d <= 2**16:
             return nearest_directly(self.points[where], self.centroids), gaps
-        step = max(64, TABLE // 2 // max(k, d))
+        step = max(64, TABLE // 4 // max(k, d))
         factors = self._factors(np.float64)
         for start in range(0, len(where), step):
             part = slice(start, start + step)
             points = self.points[where[part]]
             rows, squares = np.empty((len(points), d + 1)), np.empty(len(points))
             self._fill(rows, squares, points)
-            labels[part], gap = _nearest(rows, squares, factors)
+            labels[part], gap = nearest_by_products(rows, squares, factors)
             close = np.flatnonzero(~(gap > 0))
             gap[close] = 0
             labels[part][close] = nearest_directly(points[close], self.centroids)
@@ -321,22 +327,21 @@ class BoundedSweep(Sweep):
     def _add_up(self, where: Where, labels: Array, old: Any = None) -> Floats:
         """Sums and count, (k, d + 1), of some points of each cluster, with weights.
 
-        Minus those by the old labels, if there are such.
+        With old labels, how these have changed since.
         """
         k, d = self.centroids.shape
+        totals = np.zeros((k, d + 1))
         size = where.stop if isinstance(where, slice) else len(where)
-
-        def work(start: int) -> Floats:
+        for start in range(0, size, PIECE):
             part = slice(start, min(start + PIECE, size))
             some = part if isinstance(where, slice) else where[part]
             points = _pick(self.points, some)
             weights = self.weights[some] if self.weighted else None
-            totals = cluster_totals(points, labels[some], k, weights)
-            if old is not None:
-                totals -= cluster_totals(points, old[some], k, weights)
-            return totals
-
-        return sum(map(work, range(0, size, PIECE)), np.zeros((k, d + 1)))
+            if old is None:
+                totals += cluster_totals(points, labels[some], k, weights)
+            else:
+                totals += change_of_totals(points, labels[some], old[some], k, weights)
+        return totals
 
 
 def _norms(vectors: Array) -> Floats:
@@ -350,87 +355,3 @@ def _pick(array: Array, where: Where) -> Array:
     if isinstance(where, slice) or not array.flags.c_contiguous:
         return array[where]
     return array.take(where, axis=0, mode="clip")
-
-
-def _nearest(
-    rows: Array, squares: Array, factors: Array, own: Array | None = None
-) -> tuple[Array, Array]:
-    """Find the nearest centroids of some points, and the gaps to the second nearest.
-
-    Parameters
-    ----------
-    rows, squares : (m, d + 1) and (m,) arrays of floats
-        The points and their squares, as `BoundedSweep._fill` writes them.
-    factors : (k, d + 1) array of floats
-        The centroids, as `BoundedSweep._factors` gives them.
-    own : (m,) array of int, optional
-        Labels that are mostly right, if there are such. They save time.
-
-    Returns
-    -------
-    labels : (m,) array of int
-        The nearest centroids; where the gap is positive, there is no doubt.
-    gaps : (m,) array of floats
-        By how much nearer, at least, the nearest centroid is than any other. NaN, or
-        not above 0, where rounding may decide.
-    """
-    labels, first, second = _nearest_two(rows, factors, own)
-    if own is not None:
-        other = np.flatnonzero(~(first < second))
-        found = _nearest_two(rows.take(other, axis=0), factors)
-        labels[other], first[other], second[other] = found
-    first += squares
-    second += squares
-    return labels, _gaps(first, second, squares, factors)
-
-
-def _nearest_two(
-    rows: Array, factors: Array, own: Array | None = None
-) -> tuple[Array, Array, Array]:
-    """Return labels, |c|^2 - 2 x c for these, and the smallest of the others."""
-    m, k = len(rows), len(factors)
-    labels = np.empty(m, np.intp) if own is None else own.astype(np.intp)
-    first, second = np.empty((2, m), rows.dtype)
-    numbers = np.arange(k, dtype=np.min_scalar_type(k - 1))[:, np.newaxis]
-    step = max(64, TABLE // k)
-    table = np.empty(k * min(step, m), rows.dtype)
-    for start in range(0, m, step):
-        part = slice(start, start + step)
-        width = len(rows[part])
-        flat = table[: k * width]
-        distances = flat.reshape(k, width)
-        np.matmul(factors, rows[part].T, out=distances)
-        if own is None:
-            # To compare with the smallest is far faster than argmin over columns.
-            smallest = (distances == distances.min(axis=0)).view(np.uint8)
-            labels[part] = (smallest * numbers).max(axis=0)
-        places = labels[part] * width
-        places += np.arange(width)
-        np.take(flat, places, out=first[part], mode="clip")
-        flat[places] = np.inf
-        distances.min(axis=0, out=second[part])
-    return labels, first, second
-
-
-def _gaps(first: Array, second: Array, squares: Array, factors: Array) -> Array:
-    """Return by how much two distances differ at least; their squares are given.
-
-    A sum of d + 2 products in any order is off by at most (d + 2) u times the sum of
-    their absolute values, with u the largest rounding of one operation [3]_. That sum
-    is (|x| + |c|)^2 <= 2 |x|^2 + 2 |c|^2, and |c|^2 is at most that of the outermost
-    centroid, and at most 2 |x|^2 + 2 |x - c|^2. The rounding of the terms themselves,
-    of what is done here and in the textbook adds some u more.
-    """
-    real = squares.dtype.type
-    slack = (factors.shape[1] + 16) * float(np.finfo(real).eps) / 2
-    allowance = np.minimum(squares * real(2), factors[:, -1].max())
-    allowance += squares
-    allowance *= real(2 * slack)
-    allowance += np.finfo(real).tiny * real(2**10)
-    low = second - allowance
-    low *= real(1 - 8 * slack)
-    high = np.add(first, allowance, out=allowance)
-    high *= real(1 + 8 * slack)
-    np.sqrt(np.maximum(low, 0, out=low), out=low)
-    low -= np.sqrt(np.maximum(high, 0, out=high), out=high)
-    return np.asarray(low)

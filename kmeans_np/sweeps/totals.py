@@ -16,6 +16,9 @@ FEW_FEATURES = 16
 MANY = 3000
 # So many rows stay in the processor's cache.
 ROWS = 512
+# Up to so many clusters and features, a product is faster than to add up. And with so
+# few points OpenBLAS takes one thread only, hence always the same order.
+FEW_CLUSTERS, SOME_FEATURES, PIECE = 8, 32, 2**10
 
 
 def cluster_totals(points: Array, labels: Array, k: int, weights: Any) -> Floats:
@@ -41,6 +44,30 @@ def cluster_totals(points: Array, labels: Array, k: int, weights: Any) -> Floats
     few = points.shape[1] <= FEW_FEATURES or points.size < MANY * k
     add = _add_columns if few else _add_rows
     return add(points, labels, k, weights)
+
+
+def change_of_totals(
+    points: Array, labels: Array, before: Array, k: int, weights: Any
+) -> Floats:
+    """Return how `cluster_totals` changes with the labels of the points.
+
+    `before` are their labels before, as many as `labels`; for the rest, see there.
+    """
+    n, d = points.shape
+    if k > FEW_CLUSTERS or d > SOME_FEATURES:
+        totals = cluster_totals(points, labels, k, weights)
+        return totals - cluster_totals(points, before, k, weights)
+    numbers = np.arange(k)[:, np.newaxis]
+    # 1 where a point joins a cluster, -1 where it leaves.
+    moves = np.subtract(labels == numbers, before == numbers, dtype=np.float64)
+    if weights is not None:
+        moves *= weights
+    rows, totals = points.astype(np.float64), np.zeros((k, d + 1))
+    for start in range(0, n, PIECE):
+        part = slice(start, start + PIECE)
+        totals[:, :-1] += moves[:, part] @ rows[part]
+    totals[:, -1] = moves.sum(axis=1)
+    return totals
 
 
 def inertia_from_totals(

@@ -1,0 +1,110 @@
+"""The nearest centroids of points, from matrix products.
+
+What this file adds: to find the nearest centroids fast, and to know where rounding
+leaves a doubt. What it leaves out: what to do about the doubt.
+
+References
+----------
+.. [1] N. J. Higham, "Accuracy and Stability of Numerical Algorithms", 2nd edition
+   (2002), chapter 3. :doi:`10.1137/1.9780898718027`
+"""
+
+import numpy as np
+
+from kmeans_np.lloyd import Array
+from kmeans_np.sweeps.totals import FEW_FEATURES
+
+# How many distances are looked at together: as many as fit the second-level cache.
+TABLE = 2**18
+# Up to so many clusters a product of many features is better turned afterwards.
+FEW_CLUSTERS = 16
+
+
+def nearest_by_products(
+    rows: Array, squares: Array, factors: Array, own: Array | None = None
+) -> tuple[Array, Array]:
+    """Find the nearest centroids of some points, and the gaps to the second nearest.
+
+    Parameters
+    ----------
+    rows : (m, d + 1) array of float32 or float64
+        The points, each followed by a 1.
+    squares : (m,) array of the same type
+        The squared length of each point.
+    factors : (k, d + 1) array of the same type
+        The centroids times -2, each followed by its squared length.
+    own : (m,) array of int, optional
+        Labels that are mostly right, if there are such. They save time.
+
+    Returns
+    -------
+    labels : (m,) array of int
+        The nearest centroids; where the gap is positive, there is no doubt.
+    gaps : (m,) array of floats
+        By how much nearer, at least, the nearest centroid is than any other. NaN, or
+        not above 0, where rounding may decide.
+    """
+    labels, first, second = _nearest_two(rows, factors, own)
+    if own is not None:
+        other = np.flatnonzero(~(first < second))
+        found = _nearest_two(rows.take(other, axis=0), factors)
+        labels[other], first[other], second[other] = found
+    first += squares
+    second += squares
+    return labels, _gaps(first, second, squares, factors)
+
+
+def _nearest_two(
+    rows: Array, factors: Array, own: Array | None = None
+) -> tuple[Array, Array, Array]:
+    """Return labels, |c|^2 - 2 x c for these, and the smallest of the others."""
+    m, k = len(rows), len(factors)
+    labels = np.empty(m, np.intp) if own is None else own.astype(np.intp)
+    first, second = np.empty((2, m), rows.dtype)
+    numbers = np.arange(k, dtype=np.min_scalar_type(k - 1))[:, np.newaxis]
+    step = max(64, TABLE // k)
+    table = np.empty(k * min(step, m), rows.dtype)
+    for start in range(0, m, step):
+        part = slice(start, start + step)
+        width = len(rows[part])
+        flat = table[: k * width]
+        distances = flat.reshape(k, width)
+        if k <= FEW_CLUSTERS and len(factors.T) > FEW_FEATURES:
+            # Then to turn the product takes less than to multiply turned rows.
+            distances[:] = (rows[part] @ factors.T).T
+        else:
+            np.matmul(factors, rows[part].T, out=distances)
+        if own is None:
+            # To compare with the smallest is far faster than argmin over columns.
+            smallest = (distances == distances.min(axis=0)).view(np.uint8)
+            labels[part] = (smallest * numbers).max(axis=0)
+        places = labels[part] * width
+        places += np.arange(width)
+        np.take(flat, places, out=first[part], mode="clip")
+        flat[places] = np.inf
+        distances.min(axis=0, out=second[part])
+    return labels, first, second
+
+
+def _gaps(first: Array, second: Array, squares: Array, factors: Array) -> Array:
+    """Return by how much two distances differ at least; their squares are given.
+
+    A sum of d + 2 products in any order is off by at most (d + 2) u times the sum of
+    their absolute values, with u the largest rounding of one operation [1]_. That sum
+    is (|x| + |c|)^2 <= 2 |x|^2 + 2 |c|^2, and |c|^2 is at most that of the outermost
+    centroid, and at most 2 |x|^2 + 2 |x - c|^2. The rounding of the terms themselves,
+    of what is done here and in the textbook adds some u more.
+    """
+    real = squares.dtype.type
+    slack = (factors.shape[1] + 16) * float(np.finfo(real).eps) / 2
+    allowance = np.minimum(squares * real(2), factors[:, -1].max())
+    allowance += squares
+    allowance *= real(2 * slack)
+    allowance += np.finfo(real).tiny * real(2**10)
+    low = second - allowance
+    low *= real(1 - 8 * slack)
+    high = np.add(first, allowance, out=allowance)
+    high *= real(1 + 8 * slack)
+    np.sqrt(np.maximum(low, 0, out=low), out=low)
+    low -= np.sqrt(np.maximum(high, 0, out=high), out=high)
+    return np.asarray(low)
