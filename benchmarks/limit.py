@@ -29,7 +29,6 @@ PARTS: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "fit: starts on histograms": (("kmeans_np.clustering", "coarse_start"),),
     "fit: all colors": (("kmeans_np.clustering", "_run"),),
-    "fit: the inertia": (("kmeans_np.clustering", "_direct_inertia"),),
     "look up": (("kmeans_np.image", "look_up"),),
     "paint": (("kmeans_np.image", "paint"),),
 }
