@@ -46,7 +46,7 @@ FULL = Plan(
     ks=(2, 4, 8, 16, 64, 256),
     pace=Pace(seeds=5, rounds=2, seconds=6.0, scikit_learn_seconds=25.0),
     few_steps={64: 20, 256: 10},
-    longest=6.0,
+    longest=1.0,
     limit=Picture("12 megapixels", 3000, 4000),
     limit_rounds=7,
     restart_ks=(4, 8, 16, 64, 256),
