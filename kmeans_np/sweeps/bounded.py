@@ -52,9 +52,9 @@ class BoundedSweep(Sweep):
     nobody needs to look. So for each cluster one adds up, from pass to pass, how far
     its centroid and the fastest other one moved: the cluster's drift. The drift at
     which a point's gap will be used up is the point's deadline. A pass compares the
-    deadlines with the drifts, and looks only at the points whose deadline has come: a
-    fifth of them, on average. This is Hamerly's bound [1]_ in the form of a sum that
-    need not be updated for each point [2]_.
+    deadlines with the drifts, and looks only at the points whose deadline has come: all
+    of them at first, few in the end. This is Hamerly's bound [1]_ in the form of a sum
+    that need not be updated for each point [2]_.
 
     Distances to all centroids come from a matrix product,
     |x - c|^2 = |x|^2 - 2 x c + |c|^2, in float32, with the origin moved to the middle
