@@ -496,3 +496,12 @@ def test_mean_inertia_of_a_pass_is_a_sweeps(iris):
     tally = Sweep(iris)(result.centroids)
     assert np.array_equal(tally.labels, result.labels)
     assert np.array_equal(tally.counts, result.counts)
+
+
+@pytest.mark.parametrize("n", [400, 40_000])
+def test_the_inertia_of_tight_clusters_keeps_its_digits(n, rng):
+    centers = rng.normal(size=(4, 3)) * 1e6
+    points = centers[rng.integers(0, 4, n)] + rng.normal(size=(n, 3)) * 1e-3
+    answer = kmeans(points, 4, init=centers)
+    apart = points.astype(np.longdouble) - answer.centroids[answer.labels]
+    assert answer.inertia == pytest.approx(float((apart**2).sum()), rel=1e-6)
