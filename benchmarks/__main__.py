@@ -235,7 +235,9 @@ def main(argv: Sequence[str] | None = None) -> int:
                 words = json.dumps(plain(report), indent=1)
                 args.json.write_text(words + "\n", encoding="utf-8")
     except KeyboardInterrupt:
-        harness.progress("stopped: what was measured until now")
+        harness.progress("stopped; told is what was measured until now")
+        if not results:
+            return 1
     spent = time.perf_counter() - begin
     print("\n\n".join(told(about, results, args.quick)))
     print(f"\nMeasured in {spent:.0f} s.")

@@ -31,8 +31,8 @@ from kmeans_np.sweeps import BlockedSweep, BoundedSweep
 
 # Up to this many points ten random starts take a moment, so "auto" makes them.
 FEW_POINTS = 10_000
-# From so many numbers in the table of distances times features on, it pays to keep
-# account of which points can change cluster.
+# From so many differences in a pass of the textbook on (points times features times
+# clusters), it pays to keep account of which points can change cluster.
 MUCH_WORK = 100_000
 # How many numbers are looked at together to add up the inertia: they stay in the
 # processor's cache.
@@ -305,7 +305,7 @@ def _n_starts(options: checks.Options, n: int) -> int:
 
 
 def sweep_over(points: Array, weights: Floats, k: int) -> tuple[Sweep, Floats]:
-    """Return the fastest pass over any checked points for k, and its origin, (d,)."""
+    """Return the fastest pass over checked points for k clusters, and its origin."""
     origin = exact_origin(points)
     if origin.any():
         points = np.subtract(points, origin, dtype=np.float64)

@@ -12,8 +12,8 @@ from kmeans_np.lloyd import Array, Floats
 
 # Up to this many features, to add up column by column is faster than row by row.
 FEW_FEATURES = 16
-# And if there are not more numbers for each cluster.
-MANY = 3000
+# And for any features, if there are fewer numbers than this for each cluster.
+FEW_NUMBERS = 3000
 # So many rows stay in the processor's cache.
 ROWS = 512
 # Up to so many clusters and features, a product is faster than to add up. And with so
@@ -41,7 +41,7 @@ def cluster_totals(points: Array, labels: Array, k: int, weights: Any) -> Floats
         The weighted sum of the points of each cluster, and in the last column the sum
         of their weights.
     """
-    few = points.shape[1] <= FEW_FEATURES or points.size < MANY * k
+    few = points.shape[1] <= FEW_FEATURES or points.size < FEW_NUMBERS * k
     add = _add_columns if few else _add_rows
     return add(points, labels, k, weights)
 
