@@ -22,6 +22,7 @@ try:
         features,
         growth,
         harness,
+        kinds,
         limit,
         photo_report,
         photos,
@@ -64,6 +65,7 @@ PARTS = {
     "limit": Part(limit.verdicts, limit.section),
     "restarts": Part(restarts.verdicts, restarts.section),
     "features": Part(features.verdicts, features.section),
+    "kinds": Part(kinds.verdicts, kinds.section),
     "growth": Part(growth.verdicts, growth.section),
     "small": Part(small.verdicts, small.section),
 }
@@ -128,6 +130,7 @@ def measure(
         "limit": partial(limit.limit, plan),
         "restarts": partial(restarts.restarts, plan),
         "features": partial(features.features, plan, bad),
+        "kinds": partial(kinds.kinds, plan),
         "growth": partial(growth.growth, plan),
         "small": partial(small.small, plan, bad),
     }

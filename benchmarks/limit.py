@@ -22,15 +22,15 @@ K = 8
 # that it is spent in, by the module that calls them and the name they have there. None
 # of them may call another one of the table, or time would count twice.
 PARTS: dict[str, tuple[tuple[str, str], ...]] = {
-    "count the colors": (("kmeans_np.image", "distinct_colors"),),
+    "count the colors": (("kmeans_np.image.features", "distinct_colors"),),
     "fit: build the pass": (
-        ("kmeans_np.image", "_sweep_over"),
-        ("kmeans_np.image", "_histograms"),
+        ("kmeans_np.clustering.runs", "sweep_over"),
+        ("kmeans_np.clustering.runs", "in_short"),
     ),
-    "fit: starts on histograms": (("kmeans_np.clustering", "coarse_start"),),
-    "fit: all colors": (("kmeans_np.clustering", "_run"),),
-    "look up": (("kmeans_np.image", "look_up"),),
-    "paint": (("kmeans_np.image", "paint"),),
+    "fit: starts on histograms": (("kmeans_np.clustering.runs", "coarse_start"),),
+    "fit: all colors": (("kmeans_np.clustering.runs", "_run"),),
+    "look up": (("kmeans_np.image.features", "look_up"),),
+    "paint": (("kmeans_np.image.segmentation", "paint"),),
 }
 
 

@@ -29,6 +29,8 @@ class Plan:
     # A quick run takes every so many cases, with this share of their points.
     feature_step: int
     feature_share: float
+    kind_seeds: int
+    kind_rounds: int
     growth: tuple[Picture, ...]
     growth_ks: tuple[int, ...]
     growth_seeds: int
@@ -55,6 +57,8 @@ FULL = Plan(
     feature_rounds=3,
     feature_step=1,
     feature_share=1.0,
+    kind_seeds=3,
+    kind_rounds=3,
     growth=(
         Picture("0.1", 274, 365),
         Picture("0.3", 474, 632),
@@ -85,6 +89,8 @@ QUICK = Plan(
     feature_rounds=1,
     feature_step=5,
     feature_share=0.05,
+    kind_seeds=1,
+    kind_rounds=1,
     growth=(
         Picture("0.03", 150, 200),
         Picture("0.1", 274, 365),

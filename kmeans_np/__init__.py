@@ -2,7 +2,13 @@
 
 from kmeans_np.clustering import Clustering, kmeans
 from kmeans_np.files import read_image, write_image
-from kmeans_np.image import Segmentation, cluster_image, segment_image
+from kmeans_np.image import (
+    Segmentation,
+    apply_palette,
+    cluster_image,
+    inertia_curve,
+    segment_image,
+)
 from kmeans_np.lloyd import Step, Sweep, assign, lloyd, update
 from kmeans_np.sample import sample_image
 
@@ -11,8 +17,10 @@ __all__ = [
     "Segmentation",
     "Step",
     "Sweep",
+    "apply_palette",
     "assign",
     "cluster_image",
+    "inertia_curve",
     "kmeans",
     "lloyd",
     "read_image",

@@ -1,30 +1,43 @@
 """Pictures to show what was found.
 
-What this file adds: a picture above the bar of its colors, and several such in a row.
-What it leaves out: files, and finding anything.
+What this file adds: a picture above the bar of its colors, several such in a row; the
+labels laid over a picture; and a segmentation as it shows itself in a notebook. What it
+leaves out: finding anything.
 """
+
+from base64 import b64encode
+from typing import NamedTuple
 
 import numpy as np
 
-from kmeans_np.image import Segmentation
-from kmeans_np.lloyd import Array
+from kmeans_np.colors import lab_from_rgb
+from kmeans_np.files import png_bytes
+from kmeans_np.lloyd import Array, Floats
 
 # Heights in pixels.
 BAR, GAP = 24, 12
+# The largest side of a picture in a notebook, in pixels.
+NOTEBOOK = 480
+# How many colors are listed there.
+LISTED = 32
+# Colors that are to be told apart are chosen among so many levels of each channel.
+LEVELS = 16
 
 
-def above_its_colors(image: Array, answer: Segmentation | None = None) -> Array:
+def above_its_colors(
+    image: Array, palette: Array | None = None, shares: Array | None = None
+) -> Array:
     """Return an RGB picture above a bar of its colors, each as wide as its share.
 
-    The bar's place is empty without an answer. The picture is RGBA, with transparent
-    gaps, so that it fits light and dark pages.
+    The bar's place is empty without them. The picture is RGBA, with transparent gaps,
+    so that it fits light and dark pages.
     """
     rows, columns, _ = image.shape
     picture = np.zeros((rows + GAP + BAR, columns, 4), np.uint8)
     picture[:rows] = np.dstack([image, np.full((rows, columns), 255, np.uint8)])
-    if answer is not None:
-        ends = np.rint(np.cumsum(answer.shares) * columns).astype(int)
-        for start, end, color in zip([0, *ends], ends, answer.palette):
+    if palette is not None and shares is not None:
+        ends = np.rint(np.cumsum(shares) * columns).astype(int)
+        for start, end, color in zip([0, *ends], ends, palette):
             picture[rows + GAP :, start:end] = [*color, 255]
     return picture
 
@@ -34,3 +47,137 @@ def in_a_row(pictures: list[Array]) -> Array:
     gap = np.zeros((len(pictures[0]), GAP, 4), np.uint8)
     row = [part for picture in pictures for part in (gap, picture)]
     return np.concatenate(row[1:], axis=1)
+
+
+def separated_colors(k: int) -> Array:
+    """Return k colors, (k, 3) of uint8, that are easy to tell apart.
+
+    Each next one is the farthest, in CIELAB, from all before, and from black and white
+    [1]_. When there are no more colors, they begin again.
+
+    References
+    ----------
+    .. [1] C. Glasbey et al., "Colour displays for categorical images", Color Research
+       and Application 32 (2007), 304-309. :doi:`10.1002/col.20327`
+    """
+    levels = np.linspace(0, 1, LEVELS)
+    colors = np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(-1, 3)
+    lab = lab_from_rgb(colors)
+    taken, chosen = lab_from_rgb(np.array([[0, 0, 0], [1, 1, 1]])), []
+    nearest = np.min([np.square(lab - one).sum(axis=1) for one in taken], axis=0)
+    for _ in range(min(k, len(lab))):
+        chosen.append(int(nearest.argmax()))
+        distances = np.square(lab - lab[chosen[-1]]).sum(axis=1)
+        np.minimum(nearest, distances, out=nearest)
+    found = np.rint(colors[chosen] * 255).astype(np.uint8)
+    return found.take(np.arange(k) % len(found), axis=0)
+
+
+class Screen(NamedTuple):
+    """How the colors of an image become RGB of uint8.
+
+    An image of uint8 with 1 or 3 channels shows as it is. Any other of 3 channels shows
+    from its smallest value to its largest; with more or fewer, each channel does, and
+    the mean of them is shown.
+
+    Attributes
+    ----------
+    low, width : (3,), (channels,) or (1,) arrays of float64
+        What shows as 0, and how much above it as 255.
+    """
+
+    low: Floats
+    width: Floats
+    as_it_is: bool = False
+
+    def rgb(self, colors: Array) -> Array:
+        """Return colors (..., channels) as RGB."""
+        if not self.as_it_is:
+            # Pixels that take no part may hold anything.
+            with np.errstate(all="ignore"):
+                share = np.clip(
+                    (colors.astype(np.float64) - self.low) / self.width, 0, 1
+                )
+            share = np.nan_to_num(share)
+            if colors.shape[-1] != 3:
+                share = share.mean(axis=-1, keepdims=True)
+            colors = np.rint(share * 255).astype(np.uint8)
+        return np.broadcast_to(colors, (*colors.shape[:-1], 3))
+
+
+def screen(image: Array, part: Array) -> Screen:
+    """Return how an image with channels is shown, of which `part` is segmented."""
+    channels = image.shape[-1]
+    as_it_is = image.dtype == np.uint8 and channels in (1, 3)
+    if as_it_is:
+        return Screen(np.zeros(1), np.ones(1), as_it_is)
+    inside = [image[..., channel][part] for channel in range(channels)]
+    low = np.array([float(values.min()) for values in inside])
+    high = np.array([float(values.max()) for values in inside])
+    if channels == 3:
+        low, high = np.full(3, low.min()), np.full(3, high.max())
+    return Screen(low, np.where(high > low, high - low, 1.0))
+
+
+def label_overlay(
+    image: Array, labels: Array, k: int, alpha: float, outline: bool
+) -> Array:
+    """Lay labels, 0 to k - 1 or -1, in separated colors over an image with channels.
+
+    Returns
+    -------
+    (..., rows, columns, 3) array of uint8
+        The picture, as `kmeans_np.Segmentation.overlay` describes it.
+    """
+    inside = labels >= 0
+    shows = screen(image, inside)
+    picture = np.empty((*labels.shape, 3), np.uint8)
+    colors = separated_colors(k) * alpha
+    # A plane or a row at a time, since 64 bits for each channel are much for all.
+    for strip, here, number, seen in zip(picture, inside, labels, image):
+        strip[...] = shows.rgb(seen)
+        mixed = colors[number[here]] + strip[here] * (1 - alpha)
+        strip[here] = np.rint(mixed)
+    if outline:
+        edge: Array = np.zeros(labels.shape, bool)
+        for one, other in (
+            ((..., slice(-1), slice(None)), (..., slice(1, None), slice(None))),
+            ((..., slice(-1)), (..., slice(1, None))),
+        ):
+            differ = labels[one] != labels[other]
+            # The line is drawn on the first of the two, if that takes part.
+            edge[one] |= differ & inside[one]
+            edge[other] |= differ & ~inside[one]
+        dark = picture[edge].mean(axis=-1, keepdims=True) < 128
+        picture[edge] = np.where(dark, 255, 0)
+    return picture
+
+
+def segmentation_in_html(
+    image: Array, part: Array, palette: Array, shares: Array
+) -> str:
+    """Show a segmented image, (..., rows, columns, channels), above its palette.
+
+    `part` says where it is segmented. The largest 32 colors have their shares beside
+    them. Of a volume the middle plane is shown.
+    """
+    shows = screen(image, part)
+    swatches = shows.rgb(palette)
+    plane = image[len(image) // 2] if image.ndim == 4 else image
+    step = -(-max(plane.shape[:2]) // NOTEBOOK)
+    shown = shows.rgb(plane[::step, ::step])
+    content = b64encode(png_bytes(shown)).decode("ascii")
+    entries = "".join(
+        f'<span style="display:inline-block;margin:0 1em 0 0;white-space:nowrap">'
+        f'<span style="display:inline-block;width:1em;height:1em;'
+        f"vertical-align:middle;border:1px solid #888;background:rgb({r},{g},{b})"
+        f'"></span> {share:.1%}</span>'
+        for (r, g, b), share in zip(swatches[:LISTED].tolist(), shares.tolist())
+    )
+    more = len(swatches) - LISTED
+    entries += f" and {more} more" if more > 0 else ""
+    return (
+        f'<figure style="margin:0;max-width:{NOTEBOOK}px">'
+        f'<img alt="the segmented image" src="data:image/png;base64,{content}" '
+        f'style="max-width:100%"><figcaption>{entries}</figcaption></figure>'
+    )

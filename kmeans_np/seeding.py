@@ -23,7 +23,7 @@ References
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -37,6 +37,7 @@ from kmeans_np.lloyd import (
     squared_distances,
 )
 
+# The means of the cells, (m, d), and the weights in them, (m,).
 Histogram = tuple[Floats, Floats]
 
 # Up to this many chosen points are compared with all points one after the other; for
@@ -49,6 +50,18 @@ BLOCK = 2**16
 # When a run on a histogram stops: at a smaller shift than on all points, since a step
 # costs less; but not for a shift that never gets small.
 LAST_TOL, LAST_STEPS = 1e-5, 100
+# Into how many slices each axis of points with so many features is cut, for a coarse
+# histogram and a fine one. With more features, most cells would hold one point.
+SLICES = {1: (256, 256), 2: (64, 128), 3: (16, 32)}
+# How many draws k-means++ makes for each centroid that comes to those of another run.
+MANY_DRAWS = 10
+# A histogram can stand for the points if it has some cells for each cluster; a coarse
+# one, if it has many.
+SOME_CELLS, MANY_CELLS = 4, 32
+# How many points are sorted into cells together.
+MANY_POINTS = 2**18
+# Levels closer than this are too close to be told apart.
+LEAST_STEP = 1e-290
 
 
 def draw(weights: Floats, size: int, rng: np.random.Generator) -> Array:
@@ -129,7 +142,11 @@ def random_points(
 
 
 def plus_plus(
-    points: Array, k: int, weights: Floats, rng: np.random.Generator
+    points: Array,
+    k: int,
+    weights: Floats,
+    rng: np.random.Generator,
+    begun: Floats | None = None,
 ) -> Floats:
     """Spread k starting centroids out: greedy k-means++ [1]_.
 
@@ -148,6 +165,9 @@ def plus_plus(
         How many times each point counts.
     rng : numpy.random.Generator
         Where the random numbers come from.
+    begun : (j, d) array of float64, optional
+        The first centroids, if there are some already. The others are then looked for
+        with more draws, since there is no other start that could make up for bad ones.
 
     Returns
     -------
@@ -161,9 +181,13 @@ def plus_plus(
        (2007), 1027-1035. The greedy form is in the conclusion of the technical report;
        the number of draws is scikit-learn's.
     """
-    centroids = points[draw(weights, 1, rng)].astype(np.float64)
+    n_draws = 2 + int(np.log(k)) if begun is None else MANY_DRAWS
+    if begun is None:
+        begun = points[draw(weights, 1, rng)].astype(np.float64)
+    centroids = begun
     nearest = squared_distances(points, centroids[0])
-    n_draws = 2 + int(np.log(k))
+    for centroid in centroids[1:]:
+        nearest = np.minimum(nearest, squared_distances(points, centroid))
     while len(centroids) < k:
         # subtle: the squared distance, not the distance: it is what the inertia adds
         # up, and only for it does the paper's bound hold.
@@ -212,6 +236,79 @@ def seed(
 
 
 # ---- Many starts on a histogram ----------------------------------------------------
+
+
+class Histograms(NamedTuple):
+    """Points in short, twice.
+
+    Attributes
+    ----------
+    coarse, fine : pairs of ((m, d) array of float64, (m,) array of float64)
+        The means of the cells and the weights in them. The two may be the same.
+    low, step : float
+        Where 0 of the means lies among the points, and how long 1 is there.
+    """
+
+    coarse: Histogram
+    fine: Histogram
+    low: float
+    step: float
+
+
+def histograms(points: Array, weights: Floats) -> Histograms | None:
+    """Sort points with up to 3 features into the cells of a grid.
+
+    The grid reaches from the smallest number to the largest, whatever their unit, which
+    makes them levels from 0 to 255: so whole numbers and floats, large ones and small
+    ones, have the same cells.
+
+    Parameters
+    ----------
+    points : (n, d) array of real numbers
+        The points.
+    weights : (n,) array of float64
+        How many times each point counts.
+
+    Returns
+    -------
+    Histograms or None
+        The cells that hold any points, the first feature changing slowest. None for
+        points with more features, or all the same.
+    """
+    d = points.shape[1]
+    low, high = float(points.min()), float(points.max())
+    step = (high - low) / 255
+    if d not in SLICES or not step > LEAST_STEP:
+        return None
+    few, many = SLICES[d]
+    totals = np.zeros((d + 1, many**d))
+    for start in range(0, len(points), MANY_POINTS):
+        block = slice(start, start + MANY_POINTS)
+        w = weights[block]
+        places: Array = np.zeros(len(w), np.intp)
+        levels = [(x.astype(np.float64) - low) / step for x in points[block].T]
+        for level in levels:
+            # subtle: whole levels are where cells begin, and rounding must not move
+            # any of them to the cell before.
+            places = places * many + (level * (many / 256) + 1e-6).astype(np.intp)
+        for total, row in zip(totals, [w, *(w * level for level in levels)]):
+            total += np.bincount(places, row, many**d)
+    cells = np.flatnonzero(totals[0])
+    totals = totals.take(cells, axis=1)
+    fine = coarse = _means(totals)
+    if few < many:
+        axes = [axis * few // many for axis in np.unravel_index(cells, (many,) * d)]
+        places = np.ravel_multi_index(axes, (few,) * d)
+        merged = np.zeros((d + 1, few**d))
+        for total, row in zip(merged, totals):
+            total += np.bincount(places, row, few**d)
+        coarse = _means(merged[:, merged[0] > 0])
+    return Histograms(coarse, fine, low, step)
+
+
+def _means(totals: Floats) -> Histogram:
+    """Return means (m, d) and weights (m,) of cells from their sums (1 + d, m)."""
+    return (totals[1:] / totals[0]).T.copy(), totals[0]
 
 
 class SideBySide(Sweep):
@@ -289,11 +386,12 @@ class SideBySide(Sweep):
 
 
 def coarse_start(
-    histograms: tuple[Histogram, Histogram],
+    pair: tuple[Histogram, Histogram],
     k: int,
     init: str,
     n_starts: int,
     rng: np.random.Generator,
+    begun: Floats | None = None,
 ) -> Floats:
     """Run K-means from many starts on a histogram, and return the best centroids.
 
@@ -308,7 +406,7 @@ def coarse_start(
 
     Parameters
     ----------
-    histograms : pair of ((m, d) array of float64, (m,) array of float64)
+    pair : pair of ((m, d) array of float64, (m,) array of float64)
         The means of the cells and their weights, of a coarse histogram and a fine one
         (which may be the same), each of at least k cells.
     k : int
@@ -319,6 +417,9 @@ def coarse_start(
         How many starts to try.
     rng : numpy.random.Generator
         Where the random numbers come from.
+    begun : (j, d) array of float64, optional
+        The centroids of a run with fewer clusters. As many more starts are then these
+        with others spread out.
 
     Returns
     -------
@@ -332,14 +433,16 @@ def coarse_start(
        Image and Vision Computing 29 (2011), 260-271.
        :doi:`10.1016/j.imavis.2010.10.002`
     """
-    coarse, fine = histograms
+    coarse, fine = pair
     points, weights = coarse
     starts = [seed(init, points, k, weights, rng) for _ in range(n_starts)]
+    if begun is not None:
+        starts += [plus_plus(points, k, weights, rng, begun) for _ in range(n_starts)]
     # Where steps cost next to nothing, all starts run to the end; else, a few steps
     # show which are worth more of them.
     few = LAST_STEPS if coarse is not fine else 10
     rounds = (
-        (coarse, few, (n_starts + 1) // 2),
+        (coarse, few, (len(starts) + 1) // 2),
         (fine, 20, 1),
         (fine, LAST_STEPS, 1),
     )

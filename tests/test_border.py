@@ -88,13 +88,13 @@ NOT_NUMBERS = table(
         "a masked array",
         np.ma.masked_equal([[1.0, 2.0], [3.0, 4.0]], 2),
         "NAME must be a plain array, got a masked array, whose mask would be lost; "
-        "fill it or leave the masked values out",
+        "REMEDY",
     ),
     (
         "a masked array without a mask",
         np.ma.ones((2, 2)),
         "NAME must be a plain array, got a masked array, whose mask would be lost; "
-        "fill it or leave the masked values out",
+        "REMEDY",
     ),
     (
         "complex",
@@ -168,7 +168,10 @@ NOT_NUMBERS = table(
 @EVERY_FUNCTION
 @pytest.mark.parametrize(("value", "sentence"), NOT_NUMBERS)
 def test_what_does_not_hold_real_numbers_is_refused(function, value, sentence):
-    sentence = sentence.replace("NAME", ARRAYS[function])
+    remedy = "fill it or leave the masked values out"
+    if ARRAYS[function] == "image":
+        remedy = "pass image.data, and as mask where nothing is masked"
+    sentence = sentence.replace("NAME", ARRAYS[function]).replace("REMEDY", remedy)
     refused(TypeError, sentence, FUNCTIONS[function], value, 1)
 
 
@@ -237,6 +240,8 @@ TOO_LARGE = table(
 @EVERY_FUNCTION
 @pytest.mark.parametrize(("value", "sentence"), TOO_LARGE)
 def test_numbers_that_float64_cannot_serve_are_refused(function, value, sentence):
+    if ARRAYS[function] == "image":
+        sentence += ", or leave out with a mask what stands for no data"
     sentence = sentence.replace("NAME", ARRAYS[function])
     refused(ValueError, sentence, FUNCTIONS[function], value, 1)
 
@@ -344,20 +349,23 @@ IMAGE_SHAPES = table(
     (
         "a number",
         7,
-        "image must have 2 axes, (rows, columns), or 3, (rows, columns, channels), got "
-        "shape (); pass one image at a time, and flat pixels to kmeans",
+        "image must have 2 axes, (rows, columns), 3, with channels, or 4, (planes, "
+        "rows, columns) with channels, got shape (); pass one image at a "
+        "time, and flat pixels to kmeans",
     ),
     (
         "one axis",
         [1, 2, 3],
-        "image must have 2 axes, (rows, columns), or 3, (rows, columns, channels), got "
-        "shape (3,); pass one image at a time, and flat pixels to kmeans",
+        "image must have 2 axes, (rows, columns), 3, with channels, or 4, (planes, "
+        "rows, columns) with channels, got shape (3,); pass one image at a "
+        "time, and flat pixels to kmeans",
     ),
     (
         "several images",
-        np.ones((2, 4, 5, 3)),
-        "image must have 2 axes, (rows, columns), or 3, (rows, columns, channels), got "
-        "shape (2, 4, 5, 3); pass one image at a time, and flat pixels to kmeans",
+        np.ones((2, 2, 4, 5, 3)),
+        "image must have 2 axes, (rows, columns), 3, with channels, or 4, (planes, "
+        "rows, columns) with channels, got shape (2, 2, 4, 5, 3); pass one image at a "
+        "time, and flat pixels to kmeans",
     ),
     (
         "no rows",
@@ -380,51 +388,52 @@ IMAGE_SHAPES = table(
     (
         "NaN in RGB",
         put(RGB, _1_2_0=NAN),
-        "image must be finite, got 1 NaN value, the first at row 1, column 2; replace "
-        "them, as in np.where(np.isfinite(image), image, 0), or cut them out",
+        "image must be finite, got 1 NaN value, the first at row 1, column 2; leave "
+        "those pixels out with a mask, such as np.isfinite(image).all(axis=2)",
     ),
     (
         "infinity in RGB",
         put(RGB, _3_4_2=INF, _3_4_1=-INF),
         "image must be finite, got 2 infinite values, the first at row 3, column 4; "
-        "replace them, as in np.where(np.isfinite(image), image, 0), or cut them out",
+        "leave those pixels out with a mask, such as np.isfinite(image).all(axis=2)",
     ),
     (
         "NaN in gray",
         put(GRAY, _2_3=NAN, _3_0=NAN),
-        "image must be finite, got 2 NaN values, the first at row 2, column 3; replace "
-        "them, as in np.where(np.isfinite(image), image, 0), or cut them out",
+        "image must be finite, got 2 NaN values, the first at row 2, column 3; leave "
+        "those pixels out with a mask, such as np.isfinite(image)",
     ),
     (
         "NaN and infinity in float16",
         put(GRAY, _0_1=INF, _3_0=NAN).astype(np.float16),
         "image must be finite, got 1 NaN value and 1 infinite value, the first at row "
-        "0, column 1; replace them, as in np.where(np.isfinite(image), image, 0), or "
-        "cut them out",
+        "0, column 1; leave those pixels out with a mask, such as np.isfinite(image)",
     ),
     (
         "NaN in a pixel that is seen, with others transparent",
         put(RGBA, _0_0_0=NAN, _0_0_3=0, _1_2_1=NAN),
-        "image must be finite, got 1 NaN value, the first at row 1, column 2; replace "
-        "them, as in np.where(np.isfinite(image), image, 0), or cut them out",
+        "image must be finite, got 1 NaN value, the first at row 1, column 2; leave "
+        "those pixels out with a mask, such as np.isfinite(image).all(axis=2)",
     ),
     (
         "NaN in gray with alpha",
         put(np.ones((2, 2, 2)), _1_1_0=NAN),
-        "image must be finite, got 1 NaN value, the first at row 1, column 1; replace "
-        "them, as in np.where(np.isfinite(image), image, 0), or cut them out",
+        "image must be finite, got 1 NaN value, the first at row 1, column 1; leave "
+        "those pixels out with a mask, such as np.isfinite(image).all(axis=2)",
     ),
     (
         "fully transparent",
         np.zeros((20, 100, 4), np.uint8),
         "image must have at least one pixel that is not fully transparent, got 2,000 "
-        "transparent ones; pass image[..., :-1] to cluster the hidden colors",
+        "transparent ones; pass alpha=False, or the image without its last channel, to "
+        "cluster the hidden colors",
     ),
     (
         "gray, fully transparent",
         np.zeros((2, 2, 2)),
         "image must have at least one pixel that is not fully transparent, got 4 "
-        "transparent ones; pass image[..., :-1] to cluster the hidden colors",
+        "transparent ones; pass alpha=False, or the image without its last channel, to "
+        "cluster the hidden colors",
     ),
 )
 
@@ -438,13 +447,22 @@ def test_images_without_pixels_to_cluster_are_refused(function, image, sentence)
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 def test_the_remedy_for_images_that_are_not_finite_works(dtype):
     image = put(RGB, _0_0_0=NAN, _1_1_1=INF, _2_2_2=-INF).astype(dtype)
-    mended = np.where(np.isfinite(image), image, 0)
-    assert np.isfinite(segment_image(mended, 3)).all()
+    mask = np.isfinite(image).all(axis=2)
+    painted = segment_image(image, 3, mask=mask)
+    assert np.isfinite(painted[mask]).all()
+    assert np.array_equal(painted[~mask], image[~mask], equal_nan=True)
 
 
 def test_the_remedy_for_transparent_images_works():
     image = np.dstack([IMAGE, np.zeros((4, 5), np.uint8)])
     assert segment_image(image[..., :-1], 3).shape == (4, 5, 3)
+    assert segment_image(image, 3, alpha=False).shape == (4, 5, 4)
+
+
+def test_the_remedy_for_masked_arrays_works():
+    masked = np.ma.masked_equal(GRAY, 7)
+    answer = cluster_image(masked.data, 2, mask=~masked.mask)
+    assert np.array_equal(answer.labels == -1, masked.mask)
 
 
 @IMAGE_FUNCTIONS

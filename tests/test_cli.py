@@ -16,6 +16,7 @@ import pytest
 
 import kmeans_np.__main__ as cli
 from kmeans_np import (
+    apply_palette,
     cluster_image,
     lloyd,
     read_image,
@@ -23,6 +24,7 @@ from kmeans_np import (
     segment_image,
     write_image,
 )
+from kmeans_np.cli import arguments, commands, finding, inputs, words
 
 PICTURE = sample_image()[::5, ::5]
 POSIX = pytest.mark.skipif(os.name != "posix", reason="needs a POSIX shell")
@@ -135,7 +137,7 @@ def test_the_same_seed_gives_the_same_bytes(photo, run, tmp_path, command):
     def bytes_of(seed):
         output = ["-o", tmp_path / "out.png"] if command == "segment" else []
         how = ["--max-iter", 1, "--n-init", 1, "--seed", seed]
-        status, out, _ = run(command, photo, "-k", 8, *how, *output)
+        status, out, _ = run(command, photo, "-k", 40, *how, *output)
         assert status == 0
         return (tmp_path / "out.png").read_bytes() if output else out
 
@@ -212,9 +214,9 @@ def test_the_input_is_not_overwritten(photo, run, tmp_path, monkeypatch):
         status, out, err = run("segment", source, "-k", 2, "-o", target)
         assert (status, out) == (2, "")
         assert err == (
-            "kmeans-np: error: the output must not be the input, got "
-            f"{Path(target)} for both; choose another -o, or --force to overwrite the "
-            "input\n"
+            f"kmeans-np: error: the output must not be an input, got {Path(target)} "
+            "for -o; write it to another file or folder, or pass --force to write over "
+            "the input\n"
         )
         assert everything_in(tmp_path) == before
 
@@ -227,18 +229,17 @@ def test_the_input_is_overwritten_by_force(photo, run):
     assert list(photo.parent.iterdir()) == [photo]
 
 
-@pytest.mark.parametrize("name", ["out.xyz", "out"])
-def test_an_unknown_suffix_is_refused_before_any_work(photo, run, monkeypatch, name):
+def test_an_unknown_suffix_is_refused_before_any_work(photo, run, monkeypatch):
     def too_late(*_, **__):
         raise AssertionError("the picture was clustered")
 
-    monkeypatch.setattr(cli, "cluster_image", too_late)
-    status, out, err = run("segment", photo, "-k", 2, "-o", name)
+    monkeypatch.setattr(finding, "cluster_image", too_late)
+    status, out, err = run("segment", photo, "-k", 2, "-o", "out.xyz")
     assert (status, out) == (2, "")
     assert err == (
-        "kmeans-np: error: path must end in one of .png, .jpg, .jpeg, .webp, .tif, "
-        f".tiff, .bmp, .gif to be written, got {Path(name)}; choose one of these, such "
-        "as .png\n"
+        "kmeans-np: error: -o must end in one of .png, .jpg, .jpeg, .webp, .tif, "
+        ".tiff, .bmp, .gif to be written, got out.xyz; choose one of these, such as "
+        ".png\n"
     )
 
 
@@ -248,7 +249,7 @@ def test_an_image_that_cannot_be_so_written_is_refused_before_any_work(
     def too_late(*_, **__):
         raise AssertionError("the picture was clustered")
 
-    monkeypatch.setattr(cli, "cluster_image", too_late)
+    monkeypatch.setattr(finding, "cluster_image", too_late)
     opaque = np.full(PICTURE.shape[:2], 255, np.uint8)
     write_image(tmp_path / "alpha.png", np.dstack([PICTURE, opaque]))
     status, _, err = run("segment", tmp_path / "alpha.png", "-k", 2, "-o", "out.jpg")
@@ -271,6 +272,931 @@ def test_no_folder_is_made_for_a_picture_that_does_not_come(run, tmp_path):
     )
     assert run("demo", "--output", tmp_path / "b", "--seed", -1)[0] == 2
     assert set(tmp_path.rglob("*")) == before
+
+
+# ---- Several pictures ------------------------------------------------------------
+
+
+@pytest.fixture
+def photos(photo):
+    """Three pictures in a folder: the photo, one upside down, and one of noise."""
+    rng = np.random.default_rng(0)
+    noise = rng.integers(0, 256, (60, 50, 3), dtype=np.uint8)
+    paths = [photo, photo.with_name("mirror.png"), photo.with_name("noise.png")]
+    write_image(paths[1], PICTURE[::-1])
+    write_image(paths[2], noise)
+    return paths
+
+
+def test_each_of_several_pictures_is_as_it_is_alone(photos, run):
+    status, out, err = run("segment", *photos, "-k", 3)
+    assert (status, err) == (0, "")
+    targets = [path.with_name(f"{path.stem}-k3.png") for path in photos]
+    assert [line.split(": ")[0] for line in out.splitlines()] == [*map(str, targets)]
+    for path, target in zip(photos, targets):
+        segmented = segment_image(read_image(path), 3, rng=0)
+        assert np.array_equal(read_image(target), segmented)
+
+
+def test_each_picture_is_told_when_it_is_done(photos, monkeypatch):
+    told, out = [], io.TextIOWrapper(io.BytesIO())
+
+    def watched(*args, **options):
+        told.append(out.buffer.getvalue().count(b"\n"))
+        return cluster_image(*args, **options)
+
+    monkeypatch.setattr(finding, "cluster_image", watched)
+    monkeypatch.setattr(sys, "stdout", out)
+    assert cli.main(["segment", *map(str, photos), "-k", "2"]) == 0
+    assert told == [0, 1, 2]
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_several_pictures_go_to_a_folder(photos, run, tmp_path, there):
+    folder = tmp_path / "new" / "results"
+    if there:
+        folder.mkdir(parents=True)
+    given = folder if there else f"{folder}/"
+    for option, ending in (("-o", "k2"), ("--labels", "labels")):
+        status, _, err = run("segment", *photos, "-k", 2, option, given)
+        assert (status, err) == (0, "")
+        names = {f"{path.stem}-{ending}.png" for path in photos}
+        assert names <= {path.name for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("option", ["-o", "--labels", "--overlay"])
+@pytest.mark.parametrize("name", ["missing", "out.png", "photo.png"])
+def test_several_pictures_are_not_written_to_one_file(photos, run, option, name):
+    before = everything_in(photos[0].parent)
+    target = photos[0].with_name(name)
+    status, out, err = run("segment", *photos, "-k", 2, option, target)
+    assert (status, out) == (2, "")
+    assert err == (
+        f"kmeans-np: error: {option} must be a folder for several pictures, got "
+        f"{target}, which is none; add / at its end to make it\n"
+    )
+    assert everything_in(photos[0].parent) == before
+
+
+@pytest.mark.parametrize("how", [[], ["--shared-palette"]], ids=["", "shared"])
+def test_the_others_are_done_when_some_are_bad(photos, run, how):
+    photo, mirror, noise = photos
+    missing = photo.with_name("missing.png")
+    short = photo.with_name("short.png")
+    short.write_bytes(photo.read_bytes()[:999])
+    clear = photo.with_name("clear.png")
+    write_image(clear, np.zeros((2, 3, 4), np.uint8))
+    paths = [missing, photo, short, mirror, clear, noise]
+    status, out, err = run("segment", *paths, "-k", 2, *how)
+    assert status == 2
+    lines = err.splitlines()
+    for path, line in zip([missing, short, clear], lines, strict=True):
+        assert line.startswith("kmeans-np: error: ")
+        assert str(path) in line
+    written = [path.with_name(f"{path.stem}-k2.png") for path in photos]
+    named = [line.split(": ")[0] for line in out.splitlines()]
+    assert [name for name in named if "palette" not in name] == [*map(str, written)]
+    assert {*photo.parent.iterdir()} == {*photos, short, clear, *written}
+
+
+def test_an_error_that_names_no_file_gets_its_name(photo, run, monkeypatch):
+    monkeypatch.chdir(photo.parent)
+    write_image("small.png", PICTURE[:2, :2])
+    Path("small.png").rename("a")
+    status, out, err = run("segment", "photo.png", "a", "-k", 5)
+    assert status == 2
+    assert out.startswith("photo-k5.png: ")
+    assert err == (
+        "kmeans-np: error: a: -k must be at most the number of pixels, 4, got 5; ask "
+        "for fewer clusters\n"
+    )
+
+
+@POSIX
+def test_a_note_names_its_picture(photos, run):
+    flag = photos[0].with_name("two\nlines.png")
+    write_image(flag, np.uint8([[[0, 0, 0], [9, 9, 9], [9, 9, 9]]]))
+    status, _, err = run("segment", photos[0], flag, "-k", 3)
+    assert status == 0
+    assert err == (
+        f"kmeans-np: note: {photos[0].parent}/two lines.png: k = 3 clusters were asked "
+        "for, the answer has 2: there are no more distinct colors\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "how", [["-k", 0], ["--seed", -1], ["--tol", -1], ["--position-weight", -1]]
+)
+def test_what_no_picture_could_mend_is_one_line_for_all(photos, run, how):
+    k = [] if "-k" in how else ["-k", 2]
+    status, out, err = run("segment", *photos, *k, *how)
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith(f"kmeans-np: error: {how[0]} must be ")
+
+
+def test_a_lack_of_memory_spares_the_other_pictures(photos, run, monkeypatch):
+    def little_memory(image, *args, **options):
+        if image.shape == PICTURE.shape:
+            raise MemoryError
+        return cluster_image(image, *args, **options)
+
+    monkeypatch.setattr(finding, "cluster_image", little_memory)
+    status, out, err = run("segment", *photos, "-k", 2)
+    assert status == 2
+    assert err.splitlines() == [
+        f"kmeans-np: error: {path}: not enough memory for this picture"
+        for path in photos[:2]
+    ]
+    assert out.startswith(f"{photos[2].with_name('noise-k2.png')}: ")
+
+
+def test_an_interruption_ends_it_for_all_pictures(photos, run, monkeypatch):
+    def interrupted(image, *args, **options):
+        if image.shape != PICTURE.shape:
+            raise KeyboardInterrupt
+        return cluster_image(image, *args, **options)
+
+    monkeypatch.setattr(finding, "cluster_image", interrupted)
+    done = photos[0].with_name("photo-k2.png")
+    status, out, err = run("segment", photos[0], photos[2], photos[1], "-k", 2)
+    assert (status, err) == (130, "kmeans-np: stopped\n")
+    assert out.startswith(f"{done}: ")
+    assert {*done.parent.iterdir()} == {*photos, done}
+
+
+def test_two_pictures_with_the_same_output_are_refused(photos, run, tmp_path):
+    (tmp_path / "other").mkdir()
+    twin = tmp_path / "other" / "photo.png"
+    gif = photos[0].with_suffix(".gif")
+    write_image(twin, PICTURE)
+    write_image(gif, PICTURE // 64 * 64)
+    before = everything_in(tmp_path)
+    for other, output in ((twin, [f"{tmp_path}/new/"]), (gif, []), (photos[0], [])):
+        folder = Path(*output) if output else photos[0].parent
+        options = ["-o", *output] if output else []
+        status, out, err = run("segment", photos[0], other, "-k", 2, *options)
+        assert (status, out) == (2, "")
+        assert err == (
+            f"kmeans-np: error: the outputs must be different files, got "
+            f"{folder / 'photo-k2.png'} for {photos[0]} and for {other}; rename one or "
+            "leave it out\n"
+        )
+    assert everything_in(tmp_path) == before
+
+
+def test_two_ways_to_the_same_output_are_refused(photo, run, monkeypatch):
+    monkeypatch.chdir(photo.parent)
+    status, out, err = run("segment", "photo.png", photo, "-k", 2)
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert "the outputs must be different files" in err
+
+
+def test_an_output_that_is_another_input_is_refused(photos, run):
+    """As when all pictures of a folder are segmented for the second time."""
+    folder = photos[0].parent
+    assert run("segment", *photos, "-k", 2)[0] == 0
+    again, before = sorted(folder.iterdir()), everything_in(folder)
+    status, out, err = run("segment", *again, "-k", 2)
+    assert (status, out) == (2, "")
+    assert err == (
+        f"kmeans-np: error: the output must not be an input, got "
+        f"{folder / 'mirror-k2.png'} for {folder / 'mirror.png'}; write it to another "
+        "file or folder, or pass --force to write over the input\n"
+    )
+    assert everything_in(folder) == before
+    assert run("segment", *again, "-k", 2, "--force")[0] == 0
+
+
+# ---- One palette for several pictures --------------------------------------------
+
+
+def alike(kind):
+    """Three pictures of a kind, and how they are called."""
+    images = [PICTURE, PICTURE[:40, ::-1] // 2, 255 - PICTURE[:, :30]]
+    if kind in ("gray", "gray of 16 bits", "floats"):
+        images = [image[..., 1] for image in images]
+    if kind == "gray of 16 bits":
+        images = [image.astype(np.uint16) * 200 for image in images]
+    if kind == "floats":
+        images = [np.float32(image) / 7 for image in images]
+    if kind == "RGBA":
+        alphas = [np.uint8(image[..., :1] // 90 * 90) for image in images]
+        images = [np.concatenate(both, 2) for both in zip(images, alphas)]
+    return images
+
+
+def write_all(folder, images, suffix=".png"):
+    paths = [folder / f"{number}{suffix}" for number in range(len(images))]
+    for path, image in zip(paths, images):
+        write_image(path, image)
+    return paths
+
+
+def as_one(images):
+    """All pixels of some pictures as one picture with one row."""
+    return np.concatenate([i.reshape(1, -1, *i.shape[2:]) for i in images], axis=1)
+
+
+def taken_apart(row, images):
+    """The parts of such a row, as pictures again."""
+    ends = np.cumsum([image.shape[0] * image.shape[1] for image in images])[:-1]
+    parts = np.split(row, ends, axis=1)
+    return [part.reshape(like.shape[: part.ndim]) for part, like in zip(parts, images)]
+
+
+KINDS = ["RGB", "gray", "RGBA", "gray of 16 bits", "floats"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_one_palette_is_that_of_all_pixels_together(tmp_path, run, kind):
+    images = alike(kind)
+    suffix = ".tif" if kind == "floats" else ".png"
+    paths = write_all(tmp_path, images, suffix)
+    folder = f"{tmp_path}/out/"
+    status, out, err = run(
+        *("segment", *paths, "-k", 4, "--shared-palette", "--tol", 0),
+        *("-o", folder, "--labels", folder),
+    )
+    assert (status, err) == (0, "")
+    answer = cluster_image(as_one(images), 4, rng=0, tol=0)
+    assert out.startswith(
+        f"one palette for 3 pictures: 4 colors after {answer.n_iter} steps, until no "
+        "pixel changed cluster\n"
+    )
+    labels = taken_apart(answer.labels, images)
+    for number, image in enumerate(images):
+        segmented = read_image(tmp_path / "out" / f"{number}-k4{suffix}")
+        expected = answer.apply(image)
+        assert np.array_equal(segmented, expected.image)
+        assert np.array_equal(expected.labels, labels[number])
+        found = read_image(tmp_path / "out" / f"{number}-labels.png")
+        assert np.array_equal(found, labels[number].astype(np.uint8))  # -1 is 255
+
+
+def test_the_palette_does_not_depend_on_the_order(photos, run, tmp_path):
+    def written(paths, folder):
+        folder = tmp_path / folder
+        command = ("segment", *paths, "-k", 5, "--shared-palette", "-o", f"{folder}/")
+        assert run(*command)[0] == 0
+        return everything_in(folder)
+
+    assert written(photos, "a") == written(photos[::-1], "b")
+
+
+def test_a_color_is_used_in_several_pictures_or_in_one(tmp_path, run):
+    images = [np.uint8([[[9, 9, 9], [99, 0, 0]]]), np.uint8([[[9, 9, 9]] * 3])]
+    paths = write_all(tmp_path, images)
+    status, out, _ = run("segment", *paths, "-k", 2, "--shared-palette")
+    assert status == 0
+    assert out.splitlines()[1:] == [
+        f"{tmp_path / '0-k2.png'}: 2 of 2 colors used",
+        f"{tmp_path / '1-k2.png'}: 1 of 2 colors used",
+    ]
+
+
+def test_a_picture_of_another_kind_is_left_out(tmp_path, run):
+    gray = PICTURE[..., 0]
+    images = [PICTURE, gray, gray.astype(np.uint16), PICTURE[::-1]]
+    paths = write_all(tmp_path, images)
+    status, out, err = run("segment", *paths, "-k", 3, "--shared-palette")
+    assert status == 2
+    begin = (
+        "kmeans-np: error: IMAGE must be RGB of type uint8 with --shared-palette, as "
+        "the first one is, got"
+    )
+    assert err.splitlines() == [
+        f"{begin} {paths[1]}, which is gray of type uint8; convert it",
+        f"{begin} {paths[2]}, which is gray of type uint16; convert it",
+    ]
+    assert out.startswith("one palette for 2 pictures: 3 colors")
+    answer = cluster_image(as_one([images[0], images[3]]), 3, rng=0)
+    expected = answer.apply(images[3]).image
+    assert np.array_equal(read_image(tmp_path / "3-k3.png"), expected)
+
+
+@pytest.mark.parametrize("names", [["a.png"], ["a.png", "b.png"]])
+def test_there_is_no_palette_of_pictures_that_are_all_bad(run, names):
+    status, out, err = run("segment", *names, "-k", 2, "--shared-palette")
+    assert (status, out, err.count("\n")) == (2, "", len(names))
+
+
+@pytest.mark.parametrize("k", [3, 6])
+def test_more_colors_than_all_pictures_have_is_one_note(tmp_path, run, k):
+    image = np.uint8([[[0, 0, 0], [9, 9, 9], [9, 9, 9]]])
+    paths = write_all(tmp_path, [image, image])
+    status, _, err = run("segment", *paths, "-k", k, "--shared-palette")
+    assert status == 0
+    assert err == (
+        f"kmeans-np: note: k = {k} clusters were asked for, the answer has 2: there "
+        "are no more distinct colors\n"
+    )
+    assert np.array_equal(read_image(tmp_path / f"0-k{k}.png"), image)
+    assert run("segment", *paths, "-k", 7, "--shared-palette")[0] == 2
+
+
+@pytest.mark.parametrize("how", [["--color-space", "lab"], ["--normalize"]])
+def test_one_palette_in_other_features(tmp_path, run, how):
+    images = alike("RGB")
+    paths = write_all(tmp_path, images)
+    command = ("segment", *paths, "-k", 4, "--shared-palette", "--tol", 0, *how)
+    assert run(*command)[0] == 0
+    features = {"color_space": "lab"} if "lab" in how else {"normalize": True}
+    answer = cluster_image(as_one(images), 4, rng=0, tol=0, **features)
+    for path, part in zip(paths, taken_apart(answer.labels, images)):
+        segmented = read_image(path.with_name(f"{path.stem}-k4.png"))
+        assert np.array_equal(segmented, answer.palette[part])
+
+
+def test_a_mask_is_for_all_pictures(tmp_path, run):
+    images = [PICTURE, PICTURE[::-1], 255 - PICTURE]
+    paths = write_all(tmp_path, images)
+    part = np.zeros(PICTURE.shape[:2], bool)
+    part[10:50, 20:] = True
+    write_image(tmp_path / "mask.png", part * np.uint8(255))
+    masked = as_one([image[part][np.newaxis] for image in images])
+    for how, answer in (
+        ([], cluster_image(PICTURE, 3, mask=part, rng=0)),
+        (["--shared-palette"], cluster_image(masked, 3, rng=0)),
+    ):
+        command = ("segment", *paths, "-k", 3, "--mask", tmp_path / "mask.png", *how)
+        assert run(*command)[0] == 0
+        expected = answer.apply(PICTURE, mask=part).image
+        assert np.array_equal(read_image(tmp_path / "0-k3.png"), expected)
+
+
+def test_memory_is_for_the_colors_of_all_pictures(photos, monkeypatch):
+    def pool():
+        pool = finding.Pool()
+        for path in photos * 10:
+            pool.add(path, None, "auto")
+        return pool
+
+    expected = pool().as_picture(4)
+    monkeypatch.setattr(finding, "MANY_COLORS", 1000)
+    small = pool()
+    n_colors = len(np.unique(as_one([*map(read_image, photos)])[0], axis=0))
+    assert sum(map(len, small.counts)) < 3 * n_colors
+    for found, wanted in zip(small.as_picture(4), expected):
+        assert np.array_equal(found, wanted)
+
+
+# ---- Masks -----------------------------------------------------------------------
+
+PART = np.zeros(PICTURE.shape[:2], bool)
+PART[10:60, 30:90] = True
+
+
+@pytest.mark.parametrize("command", ["segment", "palette"])
+def test_a_mask_says_what_takes_part(photo, run, tmp_path, command):
+    write_image(tmp_path / "mask.png", PART * np.uint8(255))
+    how = ["-k", 3, "--mask", tmp_path / "mask.png"]
+    answer = cluster_image(PICTURE, 3, mask=PART, rng=0)
+    if command == "palette":
+        _, out, _ = run("palette", photo, *how, "--json")
+        counts = [cluster["count"] for cluster in json.loads(out)["clusters"]]
+        assert counts == answer.counts.tolist()
+        assert sum(counts) == PART.sum()
+    else:
+        assert run("segment", photo, *how)[0] == 0
+        segmented = read_image(photo.with_name("photo-k3.png"))
+        assert np.array_equal(segmented, answer.image)
+        assert np.array_equal(segmented[~PART], PICTURE[~PART])
+
+
+BLUE, RED_HIDDEN = [0, 0, 1], [255, 0, 0, 0]
+MASKS = {
+    "gray": (np.uint8([[0, 1, 255]]), [[False, True, True]]),
+    "gray of 16 bits": (np.uint16([[0, 1, 65535]]), [[False, True, True]]),
+    "floats": (np.float32([[0, -0.5, np.nan]]), [[False, True, False]]),
+    "gray with alpha": (np.uint8([[[0, 255], [9, 1], [9, 0]]]), [[False, True, False]]),
+    "RGB": (np.uint8([[[0, 0, 0], BLUE, [9, 9, 9]]]), [[False, True, True]]),
+    "RGBA": (
+        np.uint8([[[0, 0, 0, 255], [*BLUE, 1], RED_HIDDEN]]),
+        [[False, True, False]],
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", MASKS)
+def test_pixels_that_are_black_or_transparent_in_the_mask_take_no_part(tmp_path, kind):
+    image, part = MASKS[kind]
+    write_image(tmp_path / "mask.tif", image)
+    mask = inputs.read_mask(str(tmp_path / "mask.tif"))
+    assert (mask.dtype, mask.tolist()) == (bool, part)
+
+
+BAD_MASKS = {
+    "missing": (
+        None,
+        "--mask must be an image file that can be read, got {mask}, which does not "
+        "exist or whose folder does not; check the spelling",
+    ),
+    "another size": (
+        PART[:, :99] * np.uint8(1),
+        "--mask must have as many rows and columns as the picture, 75 and 100, got 75 "
+        "and 99; make it of the same size",
+    ),
+    "turned": (
+        PART.T * np.uint8(1),
+        "--mask must have as many rows and columns as the picture, 75 and 100, got "
+        "100 and 75; make it of the same size",
+    ),
+    "black": (
+        PART * np.uint8(0),
+        "--mask must let at least one pixel take part, got none of 7,500; where it is "
+        "black or transparent, pixels take no part",
+    ),
+}
+
+
+@pytest.mark.parametrize("how", [[], ["--shared-palette"]], ids=["", "shared"])
+@pytest.mark.parametrize("problem", BAD_MASKS)
+def test_a_bad_mask_is_one_line(photo, run, tmp_path, problem, how):
+    image, sentence = BAD_MASKS[problem]
+    mask = tmp_path / "mask.png"
+    if image is not None:
+        write_image(mask, image)
+    before = everything_in(tmp_path)
+    status, out, err = run("segment", photo, "-k", 2, "--mask", mask, *how)
+    assert (status, out) == (2, "")
+    assert err == f"kmeans-np: error: {sentence.format(mask=mask)}\n"
+    assert everything_in(tmp_path) == before
+
+
+# ---- Labels and overlays ---------------------------------------------------------
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".png", ".tif", ".TIFF"])
+def test_labels_are_written_as_they_are(photo, run, tmp_path, suffix):
+    write_image(tmp_path / "mask.png", PART * np.uint8(255))
+    target = tmp_path / f"labels{suffix}"
+    status, out, err = run(
+        *("segment", photo, "-k", 5, "--mask", tmp_path / "mask.png"),
+        *("--labels", target),
+    )
+    assert (status, err) == (0, "")
+    npy = suffix == ".npy"
+    labels = np.load(target) if npy else read_image(target)
+    expected = cluster_image(PICTURE, 5, mask=PART, rng=0).labels
+    assert labels.dtype == (np.int8 if npy else np.uint8)
+    assert np.array_equal(labels, expected.astype(labels.dtype))
+    nowhere = -1 if npy else 255
+    assert (labels[~PART] == nowhere).all()
+    assert out.splitlines()[1] == (
+        f"{target}: labels 0 to 4, and {nowhere} for pixels that take no part"
+    )
+
+
+@pytest.mark.parametrize(("k", "dtype"), [(255, np.uint8), (256, np.uint16)])
+def test_more_labels_than_a_byte_holds_take_two(tmp_path, run, k, dtype):
+    image = np.arange(300, dtype=np.uint16).reshape(10, 30) * 200
+    part = np.ones(image.shape, np.uint8)
+    part[0, 0] = 0
+    write_image(tmp_path / "deep.png", image)
+    write_image(tmp_path / "mask.png", part)
+    target = tmp_path / "labels.png"
+    how = ["--mask", tmp_path / "mask.png", "--labels", target]
+    assert run("segment", tmp_path / "deep.png", "-k", k, *how)[0] == 0
+    labels = read_image(target)
+    assert labels.dtype == dtype
+    assert labels[0, 0] == np.iinfo(dtype).max
+    assert np.unique(labels[part > 0]).tolist() == [*range(k)]
+
+
+def test_the_overlay_has_outlines(photo, run, tmp_path):
+    target = tmp_path / "overlay.png"
+    status, out, _ = run("segment", photo, "-k", 4, "--overlay", target)
+    assert status == 0
+    assert out.splitlines()[1] == f"{target}: the labels over the picture"
+    expected = cluster_image(PICTURE, 4, rng=0).overlay(outline=True)
+    assert np.array_equal(read_image(target), expected)
+
+
+def test_labels_and_overlays_may_go_to_a_folder(photos, run, tmp_path):
+    folder = f"{tmp_path}/out/"
+    status, out, err = run(
+        *("segment", *photos, "-k", 3, "-o", folder, "--labels", folder),
+        *("--overlay", folder),
+    )
+    assert (status, err) == (0, "")
+    assert f"{Path(folder, 'photo-labels.png')}: labels 0 to 2\n" in out
+    assert {path.name for path in Path(folder).iterdir()} == {
+        f"{path.stem}-{ending}.png"
+        for path in photos
+        for ending in ("k3", "labels", "overlay")
+    }
+    labels = read_image(Path(folder, "noise-labels.png"))
+    expected = cluster_image(read_image(photos[2]), 3, rng=0).labels
+    assert np.array_equal(labels, expected)
+
+
+BAD_OUTPUTS = {
+    "labels as JPEG": (
+        ["--labels", "l.jpg"],
+        "--labels must end in one of .npy, .png, .tif, .tiff, got l.jpg; choose .npy "
+        "for an array of numbers, or .png for a gray picture of them",
+    ),
+    "too many labels": (
+        ["-k", "65536", "--labels", "l.png"],
+        "--labels must be a .npy file for more than 65,535 colors, got l.png for "
+        "65,536; choose that, or fewer colors",
+    ),
+    "overlay of an unknown kind": (
+        ["--overlay", "o.xyz"],
+        "--overlay must end in one of .png, .jpg, .jpeg, .webp, .tif, .tiff, .bmp, "
+        ".gif to be written, got o.xyz; choose one of these, such as .png",
+    ),
+    "no suffix": (
+        ["-o", "out"],
+        "-o must be a folder, or a file with a suffix such as .png, got out, which is "
+        "neither; add the suffix, or / to make the folder",
+    ),
+    "labels without a folder": (
+        ["--labels", "missing/l.npy"],
+        f"--labels must be a file that can be written, got {Path('missing/l.npy')}, "
+        "which does not exist or whose folder does not; check the spelling",
+    ),
+    "twice the same": (
+        ["-o", "x.png", "--overlay", "./x.png"],
+        "the outputs must be different files, got x.png for -o and for --overlay; "
+        "rename one or leave it out",
+    ),
+    "twice the same by default": (
+        ["--labels", "photo-k2.png"],
+        "the outputs must be different files, got photo-k2.png for -o and for "
+        "--labels; rename one or leave it out",
+    ),
+    "labels over the input": (
+        ["--labels", "photo.png"],
+        "the output must not be an input, got photo.png for --labels; write it to "
+        "another file or folder, or pass --force to write over the input",
+    ),
+    "overlay over the mask": (
+        ["--mask", "mask.png", "--overlay", "mask.png"],
+        "the output must not be an input, got mask.png for --overlay; write it to "
+        "another file or folder, or pass --force to write over the input",
+    ),
+    "picture over the palette": (
+        ["--palette", "colors.png", "-o", "colors.png"],
+        "the output must not be an input, got colors.png for -o; write it to another "
+        "file or folder, or pass --force to write over the input",
+    ),
+}
+
+
+@pytest.mark.parametrize("problem", BAD_OUTPUTS)
+def test_an_output_that_cannot_be_is_refused_before_any_work(
+    photo, run, monkeypatch, problem
+):
+    def too_late(*_, **__):
+        raise AssertionError("the picture was read")
+
+    args, sentence = BAD_OUTPUTS[problem]
+    monkeypatch.chdir(photo.parent)
+    write_image("mask.png", PART * np.uint8(255))
+    Path("colors.png").write_text("#000000")
+    monkeypatch.setattr(commands, "read_picture", too_late)
+    before = everything_in(photo.parent)
+    args = args if {"-k", "--palette"} & {*args} else ["-k", "2", *args]
+    assert run("segment", "photo.png", *args) == (
+        2,
+        "",
+        f"kmeans-np: error: {sentence}\n",
+    )
+    assert everything_in(photo.parent) == before
+
+
+def test_labels_and_masks_are_overwritten_by_force(photo, run, monkeypatch):
+    monkeypatch.chdir(photo.parent)
+    write_image("mask.png", PART * np.uint8(255))
+    how = ["-k", 2, "--mask", "mask.png", "--labels", "mask.png", "--force"]
+    assert run("segment", "photo.png", *how)[0] == 0
+    assert np.array_equal(read_image("mask.png") != 255, PART)
+
+
+def test_an_older_output_is_replaced(photo, run, tmp_path):
+    target = tmp_path / "labels.npy"
+    target.write_text("older")
+    for k in (2, 3):
+        assert run("segment", photo, "-k", k, "--labels", target)[0] == 0
+        assert np.load(target).max() == k - 1
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".png"])
+def test_labels_that_cannot_be_written_leave_nothing(
+    photo, run, tmp_path, monkeypatch, suffix
+):
+    replace = Path.replace
+
+    def full(self, target):
+        if "labels" in Path(target).name:
+            raise OSError(28, "No space left on device")
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", full)
+    target = tmp_path / f"labels{suffix}"
+    target.write_text("older")
+    status, _, err = run("segment", photo, "-k", 2, "--labels", target)
+    assert status == 2
+    assert err == (
+        f"kmeans-np: error: --labels must be a file that can be written, got {target}, "
+        "of which the system says: No space left on device; mend that or choose "
+        "another path\n"
+    )
+    assert target.read_text() == "older"
+    assert {*tmp_path.iterdir()} == {photo.parent, target}
+
+
+# ---- Given palettes --------------------------------------------------------------
+
+COLORS = np.uint8([[200, 30, 30], [30, 200, 30], [30, 30, 200], [20, 40, 60]])
+
+
+@pytest.mark.parametrize("form", ["printed", "JSON", "plain", "of Windows", "with BOM"])
+def test_a_palette_is_what_palette_prints(photo, run, tmp_path, form):
+    path = tmp_path / "palette"
+    if form in ("printed", "JSON"):
+        json_too = ["--json"] if form == "JSON" else []
+        _, out, _ = run("palette", photo, "-k", 4, *json_too)
+        path.write_text(out)
+        colors = cluster_image(PICTURE, 4, rng=0).palette
+    else:
+        text = "\n#C81E1E\r\n  #1ec81e\t50%\n\n#1e1ec8 blue\n#14283c"
+        encoding = {"of Windows": "utf-16", "with BOM": "utf-8-sig"}.get(form, "ascii")
+        path.write_text(text, encoding=encoding, newline="")
+        colors = COLORS
+    status, out, err = run("segment", photo, "--palette", path)
+    assert (status, err) == (0, "")
+    expected = apply_palette(PICTURE, colors)
+    target = photo.with_name("photo-palette.png")
+    used = np.count_nonzero(expected.counts)
+    assert out == f"{target}: {used} of 4 colors used\n"
+    assert np.array_equal(read_image(target), expected.image)
+
+
+def test_a_palette_goes_to_other_pictures(photos, run, tmp_path):
+    (tmp_path / "p.txt").write_text("#c81e1e\n#1ec81e\n#1e1ec8\n#14283c\n")
+    write_image(tmp_path / "mask.png", PART * np.uint8(255))
+    folder = f"{tmp_path}/out/"
+    how = ["--palette", tmp_path / "p.txt", "--color-space", "lab", "-o", folder]
+    how += ["--mask", tmp_path / "mask.png", "--labels", folder]
+    assert run("segment", *photos[:2], *how)[0] == 0
+    expected = apply_palette(PICTURE, COLORS, mask=PART, color_space="lab")
+    labels = read_image(Path(folder, "photo-labels.png"))
+    assert np.array_equal(labels, expected.labels.astype(np.uint8))
+    assert (expected.labels != apply_palette(PICTURE, COLORS, mask=PART).labels).any()
+    image = read_image(Path(folder, "photo-palette.png"))
+    assert np.array_equal(image, expected.image)
+
+
+GRAYS = {
+    "gray": (PICTURE[..., 0], np.uint8([0, 128, 255])),
+    "gray of 16 bits": (
+        PICTURE[..., 0].astype(np.uint16) * 200,
+        np.uint16([0, 128 * 257, 65535]),
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", GRAYS)
+def test_hex_colors_are_levels_of_a_gray_picture(tmp_path, run, kind):
+    image, levels = GRAYS[kind]
+    write_image(tmp_path / "gray.png", image)
+    (tmp_path / "p.txt").write_text("#000000\n#808080\n#ffffff\n")
+    command = ("segment", tmp_path / "gray.png", "--palette", tmp_path / "p.txt")
+    assert run(*command)[0] == 0
+    segmented = read_image(tmp_path / "gray-palette.png")
+    assert np.array_equal(segmented, apply_palette(image, levels).image)
+
+
+@pytest.mark.parametrize("kind", ["gray of 16 bits", "floats", "RGBA"])
+def test_json_has_the_colors_of_any_kind_of_picture(tmp_path, run, kind):
+    image = alike(kind)[0]
+    path = tmp_path / "picture.tif"
+    write_image(path, image)
+    _, out, _ = run("palette", path, "-k", 3, "--json")
+    (tmp_path / "p.json").write_text(out)
+    status, out, _ = run("segment", path, "--palette", tmp_path / "p.json")
+    assert status == 0
+    segmented = read_image(out.split(": ")[0])
+    expected = apply_palette(image, cluster_image(image, 3, rng=0).palette)
+    assert np.array_equal(segmented, expected.image)
+
+
+NO_PALETTE = (
+    "--palette must be what kmeans-np palette prints, or lines that begin with a color "
+    "like #ff8800, got p, which {}; choose another file"
+)
+BAD_PALETTES = {
+    "empty": (b"", NO_PALETTE.format("has no colors")),
+    "blank": (b" \n\n", NO_PALETTE.format("has no colors")),
+    "words": (b"#ff0000\nred\n", NO_PALETTE.format("has 'red' in line 2")),
+    "short": (b"#f00\n", NO_PALETTE.format("has '#f00' in line 1")),
+    "long": (b"#ff000000", NO_PALETTE.format("has '#ff000000' in line 1")),
+    "very long": (b"x" * 999, NO_PALETTE.format(f"has '{'x' * 20}' in line 1")),
+    "no text": (b"\x89PNG\r\n", NO_PALETTE.format("is no text")),
+    "broken UTF-16": (b"\xff\xfe#", NO_PALETTE.format("is no text")),
+    "half of JSON": (b'{"clusters": [', NO_PALETTE.format("is other JSON, or none")),
+    "other JSON": (b'{"a": 1}', NO_PALETTE.format("is other JSON, or none")),
+    "deep JSON": (
+        b'{"clusters":' + b"[" * 99_999,
+        NO_PALETTE.format("is other JSON, or none"),
+    ),
+    "JSON without colors": (b'{"clusters": []}', NO_PALETTE.format("has no colors")),
+    "JSON of unlike colors": (
+        b'{"clusters": [{"color": 1}, {"color": [1, 2, 3]}]}',
+        NO_PALETTE.format("is other JSON, or none"),
+    ),
+    "JSON with words": (
+        b'{"clusters": [{"color": ["red"]}]}',
+        NO_PALETTE.format("is other JSON, or none"),
+    ),
+    "JSON of gray": (
+        b'{"clusters": [{"color": 1}]}',
+        "--palette must hold one color a row with 3 numbers each, as the image has "
+        "without alpha, got shape (1,); choose another palette",
+    ),
+    "JSON out of range": (
+        b'{"clusters": [{"color": [1, 2, 300]}]}',
+        "--palette must lie between 0 and 255, as an image of type uint8 does, got "
+        "300.0 at row 0, column 2; give colors in the unit of the image",
+    ),
+    "JSON with infinity": (
+        b'{"clusters": [{"color": [1, 2, 1e999]}]}',
+        "--palette must be finite, got 1 infinite value, the first at row 0, column 2; "
+        "pass finite colors",
+    ),
+}
+
+
+@pytest.mark.parametrize("problem", BAD_PALETTES)
+def test_a_bad_palette_is_one_line(photo, run, monkeypatch, problem):
+    content, sentence = BAD_PALETTES[problem]
+    monkeypatch.chdir(photo.parent)
+    Path("p").write_bytes(content)
+    before = everything_in(photo.parent)
+    status, out, err = run("segment", "photo.png", "--palette", "p")
+    assert (status, out, err) == (2, "", f"kmeans-np: error: {sentence}\n")
+    assert everything_in(photo.parent) == before
+
+
+@pytest.mark.parametrize("name", ["missing", "pictures"])
+def test_a_palette_that_is_no_file_is_one_line(photo, run, tmp_path, name):
+    status, out, err = run("segment", photo, "--palette", tmp_path / name)
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    begin = "kmeans-np: error: --palette must be a file that can be read, got "
+    assert err.startswith(f"{begin}{tmp_path / name}, ")
+
+
+def test_colors_do_not_fit_gray_pictures_or_floats(tmp_path, run):
+    (tmp_path / "p.txt").write_text("#808080\n#808081\n")
+    write_image(tmp_path / "gray.png", PICTURE[..., 0])
+    write_image(tmp_path / "floats.tif", np.float32(PICTURE[..., 0]))
+    paths = [tmp_path / "gray.png", tmp_path / "floats.tif"]
+    _, _, err = run("segment", *paths, "--palette", tmp_path / "p.txt")
+    assert err.splitlines() == [
+        f"kmeans-np: error: {paths[0]}: --palette must hold grays for a gray picture, "
+        "got #808081; write one such as #808080",
+        f"kmeans-np: error: {paths[1]}: --palette must be the JSON of kmeans-np "
+        "palette --json for a picture of type float32, got colors like #ff8800; write "
+        "its numbers",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (["--shared-palette"], ["--palette", "p.txt"]),
+        (["--normalize"], ["--palette", "p.txt"]),
+        (["--position-weight", "1"], ["--palette", "p.txt"]),
+        (["--position-weight", "1"], ["--shared-palette"]),
+    ],
+)
+def test_what_makes_no_sense_together_is_refused(photo, run, one, other):
+    k = [] if "--palette" in other else ["-k", 2]
+    assert run("segment", photo, *k, *one, *other) == (
+        2,
+        "",
+        f"kmeans-np: error: {one[0]} must be left out with {other[0]}, got both; leave "
+        "one out\n",
+    )
+
+
+# ---- What is compared ------------------------------------------------------------
+
+COMPARED = {
+    "lab": (["--color-space", "lab"], {"color_space": "lab"}),
+    "normalize": (["--normalize"], {"normalize": True}),
+    "position": (["--position-weight", 0.7], {"position_weight": 0.7}),
+    "all": (
+        ["--color-space", "lab", "--normalize", "--position-weight", 1],
+        {"color_space": "lab", "normalize": True, "position_weight": 1},
+    ),
+}
+
+
+@pytest.mark.parametrize("what", COMPARED)
+def test_what_is_compared_is_passed_on(photo, run, what):
+    options, arguments = COMPARED[what]
+    answer = cluster_image(PICTURE, 5, rng=0, **arguments)
+    assert run("segment", photo, "-k", 5, *options)[0] == 0
+    segmented = read_image(photo.with_name("photo-k5.png"))
+    assert np.array_equal(segmented, answer.image)
+    assert (segmented != segment_image(PICTURE, 5, rng=0)).any()
+    _, out, _ = run("palette", photo, "-k", 5, *options, "--json")
+    assert json.loads(out)["inertia"] == answer.inertia
+
+
+def test_a_fourth_band_may_be_none_of_alpha(tmp_path, run):
+    scene = np.dstack([PICTURE, PICTURE[..., 0] // 64 * 64])
+    path = tmp_path / "scene.tif"
+    write_image(path, scene)
+    (tmp_path / "p.json").write_text('{"clusters": [{"color": [1, 2, 3, 4]}]}')
+    target = tmp_path / "out.tif"
+    answer = cluster_image(scene, 3, alpha=False, rng=0)
+    for how, expected in (
+        (["-k", 3], answer.image),
+        (["-k", 3, "--shared-palette"], answer.image),
+        (["--palette", tmp_path / "p.json"], np.full_like(scene, [1, 2, 3, 4])),
+    ):
+        assert run("segment", path, "--no-alpha", *how, "-o", target)[0] == 0
+        assert np.array_equal(read_image(target), expected)
+    _, out, _ = run("palette", path, "-k", 3, "--no-alpha")
+    colors = [line.split("  ")[0] for line in out.splitlines()]
+    assert colors == [str(color) for color in answer.palette.tolist()]
+
+
+@pytest.mark.parametrize("how", [[], ["-o", "out/"]], ids=["beside", "folder"])
+def test_what_no_png_holds_becomes_a_tiff(tmp_path, run, monkeypatch, how):
+    monkeypatch.chdir(tmp_path)
+    heights = np.float32(PICTURE[..., 0]) / 7
+    write_image("heights.tif", heights)
+    status, out, _ = run("segment", "heights.tif", "-k", 3, *how)
+    assert status == 0
+    target = Path("out" if how else ".", "heights-k3.tif")
+    assert out.startswith(f"{target}: 3 colors")
+    assert np.array_equal(read_image(target), segment_image(heights, 3, rng=0))
+    status, _, err = run("segment", "heights.tif", "-k", 3, "-o", "heights.png")
+    assert (status, err.count("\n")) == (2, 1)
+    assert err.startswith("kmeans-np: error: -o: image must hold numbers of type uint8")
+    # The input is safe there, too.
+    Path("heights-k3.tif").write_bytes(Path("heights.tif").read_bytes())
+    status, _, err = run("segment", "heights.tif", "heights-k3.tif", "-k", 3)
+    assert status == 2
+    assert "the output must not be an input, got heights-k3.tif for heights" in err
+
+
+ADVICE = {
+    "NaN": (
+        "hole.tif",
+        [],
+        "image must be finite, got 1 NaN value, the first at row 3, column 4; leave "
+        "those pixels out with a mask",
+    ),
+    "CIELAB of gray": (
+        "gray.png",
+        ["--color-space", "lab"],
+        "image must have the channels red, green and blue for --color-space lab, got 1 "
+        "channel without alpha; leave that out",
+    ),
+    "too large": (
+        "bomb.gif",
+        [],
+        "IMAGE must be an image of at most 179 million pixels, got bomb.gif, which "
+        "claims to have more; cut it into parts",
+    ),
+    "floats as PNG": (
+        "hole.tif",
+        ["-o", "x.png"],
+        "-o: image must hold numbers of type uint8 or uint16 to be written to a .png "
+        "file, got type float32; choose .tif, or scale it to 0 to 255 and convert it",
+    ),
+}
+
+
+@pytest.mark.parametrize("problem", ADVICE)
+def test_advice_is_for_a_shell(tmp_path, run, monkeypatch, problem):
+    monkeypatch.chdir(tmp_path)
+    name, how, sentence = ADVICE[problem]
+    hole = np.float32(PICTURE[..., 0])
+    hole[3, 4] = np.nan
+    write_image("hole.tif", hole)
+    write_image("gray.png", PICTURE[..., 0])
+    write_image("bomb.gif", PICTURE[..., 0])
+    gif = Path("bomb.gif").read_bytes()
+    Path("bomb.gif").write_bytes(gif[:6] + b"\xff" * 4 + gif[10:])
+    status, _, err = run("segment", name, "-k", 2, *how)
+    assert (status, err) == (2, f"kmeans-np: error: {sentence}\n")
+
+
+def test_advice_about_a_rare_tiff_is_for_a_shell(tmp_path, run):
+    tifffile = pytest.importorskip("tifffile")
+    inks = np.zeros((5, 6, 4), np.uint16)
+    tifffile.imwrite(tmp_path / "inks.tif", inks, photometric="separated")
+    status, _, err = run("segment", tmp_path / "inks.tif", "-k", 1)
+    assert status == 2
+    assert err.startswith("kmeans-np: error: IMAGE must be a TIFF of ")
+    assert err.endswith(" of the color model SEPARATED; convert it\n")
 
 
 # ---- palette ---------------------------------------------------------------------
@@ -410,7 +1336,7 @@ def test_the_demo_writes_what_it_names(tmp_path, run):
 
 def test_the_demo_names_its_folder_when_not_told(tmp_path, run, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cli, "DEMO_KS", (2,))
+    monkeypatch.setattr(commands, "DEMO_KS", (2,))
     status, out, _ = run("demo")
     assert status == 0
     assert out.startswith(f"{Path('kmeans-np-demo', 'sample.png')}: ")
@@ -422,7 +1348,7 @@ def test_the_demo_says_what_is_wrong_with_its_folder(tmp_path, run):
     assert run("demo", "--output", tmp_path / "file") == (
         2,
         "",
-        f"kmeans-np: error: path must be a folder that can be written, got "
+        f"kmeans-np: error: --output must be a folder that can be written, got "
         f"{tmp_path / 'file'}, of which the system says: File exists; mend that or "
         "choose another path\n",
     )
@@ -455,14 +1381,17 @@ def test_the_help_of_a_command_has_examples_that_work(run, command):
     for example in examples:
         program, *args = shlex.split(example.split(">")[0])
         assert program == "kmeans-np"
-        assert cli.build_parser().parse_args(args).run.__name__ == command
+        assert arguments.build_parser().parse_args(args).run.__name__ == command
 
 
-def test_the_help_of_segment_names_every_option_of_segment_image(run):
-    _, out, _ = run("segment", "--help")
-    for option in ("-k", "--init", "--n-init", "--max-iter", "--tol", "--seed", "-o"):
-        assert f"\n  {option}" in out
-    assert " ".join(out.split()).count("(default: ") == 6
+@pytest.mark.parametrize("command", ["segment", "palette"])
+def test_the_help_says_what_each_option_does(run, command):
+    _, out, _ = run(command, "--help")
+    usage, text = out.split("\n\n", 1)
+    options = re.findall(r"--[\w-]+|-[ko]\\b", usage)
+    assert len(options) >= 10
+    for option in options:
+        assert re.search(rf"^  (-o OUT, )?{option}\b.*\n? +[a-z]", text, re.MULTILINE)
 
 
 def test_the_installed_command_is_this_one():
@@ -472,7 +1401,7 @@ def test_the_installed_command_is_this_one():
 
 # ---- What goes wrong -------------------------------------------------------------
 
-READ = "path must be an image file that can be read, got {folder}/"
+READ = "IMAGE must be an image file that can be read, got {folder}/"
 FOLDER_FOR_FILE = "which is a folder; check the spelling"
 FILE_FOR_FOLDER = "of which a part is a file and not a folder; check the spelling"
 DAMAGED = (
@@ -491,30 +1420,30 @@ PROBLEMS = {
     ),
     "empty": (
         ["{folder}/empty.png", "-k", "2"],
-        "path must be an image file, got {folder}/empty.png, which is empty; get the "
+        "IMAGE must be an image file, got {folder}/empty.png, which is empty; get the "
         "file anew",
     ),
     "cut short": (
         ["{folder}/short.png", "-k", "2"],
-        "path must be an image file, got {folder}/short.png, " + DAMAGED,
+        "IMAGE must be an image file, got {folder}/short.png, " + DAMAGED,
     ),
     "no image": (
         ["{folder}/two\nlines.txt", "-k", "2"],
-        "path must be an image file, got {folder}/two lines.txt, " + DAMAGED,
+        "IMAGE must be an image file, got {folder}/two lines.txt, " + DAMAGED,
     ),
     "k = 0": (
         ["{folder}/photo.png", "-k", "0"],
-        "k must be a whole number of at least 1, got 0; pass the number of clusters to "
-        "find, such as 8",
+        "-k must be a whole number of at least 1, got 0; pass the number of clusters "
+        "to find, such as 8",
     ),
     "k negative": (
         ["{folder}/photo.png", "-k", "-3"],
-        "k must be a whole number of at least 1, got -3; pass the number of clusters "
+        "-k must be a whole number of at least 1, got -3; pass the number of clusters "
         "to find, such as 8",
     ),
     "k above the pixels": (
         ["{folder}/photo.png", "-k", "7501"],
-        "k must be at most the number of pixels, 7,500, got 7,501; ask for fewer "
+        "-k must be at most the number of pixels, 7,500, got 7,501; ask for fewer "
         "clusters",
     ),
     "n-init 0": (
@@ -529,19 +1458,22 @@ PROBLEMS = {
     ),
     "tol negative": (
         ["{folder}/photo.png", "-k", "2", "--tol", "-1"],
-        "tol must be a finite number of at least 0, got -1.0; pass a small number such "
-        "as 1e-4, or 0 to go on until nothing changes",
+        "--tol must be a finite number of at least 0, got -1.0; pass a small number "
+        "such as 1e-4, or 0 to go on until nothing changes",
+    ),
+    "position weight negative": (
+        ["{folder}/photo.png", "-k", "2", "--position-weight", "-0.5"],
+        "--position-weight must be a finite number of at least 0, got -0.5; pass 0 to "
+        "compare colors only, or about 1 for regions that hold together",
     ),
     "seed negative": (
         ["{folder}/photo.png", "-k", "2", "--seed", "-1"],
-        "--seed must be None, a whole number of at least 0 or a "
-        "numpy.random.Generator, got -1 (int); pass a seed such as 0 to get the same "
-        "result every time",
+        "--seed must be a whole number of at least 0, got -1; pass another, such as 0",
     ),
     "fully transparent": (
         ["{folder}/clear.png", "-k", "1"],
         "image must have at least one pixel that is not fully transparent, got 6 "
-        "transparent ones; pass image[..., :-1] to cluster the hidden colors",
+        "transparent ones; pass --no-alpha to cluster the hidden colors",
     ),
 }
 if os.name == "nt":
@@ -580,7 +1512,7 @@ def test_a_folder_as_the_input_is_refused(troubles, run, monkeypatch, source):
     status, out, err = run("segment", source, "-k", 2)
     assert (status, out) == (2, "")
     assert err == (
-        "kmeans-np: error: path must be an image file that can be read, got "
+        "kmeans-np: error: IMAGE must be an image file that can be read, got "
         f"{source}, {FOLDER_FOR_FILE}\n"
     )
     assert everything_in(troubles) == before
@@ -589,17 +1521,17 @@ def test_a_folder_as_the_input_is_refused(troubles, run, monkeypatch, source):
 UNWRITABLE = {
     "folder missing": (
         "missing/out.png",
-        "path must be a file that can be written, got {target}, which does not exist "
+        "-o must be a file that can be written, got {target}, which does not exist "
         "or whose folder does not; check the spelling",
     ),
     "folder a file": (
         "photo.png/out.png",
-        "path must be a file that can be written, got {target}, " + FILE_FOR_FOLDER,
+        "-o must be a file that can be written, got {target}, " + FILE_FOR_FOLDER,
     ),
     "alpha for JPEG": (
         "out.jpg",
-        "image must be gray or RGB to be written as uint8 to a .jpg file, got shape "
-        "(75, 100, 4); choose other channels, another suffix or another type",
+        "-o: image must be gray or RGB to be written as uint8 to a .jpg file, got "
+        "shape (75, 100, 4); choose other channels, another suffix or another type",
     ),
 }
 
@@ -638,7 +1570,7 @@ USAGE = {
     ),
     "no k": (
         ["segment", "photo.png"],
-        "kmeans-np segment: error: the following arguments are required: -k; see "
+        "kmeans-np segment: error: one of the arguments -k --palette is required; see "
         "kmeans-np segment --help",
     ),
     "k a word": (
@@ -690,7 +1622,7 @@ def test_a_lack_of_memory_is_one_line(photo, run, monkeypatch):
     def no_memory(*_, **__):
         raise MemoryError
 
-    monkeypatch.setattr(cli, "cluster_image", no_memory)
+    monkeypatch.setattr(finding, "cluster_image", no_memory)
     assert run("segment", photo, "-k", 2) == (
         2,
         "",
@@ -702,7 +1634,7 @@ def test_an_interruption_is_one_line_and_status_130(photo, run, monkeypatch):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "cluster_image", interrupted)
+    monkeypatch.setattr(finding, "cluster_image", interrupted)
     before = everything_in(photo.parent)
     assert run("segment", photo, "-k", 2) == (130, "", "kmeans-np: stopped\n")
     assert everything_in(photo.parent) == before
@@ -724,8 +1656,8 @@ def lines_shown(text):
 
 
 def test_a_person_at_a_terminal_sees_each_step_of_long_work(photo, run, monkeypatch):
-    monkeypatch.setattr(cli, "SECONDS_BEFORE_PROGRESS", 0)
-    monkeypatch.setattr(cli.time, "monotonic", iter(range(10**6)).__next__)
+    monkeypatch.setattr(words, "SECONDS_BEFORE_PROGRESS", 0)
+    monkeypatch.setattr(words.time, "monotonic", iter(range(10**6)).__next__)
     monkeypatch.setattr(sys, "stderr", terminal := Terminal())
     how = ("--n-init", 1, "--tol", 0, "--max-iter", 3)
     status, _, _ = run("segment", photo, "-k", 40, *how)
@@ -738,16 +1670,29 @@ def test_a_person_at_a_terminal_sees_each_step_of_long_work(photo, run, monkeypa
         assert re.fullmatch(rf"step {number}: [\d,]+ pixels changed cluster", step)
 
 
+@pytest.mark.parametrize("how", [[], ["--shared-palette"]], ids=["", "shared"])
+def test_the_progress_says_which_picture_it_is(photos, run, monkeypatch, how):
+    long = photos[0].with_name(f"a{'b' * 50}.png")
+    photos[0].rename(long)
+    monkeypatch.setattr(words, "SECONDS_BEFORE_PROGRESS", 0)
+    monkeypatch.setattr(words.time, "monotonic", iter(range(10**6)).__next__)
+    monkeypatch.setattr(sys, "stderr", terminal := Terminal())
+    assert run("segment", *photos[1:], long, "-k", 3, *how)[0] == 0
+    shown = [line.split("step")[0] for line in lines_shown(terminal.getvalue())]
+    names = ["mirror.png: ", "noise.png: ", f"...{'b' * 23}.png: "]
+    assert {*shown} == {"", *(["all pictures: "] if how else names)}
+
+
 def test_short_work_shows_no_progress(photo, run, monkeypatch):
-    monkeypatch.setattr(cli.time, "monotonic", lambda: 42.0)
+    monkeypatch.setattr(words.time, "monotonic", lambda: 42.0)
     monkeypatch.setattr(sys, "stderr", terminal := Terminal())
     run("segment", photo, "-k", 4)
     assert terminal.getvalue() == ""
 
 
 def test_progress_is_shown_ten_times_a_second_at_most(photo, run, monkeypatch):
-    monkeypatch.setattr(cli, "SECONDS_BEFORE_PROGRESS", 0)
-    monkeypatch.setattr(cli.time, "monotonic", lambda: 42.0)
+    monkeypatch.setattr(words, "SECONDS_BEFORE_PROGRESS", 0)
+    monkeypatch.setattr(words.time, "monotonic", lambda: 42.0)
     monkeypatch.setattr(sys, "stderr", terminal := Terminal())
     run("segment", photo, "-k", 4)
     assert len(lines_shown(terminal.getvalue())) == 3  # nothing, one step, nothing
@@ -758,8 +1703,8 @@ def test_progress_is_taken_away_before_an_error(photo, run, monkeypatch):
         callback(next(lloyd(PICTURE[0], PICTURE[0, :2])))
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "SECONDS_BEFORE_PROGRESS", 0)
-    monkeypatch.setattr(cli, "cluster_image", interrupted)
+    monkeypatch.setattr(words, "SECONDS_BEFORE_PROGRESS", 0)
+    monkeypatch.setattr(finding, "cluster_image", interrupted)
     monkeypatch.setattr(sys, "stderr", terminal := Terminal())
     status, _, _ = run("segment", photo, "-k", 2)
     assert status == 130
@@ -767,13 +1712,13 @@ def test_progress_is_taken_away_before_an_error(photo, run, monkeypatch):
 
 
 # Enough steps for a minute, so that it is surely still running when it is stopped.
-LONG_JOB = ["-k", 200, "--tol", 0, "--n-init", 1000]
+LONG_JOB = ["-k", 200, "--tol", 0, "--n-init", 1000, "--position-weight", 1]
 AT_ONCE = (
     "-c",
     # What a shell starts in the background ignores control-C: not this.
     "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
-    "import sys, kmeans_np.__main__ as cli; cli.SECONDS_BEFORE_PROGRESS = 0; "
-    "sys.exit(cli.main(sys.argv[1:]))",
+    "import sys; from kmeans_np.cli import words; words.SECONDS_BEFORE_PROGRESS = 0; "
+    "from kmeans_np.__main__ import main; sys.exit(main(sys.argv[1:]))",
 )
 
 
@@ -847,7 +1792,7 @@ def test_a_process_fails_with_one_line_and_status_2(tmp_path):
     done = spawn("segment", tmp_path / "missing.png", "-k", 3)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
-        "kmeans-np: error: path must be an image file that can be read, got "
+        "kmeans-np: error: IMAGE must be an image file that can be read, got "
         f"{tmp_path / 'missing.png'}, which does not exist or whose folder does not; "
         "check the spelling\n"
     )
@@ -882,6 +1827,52 @@ def test_a_reader_that_has_seen_enough_is_no_error(photo, buffered):
     line = '{ "$@"; echo status $? >&2; } | head -0'
     done = in_a_shell(line, "palette", photo, "-k", 3, buffered=buffered)
     assert (done.stdout, done.stderr) == ("", "status 0\n")
+
+
+@POSIX
+@pytest.mark.parametrize("buffered", [True, False], ids=["buffered", "unbuffered"])
+def test_all_pictures_are_done_when_nobody_reads_about_them(photos, buffered):
+    line = '{ "$@"; echo status $? >&2; } | head -0'
+    done = in_a_shell(line, "segment", *photos, "-k", 3, buffered=buffered)
+    assert (done.stdout, done.stderr) == ("", "status 0\n")
+    assert all(path.with_name(f"{path.stem}-k3.png").exists() for path in photos)
+
+
+def broken_tiff(path):
+    """A file at which libtiff, which is written in C, prints a line of its own."""
+    from PIL import Image
+
+    Image.fromarray(PICTURE).save(path, compression="tiff_adobe_deflate")
+    content = bytearray(path.read_bytes())
+    content[100:120] = bytes(20)
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("option", ["IMAGE", "--mask"])
+def test_libraries_in_c_are_quiet(photo, tmp_path, option):
+    broken_tiff(tmp_path / "broken.tif")
+    code = "import sys, kmeans_np; kmeans_np.read_image(sys.argv[1])"
+    loud = spawn(tmp_path / "broken.tif", program=("-c", code))
+    assert not loud.stderr.startswith("Traceback")  # but with what libtiff has to say
+    paths = [tmp_path / "broken.tif"]
+    if option == "--mask":
+        paths = [photo, "--mask", *paths]
+    done = spawn("segment", *paths, "-k", 3)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        f"kmeans-np: error: {option} must be an image file, got {paths[-1]}, {DAMAGED}"
+        "\n"
+    )
+
+
+def test_what_is_said_after_a_picture_was_read_is_heard(photo, tmp_path):
+    broken_tiff(tmp_path / "broken.tif")
+    small = tmp_path / "small.png"
+    write_image(small, PICTURE[:1, :1])
+    done = spawn("segment", tmp_path / "broken.tif", small, photo, "-k", 2)
+    assert done.returncode == 2
+    assert [line.split(":")[1] for line in done.stderr.splitlines()] == [" error"] * 2
+    assert photo.with_name("photo-k2.png").exists()
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a full device")

@@ -7,14 +7,14 @@ from test_border import IMAGE, refused
 from kmeans_np import (
     assign,
     cluster_image,
-    clustering,
     kmeans,
     segment_image,
     update,
 )
-from kmeans_np import image as image_module
+from kmeans_np.clustering import passes, runs
 from kmeans_np.colors import distinct_colors
-from kmeans_np.seeding import seed
+from kmeans_np.seeding import histograms, seed
+from kmeans_np.sweeps import CellSweep
 
 SEEDINGS = pytest.mark.parametrize("init", ["random", "k-means++"])
 
@@ -141,13 +141,13 @@ def test_the_same_seed_gives_the_same_bits(china, init):
 
 @pytest.mark.parametrize(("init", "auto"), [("random", 10), ("k-means++", 4)])
 def test_auto_is_ten_random_starts_or_four_spread_ones(china, init, auto, monkeypatch):
-    asked, real = [], clustering.coarse_start
+    asked, real = [], runs.coarse_start
 
-    def watched(histograms, k, init, n_starts, rng):
+    def watched(pair, k, init, n_starts, rng, begun):
         asked.append((k, init, n_starts))
-        return real(histograms, k, init, n_starts, rng)
+        return real(pair, k, init, n_starts, rng, begun)
 
-    monkeypatch.setattr(clustering, "coarse_start", watched)
+    monkeypatch.setattr(runs, "coarse_start", watched)
     for n_init in ("auto", 1, 7):
         answer = cluster_image(china, 9, init=init, rng=4, n_init=n_init)
         assert len(answer.centroids) == 9
@@ -164,16 +164,8 @@ def test_given_centroids_start_where_they_are(china, max_iter):
     assert len(answers) == 1
 
 
-def floats(china):
-    return china[:120, :120] / np.float32(255)
-
-
-def words(china):
-    return china[:120, :120].astype(np.uint16)
-
-
-def floats_with_alpha(china):
-    return floats(china)[..., :2]
+def many_bands(china):
+    return np.dstack([china, china])[:60, :60]
 
 
 def few_colors(china):
@@ -181,8 +173,13 @@ def few_colors(china):
     return china[200:260, 200:260] // 100 * 100
 
 
+def one_color(china):
+    return np.full_like(china[:9, :9], 7)
+
+
 @SEEDINGS
-@pytest.mark.parametrize("image", [floats, words, floats_with_alpha, few_colors])
+@pytest.mark.parametrize("image", [many_bands, few_colors, one_color])
+@pytest.mark.filterwarnings("ignore:k = 4")
 def test_other_images_do_without_it(china, image, init):
     image = image(china)
     answers = {
@@ -193,6 +190,13 @@ def test_other_images_do_without_it(china, image, init):
     painted = segment_image(image, 4, init=init, rng=0, coarse_start=True)
     plain = segment_image(image, 4, init=init, rng=0, coarse_start=False)
     assert np.array_equal(painted, plain)
+
+
+def test_with_places_there_is_no_histogram(china):
+    image = china[:50, :50]
+    how = {"position_weight": 1, "rng": 0, "n_init": 1}
+    pair = [cluster_image(image, 4, coarse_start=c, **how) for c in (True, False)]
+    assert bits(pair[0]) == bits(pair[1])
 
 
 def photo(china):
@@ -215,11 +219,33 @@ def color_with_alpha(china):
     return np.dstack([china, china[..., 2] // 8])[:200]
 
 
+def floats(china):
+    return china[:120, :120] / np.float32(255)
+
+
+def words(china):
+    return china[:120, :120].astype(np.uint16) * 200 + 17
+
+
+def floats_with_alpha(china):
+    return floats(china)[..., :2]
+
+
+KINDS = [
+    photo,
+    icon,
+    gray,
+    gray_with_alpha,
+    color_with_alpha,
+    floats,
+    words,
+    floats_with_alpha,
+]
+
+
 @SEEDINGS
-@pytest.mark.parametrize(
-    "image", [photo, icon, gray, gray_with_alpha, color_with_alpha]
-)
-def test_all_8_bit_images_end_in_a_fixed_point(china, image, init):
+@pytest.mark.parametrize("image", KINDS)
+def test_images_end_in_a_fixed_point(china, image, init):
     image, firsts = image(china), []
     alpha = image.ndim == 3 and image.shape[2] in (2, 4)
     answer = cluster_image(
@@ -231,7 +257,7 @@ def test_all_8_bit_images_end_in_a_fixed_point(china, image, init):
         max_iter=10_000,
         callback=lambda step: firsts.append(step.iteration == 1),
     )
-    assert sum(firsts) == 1, "there was one start on all colors"
+    assert sum(firsts) == 1, "there was more than one start on all colors"
     assert answer.stopped_by == "labels"
     visible = answer.labels >= 0
     points = image[..., :-1][visible] if alpha else image[visible]
@@ -242,7 +268,7 @@ def test_all_8_bit_images_end_in_a_fixed_point(china, image, init):
     np.testing.assert_allclose(answer.centroids, moved, rtol=0, atol=1e-9 * 255)
 
 
-@pytest.mark.parametrize("image", [photo, icon, gray])
+@pytest.mark.parametrize("image", [photo, icon, gray, floats, words])
 def test_it_makes_a_difference(china, image):
     pairs = [
         [bits(cluster_image(image(china), 7, rng=s, coarse_start=c)) for s in range(3)]
@@ -255,20 +281,34 @@ def test_a_histogram_of_few_cells_serves_only_few_clusters(monkeypatch):
     # 24 levels of each channel are 13,824 colors, in 27 cells.
     levels = np.arange(96, 120, dtype=np.uint8)
     image = np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(24, -1, 3)
-    served = []
-    real = image_module.cluster
+    served, real = [], runs.pair_for
 
-    def watched(*args, **options):
-        served.append(options["histograms"])
-        return real(*args, **options)
+    def watched(short, k):
+        served.append(real(short, k))
+        return served[-1]
 
-    monkeypatch.setattr(image_module, "cluster", watched)
-    for k in (6, 7):
+    monkeypatch.setattr(runs, "pair_for", watched)
+    # The darkest and the lightest color stretch the grid over all there is.
+    image[0, 0], image[-1, -1] = 0, 255
+    for k in (7, 8):
         answer = cluster_image(image, k, rng=0)
         assert len(answer.counts) == k
     few, none = served
-    assert [len(weights) for _, weights in few] == [27, 27]
+    assert [len(weights) for _, weights in few] == [29, 29]
     assert none is None
+
+
+def test_the_cells_of_the_pass_are_those_of_the_histogram(china):
+    colors = distinct_colors(china.reshape(-1, 3))
+    assert (colors.colors.min(), colors.colors.max()) == (0, 255)
+    sweep = CellSweep(colors.colors, colors.counts)
+    short, plain = passes.in_short(sweep), histograms(sweep.points, sweep.weights)
+    assert (short.low, short.step) == (plain.low, plain.step) == (0, 1)
+    for mine, theirs in ((short.coarse, plain.coarse), (short.fine, plain.fine)):
+        np.testing.assert_allclose(mine[0], theirs[0], rtol=1e-12)
+        np.testing.assert_array_equal(
+            mine[1] * theirs[1].max(), theirs[1] * mine[1].max()
+        )
 
 
 # ---- The callback and bad values -------------------------------------------------

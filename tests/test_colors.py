@@ -6,8 +6,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from kmeans_np import colors
-from kmeans_np.colors import distinct_colors, look_up
+from kmeans_np.colors import (
+    color_in,
+    distinct,
+    distinct_colors,
+    distinct_values,
+    lab_from_rgb,
+    look_up,
+    lookup,
+    rgb_from_lab,
+)
 
 
 def pixels(channels, top=255):
@@ -19,7 +27,7 @@ def pixels(channels, top=255):
 def test_colors_and_counts_are_those_of_unique(values, block):
     expected, counts = np.unique(values, axis=0, return_counts=True)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(colors, "COUNT_BLOCK", block)
+        patch.setattr(distinct, "COUNT_BLOCK", block)
         found = distinct_colors(values)
     order = np.lexsort(found.colors.T[::-1])
     assert np.array_equal(found.colors[order], expected)
@@ -44,8 +52,8 @@ def test_memory_orders(values):
 def test_look_up_gives_each_pixel_what_its_color_has(few, values):
     found = distinct_colors(values)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(colors, "FEW_PIXELS", few)
-        patch.setattr(colors, "BLOCK", 7)
+        patch.setattr(distinct, "FEW_PIXELS", few)
+        patch.setattr(lookup, "BLOCK", 7)
         for channel in range(values.shape[1]):
             back = look_up(found.colors[:, channel].astype(np.uint8), found)
             assert np.array_equal(back, values[:, channel])
@@ -61,8 +69,8 @@ def test_color_in_is_indexing(few, data):
         hnp.arrays(kind, st.integers(1, 99), elements=st.integers(0, k - 1))
     )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(colors, "FEW_PIXELS", few)
-        assert np.array_equal(colors.color_in(palette, labels), palette[labels])
+        patch.setattr(lookup, "FEW_PIXELS", few)
+        assert np.array_equal(color_in(palette, labels), palette[labels])
 
 
 def test_a_photograph(china):
@@ -72,3 +80,93 @@ def test_a_photograph(china):
     assert found.counts.sum() == len(values)
     back = np.stack([look_up(column, found) for column in found.colors.T], axis=1)
     assert np.array_equal(back, values)
+
+
+# ---- Integers of any width -------------------------------------------------------
+
+WIDE = [
+    np.uint8,
+    np.uint16,
+    np.uint32,
+    np.uint64,
+    np.int8,
+    np.int16,
+    np.int32,
+    np.int64,
+]
+
+
+@st.composite
+def repeated(draw):
+    """Pixels of integers of any type, each at least twice."""
+    kind = draw(st.sampled_from(WIDE))
+    limits = np.iinfo(kind)
+    low, high = max(limits.min, -(2**53)), min(limits.max, 2**53)
+    near = draw(st.integers(low, high))
+    span = draw(st.sampled_from([0, 1, 300, 2**20, 2**60]))
+    values = st.integers(max(low, near - span), min(high, near + span))
+    shape = st.tuples(st.integers(1, 60), st.integers(1, 5))
+    pixels = draw(hnp.arrays(kind, shape, elements=values))
+    return draw(st.permutations([*pixels, *pixels])), kind
+
+
+@pytest.mark.parametrize("few", [0, 10**9])
+@given(repeated(), st.integers(1, 30))
+def test_distinct_values_are_those_of_unique(few, drawn, block):
+    rows, kind = drawn
+    pixels = np.array(rows, kind)
+    expected, counts = np.unique(pixels, axis=0, return_counts=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(distinct, "FEW_PIXELS", few)
+        patch.setattr(distinct, "SEARCH_BLOCK", block)
+        found = distinct_values(pixels)
+        spans = np.ptp(expected.astype(object), axis=0)
+        if sum(int(span).bit_length() for span in spans) > 64:
+            assert found is None
+            return
+        assert found.colors.dtype == kind
+        assert np.array_equal(found.colors, expected)
+        assert np.array_equal(found.counts, counts)
+        for channel in range(pixels.shape[1]):
+            back = look_up(found.colors[:, channel], found)
+            assert np.array_equal(back, pixels[:, channel])
+
+
+def test_black_and_white_are_two_values():
+    pixels = np.array([[True], [False], [True], [True]])
+    found = distinct_values(pixels)
+    assert found.colors.ravel().tolist() == [False, True]
+    assert found.counts.tolist() == [1, 3]
+
+
+def test_values_that_hardly_repeat_are_not_counted():
+    once = np.arange(100, dtype=np.uint16)[:, None]
+    assert distinct_values(once) is None
+    assert distinct_values(np.concatenate([once, once[:98]])) is None
+    assert len(distinct_values(np.concatenate([once, once])).counts) == 100
+
+
+# ---- CIELAB ----------------------------------------------------------------------
+
+
+@given(hnp.arrays(np.float64, (7, 3), elements=st.floats(-0.3, 1.3)))
+def test_there_and_back(rgb):
+    np.testing.assert_allclose(rgb_from_lab(lab_from_rgb(rgb)), rgb, atol=1e-6)
+
+
+def test_a_color_is_the_same_alone_and_among_others(rng):
+    rgb = rng.random((1000, 3))
+    together = lab_from_rgb(rgb)
+    assert all(
+        np.array_equal(lab_from_rgb(rgb[i : i + 1])[0], together[i])
+        for i in range(0, 1000, 50)
+    )
+
+
+def test_white_black_and_grays_have_no_hue():
+    grays = np.repeat(np.linspace(0, 1, 11), 3).reshape(-1, 3)
+    lab = lab_from_rgb(grays)
+    assert np.abs(lab[:, 1:]).max() < 0.02
+    assert lab[0].tolist() == pytest.approx([0, 0, 0], abs=1e-9)
+    assert lab[-1, 0] == pytest.approx(100)
+    assert (np.diff(lab[:, 0]) > 0).all()

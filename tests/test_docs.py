@@ -12,8 +12,16 @@ import numpy as np
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+RECIPE_INDEX = ROOT / "docs" / "recipes" / "README.md"
+RECIPES = sorted(set(RECIPE_INDEX.parent.glob("*.md")) - {RECIPE_INDEX})
+CHAPTERS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), RECIPE_INDEX]
+PAGES = CHAPTERS + RECIPES
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FIGURE = re.compile(r"!\[[^\]]+\]\(([^)]+)\)")
+
+
+def name(page):
+    return str(page.relative_to(ROOT))
 
 
 def blocks(page, language):
@@ -33,9 +41,8 @@ def beside_a_photo(tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.mark.usefixtures("beside_a_photo")
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_python_code_runs_and_prints_what_it_says(page):
+def run_python(page):
+    """Run the code of a page, and check that it prints what stands there."""
     names = {}
     parser, runner = doctest.DocTestParser(), doctest.DocTestRunner(verbose=False)
     for line, code in blocks(page, "python"):
@@ -48,12 +55,36 @@ def test_python_code_runs_and_prints_what_it_says(page):
     assert runner.summarize(verbose=False).failed == 0
 
 
+@pytest.mark.usefixtures("beside_a_photo")
+@pytest.mark.parametrize("page", CHAPTERS, ids=name)
+def test_python_code_runs_and_prints_what_it_says(page):
+    run_python(page)
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=name)
+def test_recipes_run_and_make_the_figures_they_show(recipe, beside_a_photo):
+    from kmeans_np import read_image
+
+    run_python(recipe)
+    figures = FIGURE.findall(recipe.read_text(encoding="utf-8"))
+    assert figures, "a recipe needs a picture"
+    for figure in figures:
+        made, shown = beside_a_photo / figure, recipe.parent / figure
+        same = np.array_equal(read_image(made), read_image(shown))
+        assert same, f"{shown} is not the picture that the page makes, {made}"
+
+
+def test_the_index_lists_every_recipe():
+    listed = re.findall(r"\]\(([\w-]+\.md)\)", RECIPE_INDEX.read_text(encoding="utf-8"))
+    assert sorted(listed) == [recipe.name for recipe in RECIPES]
+
+
 def test_the_readme_has_code_to_run():
     assert any(True for _ in blocks(ROOT / "README.md", "python"))
 
 
 @pytest.mark.usefixtures("beside_a_photo")
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=name)
 def test_shell_examples_of_the_command_line_run(page):
     for _, code in blocks(page, "sh"):
         for command in code.splitlines():
@@ -63,7 +94,7 @@ def test_shell_examples_of_the_command_line_run(page):
                 subprocess.run(run, check=True, env=os.environ, capture_output=True)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=name)
 def test_links_lead_somewhere(page):
     text = page.read_text(encoding="utf-8")
     for target in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)|src=\"([^\"]+)\"", text):
@@ -80,9 +111,7 @@ def test_figures_are_what_the_code_makes(figure, beside_a_photo):
     if figure == "demo.png":
         main(["demo", "--output", "."])
     else:
-        test_python_code_runs_and_prints_what_it_says(
-            ROOT / "docs" / "from-pixels-to-segments.md"
-        )
+        run_python(ROOT / "docs" / "from-pixels-to-segments.md")
     expected = read_image(ROOT / "docs" / figure)
     assert np.array_equal(read_image(beside_a_photo / figure), expected)
 

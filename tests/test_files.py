@@ -3,20 +3,26 @@
 import hashlib
 import os
 import struct
+import subprocess
 import sys
 import threading
 import zlib
 from io import BytesIO
+from itertools import product
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 import pytest
+import tifffile
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image, ImageOps
 
 from kmeans_np import read_image, sample_image, write_image
+from kmeans_np.files import check_writable, deep, png_bytes
+from kmeans_np.files import png as png_module
 
 RNG = np.random.default_rng(7)
 GRAY = RNG.integers(0, 256, (9, 13), dtype=np.uint8)
@@ -28,6 +34,12 @@ DEEP = RNG.integers(0, 65536, (9, 13), dtype=np.uint16)
 FEW = np.array([[250, 10, 30], [0, 0, 0], [90, 200, 7], [31, 62, 255]], np.uint8)
 FLAT = FEW[RNG.integers(0, 4, (9, 13))]
 SMOOTH = np.add.outer(np.arange(40), 2 * np.arange(60)).astype(np.uint8)  # to 157
+DEEP_COLORS = {
+    name: RNG.integers(0, 65536, (9, 13, channels), dtype=np.uint16)
+    for name, channels in [("LA", 2), ("RGB", 3), ("RGBA", 4)]
+}
+TIFF_TYPES = ["uint8", "uint16", "uint32", "int8", "int16", "int32", "float32"]
+TIFF_TYPES.append("float64")
 
 
 def saved(path, image, mode=None, **options):
@@ -47,7 +59,7 @@ def png(width, height, bits, model, pixels, extra=b""):
     rows = zlib.compress(pixels)
     parts = [(b"IHDR", header), (b"IDAT", rows), (b"IEND", b"")]
     if extra:
-        parts.insert(1, (b"tRNS", extra))
+        parts.insert(1, extra if isinstance(extra, tuple) else (b"tRNS", extra))
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(data)) + kind + data
         + struct.pack(">I", zlib.crc32(kind + data))
@@ -480,44 +492,16 @@ def test_a_file_that_claims_to_be_huge_is_refused(tmp_path, side):
     )
 
 
-def test_a_large_picture_is_read_without_a_warning(tmp_path, monkeypatch):
+@pytest.mark.parametrize("name", ["large.png", "large.tif", "deep.png", "deep.tif"])
+def test_a_large_picture_is_read_without_a_warning(tmp_path, monkeypatch, name):
     """Pillow warns from half of its limit on; warnings are errors in these tests."""
-    path = saved(tmp_path / "large.png", RGB)
+    path, image = tmp_path / name, RGB if name[0] == "l" else DEEP_COLORS["RGB"]
+    write_image(path, image)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
-    same(read_image(path), RGB)
+    same(read_image(path), image)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 50)
     with pytest.raises(ValueError, match="at most 179 million pixels"):
         read_image(path)
-
-
-@pytest.mark.parametrize("model", [2, 4, 6], ids=["RGB", "LA", "RGBA"])
-def test_a_color_png_of_16_bits_is_refused_rather_than_cut_down(tmp_path, model):
-    path = tmp_path / "deep.png"
-    path.write_bytes(png(1, 1, 16, model, b"\0" + bytes(8)))
-    refused(
-        ValueError,
-        "path must be an image with 8 bits a channel, or 16 bits of gray, got "
-        f"{path}, a PNG with 16 bits a color channel; read it with another library and "
-        "pass the array",
-        read_image,
-        path,
-    )
-
-
-@pytest.mark.parametrize("channels", [3, 4])
-def test_a_color_tiff_of_16_bits_is_refused_rather_than_cut_down(tmp_path, channels):
-    path = tmp_path / "deep.tif"
-    path.write_bytes(deep_tiff(channels))
-    with Image.open(path) as picture:
-        assert picture.mode == ("RGB" if channels == 3 else "RGBA")  # a good file
-    refused(
-        ValueError,
-        "path must be an image with 8 bits a channel, or 16 bits of gray, got "
-        f"{path}, a TIFF with 16 bits a color channel; read it with another library "
-        "and pass the array",
-        read_image,
-        path,
-    )
 
 
 def test_a_lack_of_memory_is_not_taken_for_damage(tmp_path, monkeypatch):
@@ -534,7 +518,30 @@ SMALL = RGB[:3, :4]
 PNG_BYTES, JPEG_BYTES = BytesIO(), BytesIO()
 saved(PNG_BYTES, SMALL, format="PNG")
 saved(JPEG_BYTES, SMALL, format="JPEG")
-FILES = {"png": PNG_BYTES.getvalue(), "jpg": JPEG_BYTES.getvalue()}
+
+
+def tiff_bytes(image, **options):
+    """Return a TIFF file, written with tifffile alone."""
+    file = BytesIO()
+    tifffile.imwrite(file, image, metadata=None, **options)
+    return file.getvalue()
+
+
+DEEP_FILES = {
+    "deep.png": imagecodecs.png_encode(DEEP_COLORS["RGB"]),
+    "plain.tif": tiff_bytes(DEEP_COLORS["RGB"], photometric="rgb", rowsperstrip=2),
+    "strips.tif": tiff_bytes(
+        DEEP_COLORS["RGB"], photometric="rgb", compression="zlib", rowsperstrip=2
+    ),
+    "tiles.tif": tiff_bytes(DEEP_COLORS["RGB"], photometric="rgb", tile=(16, 16)),
+    "packed tiles.tif": tiff_bytes(
+        DEEP_COLORS["RGB"], photometric="rgb", tile=(16, 16), compression="zlib"
+    ),
+    "large.tif": tiff_bytes(
+        DEEP_COLORS["RGB"], photometric="rgb", bigtiff=True, compression="lzw"
+    ),
+}
+FILES = {"png": PNG_BYTES.getvalue(), "jpg": JPEG_BYTES.getvalue(), **DEEP_FILES}
 
 
 @given(
@@ -558,7 +565,9 @@ def test_a_damaged_file_is_an_array_or_a_value_error(tmp_path_factory, **damage)
         image = read_image(path)
     except ValueError as error:
         sentence = str(error)
-    assert sentence is None or sentence.startswith("path must be an image")
+    # The other sentence: a TIFF of a type that does not exist.
+    starts = ("path must be an image", "path must be a TIFF of one plane of gray")
+    assert sentence is None or sentence.startswith(starts)
     assert image is None or (image.ndim in (2, 3) and image.size > 0)
 
 
@@ -866,17 +875,18 @@ WRONG_IMAGES = {
         "picture.png",
         RGB / 255,
         TypeError,
-        "image must hold numbers of type uint8 or uint16 to be written, got type "
-        "float64; scale it to 0 to 255 and convert it, as in np.rint(255 * "
-        "image).astype(np.uint8)",
+        "image must hold numbers of type uint8 or uint16 to be written to a .png file, "
+        "got type float64; choose .tif, or scale it to 0 to 255 and convert it, as in "
+        "np.rint(255 * image).astype(np.uint8)",
     ),
     "bool": (
         "picture.tif",
         GRAY > 9,
         TypeError,
-        "image must hold numbers of type uint8 or uint16 to be written, got type bool; "
-        "scale it to 0 to 255 and convert it, as in np.rint(255 * "
-        "image).astype(np.uint8)",
+        "image must hold numbers of type uint8 or uint16 or uint32 or int8 or int16 or "
+        "int32 or float32 or float64 to be written to a .tif file, got type bool; "
+        "scale it to 0 to 255 and convert it, as in np.rint(255 * image).astype("
+        "np.uint8)",
     ),
     "a name": (
         "picture.png",
@@ -906,12 +916,29 @@ WRONG_IMAGES = {
         "image must hold numbers of type uint8 to be written to a .jpg file, got type "
         "uint16; choose .png, or convert it, as in (image // 257).astype(np.uint8)",
     ),
-    "16 bits of color": (
+    "five channels of 16 bits": (
         "picture.png",
-        RGB.astype(np.uint16),
+        np.zeros((4, 4, 5), np.uint16),
         ValueError,
-        "image must be gray to be written as uint16 to a .png file, got shape "
-        "(9, 13, 3); choose other channels, another suffix or another type",
+        "image must be gray or gray with alpha or RGB or RGBA to be written as uint16 "
+        "to a .png file, got shape (4, 4, 5); choose other channels, another suffix or "
+        "another type",
+    ),
+    "more channels than can be counted": (
+        "picture.tif",
+        np.zeros((1, 1, 65_536), np.uint8),
+        ValueError,
+        "image must be gray or gray with alpha or RGB or RGBA or of up to 65,535 "
+        "channels to be written as uint8 to a .tif file, got shape (1, 1, 65536); "
+        "choose other channels, another suffix or another type",
+    ),
+    "no channels": (
+        "picture.tif",
+        np.zeros((4, 4, 0), np.float32),
+        ValueError,
+        "image must be gray or gray with alpha or RGB or RGBA or of up to 65,535 "
+        "channels to be written as float32 to a .tif file, got shape (4, 4, 0); "
+        "choose other channels, another suffix or another type",
     ),
     "alpha for JPEG": (
         "photo.jpg",
@@ -1076,25 +1103,540 @@ def tiff(values):
     return head + entries + b"\0" * 4 + values.tobytes()
 
 
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int32, np.float32])
-def test_a_tiff_of_a_type_that_is_read_as_it_is(tmp_path, dtype):
-    values = np.array([[1, 2], [3, 100]], dtype)
+@pytest.mark.parametrize("dtype", TIFF_TYPES)
+def test_a_tiff_of_each_type_is_read_as_it_is(tmp_path, dtype):
+    values = np.array([[1, -2 if dtype[0] != "u" else 2], [3, 100]], dtype)
     (tmp_path / "a.tif").write_bytes(tiff(values))
-    assert np.array_equal(read_image(tmp_path / "a.tif"), values)
-    assert read_image(tmp_path / "a.tif").dtype == dtype
+    same(read_image(tmp_path / "a.tif"), values)
+
+
+# ---- PNG with a palette ----------------------------------------------------------
+
+
+def plain_png(image):
+    """Return the PNG file that Pillow makes of an image, without a palette."""
+    file = BytesIO()
+    Image.fromarray(image).save(file, "PNG")
+    return file.getvalue()
+
+
+def depth_and_model(content):
+    return content[24], content[25]
+
+
+@st.composite
+def images_of_few_colors(draw):
+    """Draw an RGB or RGBA image of 1 to 257 colors, a pixel or thousands."""
+    channels = draw(st.sampled_from([3, 4]))
+    n_colors = draw(st.sampled_from([1, 2, 3, 4, 5, 16, 17, 255, 256, 257]))
+    seed = draw(st.integers(0, 2**32 - 1))
+    rng = np.random.default_rng(seed)
+    codes = rng.choice(256**channels, size=n_colors, replace=False, shuffle=False)
+    colors = codes.astype("<u4").view(np.uint8).reshape(-1, 4)[:, :channels].copy()
+    alpha = draw(st.sampled_from(["any", "opaque", "hidden", "mixed"]))
+    if channels == 4 and alpha != "any":
+        colors[:, 3] = {"opaque": 255, "hidden": 0}.get(alpha, 7)
+        colors[::3, 3] = {"opaque": 255, "hidden": 0}.get(alpha, 255)
+    shape = draw(st.sampled_from([(1, 1), (1, 7), (7, 1), (5, 6), (40, 37)]))
+    image = colors[rng.integers(0, n_colors, shape)]
+    if draw(st.booleans()):
+        image = np.repeat(np.repeat(image, 3, axis=0), 5, axis=1)
+    return image
+
+
+@given(image=images_of_few_colors())
+@settings(max_examples=300)
+def test_a_png_is_the_shorter_of_two_and_comes_back(tmp_path_factory, image):
+    path = tmp_path_factory.getbasetemp() / "few.png"
+    before = image.copy()
+    write_image(path, image)
+    content = path.read_bytes()
+    same(read_image(path), image)
+    assert np.array_equal(image, before)
+    plain = plain_png(image)
+    bits, model = depth_and_model(content)
+    assert len(content) < len(plain) if model == 3 else content == plain
+    if model == 3:
+        n = len(np.unique(image.reshape(-1, image.shape[2]), axis=0))
+        assert n <= 256
+        assert bits == next(bits for bits in (1, 2, 4, 8) if n <= 2**bits)
+
+
+def blots(n_colors, channels=3, side=120):
+    """Return an image whose colors lie in patches, as after clustering."""
+    codes = np.arange(n_colors, dtype="<u4") * 9_699_691 + (0xFF << 24)
+    colors = codes.view(np.uint8).reshape(-1, 4)[:, :channels]
+    places = np.resize(np.random.default_rng(3).permutation(n_colors), (side, side))
+    return np.repeat(np.repeat(colors[places], 4, axis=0), 4, axis=1)
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+@pytest.mark.parametrize(
+    ("n_colors", "bits"),
+    [(1, 1), (2, 1), (3, 2), (4, 2), (5, 4), (16, 4), (17, 8), (256, 8)],
+)
+def test_few_colors_make_a_png_with_as_few_bits_as_possible(n_colors, bits, channels):
+    image = blots(n_colors, channels)
+    assert len(np.unique(image.reshape(-1, channels), axis=0)) == n_colors
+    content = png_bytes(image)
+    assert depth_and_model(content) == (bits, 3)
+    assert (b"tRNS" in content) == (channels == 4)
+    assert len(content) < len(plain_png(image))
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+def test_257_colors_make_a_png_without_a_palette(channels):
+    image = blots(257, channels)
+    assert png_bytes(image) == plain_png(image)
+    # Not one color more than a palette, but one alpha.
+    if channels == 4:
+        image = blots(256, 4)
+        assert depth_and_model(png_bytes(image)) == (8, 3)
+        image[0, 0, 3] = 254
+        assert png_bytes(image) == plain_png(image)
+
+
+def test_a_color_that_only_one_pixel_has_is_counted():
+    """The colors of some pixels are counted first, but never instead of all."""
+    image = np.tile(blots(256), (2, 2, 1))
+    assert image.size // 3 > 8 * png_module.SAMPLE
+    assert depth_and_model(png_bytes(image)) == (8, 3)
+    image[-1, -2] = [1, 2, 3]
+    assert png_bytes(image) == plain_png(image)
+
+
+def test_few_colors_make_no_palette_if_that_is_longer():
+    tiny = RGB[:2, :2]
+    assert png_bytes(tiny) == plain_png(tiny)
+    # Differences between neighbors are few, numbers in a palette are not.
+    smooth = np.dstack([np.add.outer(np.arange(400), np.arange(400)) // 4] * 3)
+    smooth = smooth.astype(np.uint8)
+    assert len(np.unique(smooth)) <= 256
+    indexed = png_module._indexed(smooth)
+    assert len(indexed) > len(plain_png(smooth))
+    assert png_bytes(smooth) == plain_png(smooth)
+
+
+def test_a_png_is_the_content_of_the_file(tmp_path):
+    for image in (FLAT, RGB, RGBA, blots(5), blots(300, 4)):
+        write_image(tmp_path / "picture.png", image)
+        assert (tmp_path / "picture.png").read_bytes() == png_bytes(image)
+
+
+@pytest.mark.parametrize("image", [GRAY // 128, LA // 128], ids=["gray", "LA"])
+def test_gray_never_has_a_palette(tmp_path, image):
+    image = np.repeat(np.repeat(image, 20, axis=0), 20, axis=1)
+    write_image(tmp_path / "picture.png", image)
+    same(read_image(tmp_path / "picture.png"), image)
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+def test_of_an_image_with_many_colors_only_a_sample_is_counted(monkeypatch, channels):
+    sizes = []
+
+    def count(pixels):
+        sizes.append(len(pixels))
+        return distinct_colors(pixels)
+
+    distinct_colors = png_module.distinct_colors
+    monkeypatch.setattr(png_module, "distinct_colors", count)
+    image = RNG.integers(0, 256, (1000, 600, channels), dtype=np.uint8)
+    assert depth_and_model(png_bytes(image))[1] != 3
+    assert len(sizes) == 1
+    assert sizes[0] <= 2 * png_module.SAMPLE
+    # Nor where only the alphas are many.
+    if channels == 4:
+        sizes.clear()
+        image[..., :3] = image[..., :1] // 128
+        png_bytes(image)
+        assert len(sizes) == 1
+
+
+# ---- What Pillow cannot hold -----------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", DEEP_COLORS)
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".tiff", ".PNG"])
+def test_color_of_16_bits_is_written_and_read_again(tmp_path, kind, suffix):
+    path = tmp_path / f"deep{suffix}"
+    write_image(path, DEEP_COLORS[kind])
+    same(read_image(path), DEEP_COLORS[kind])
+    assert files_in(tmp_path) == [path.name]
+    if suffix == ".png":
+        model = {"LA": 4, "RGB": 2, "RGBA": 6}[kind]
+        assert depth_and_model(path.read_bytes()) == (16, model)
+
+
+@given(
+    image=st.sampled_from(TIFF_TYPES).flatmap(
+        lambda dtype: hnp.arrays(
+            dtype,
+            st.one_of(
+                hnp.array_shapes(min_dims=2, max_dims=2, max_side=9),
+                st.tuples(*[st.integers(1, 9)] * 2, st.integers(2, 9)),
+            ),
+        )
+    )
+)
+@settings(max_examples=200)
+def test_every_tiff_is_read_again(tmp_path_factory, image):
+    path = tmp_path_factory.getbasetemp() / "drawn.tif"
+    write_image(path, image)
+    again = read_image(path)
+    assert again.shape == image.shape
+    assert again.dtype == image.dtype
+    assert again.tobytes() == image.tobytes()
+
+
+@pytest.mark.parametrize("dtype", TIFF_TYPES)
+@pytest.mark.parametrize("bands", [None, 2, 3, 4, 5, 12])
+def test_a_tiff_is_compressed(tmp_path, dtype, bands):
+    path = tmp_path / "picture.tif"
+    image = np.zeros((30, 20, bands) if bands else (30, 20), dtype)
+    write_image(path, image)
+    with tifffile.TiffFile(path) as file:
+        page = file.pages[0]
+        assert page.compression in (8, 32946)  # deflate, by its new and its old number
+        assert page.dtype == image.dtype
+        assert page.photometric.name == ("RGB" if bands in (3, 4) else "MINISBLACK")
+        alpha = [extra.name for extra in page.extrasamples]
+    if bands is not None and 1 < bands < 5:
+        assert alpha == ["UNASSALPHA"] * (bands % 2 == 0)
+
+
+@pytest.mark.parametrize("layout", ["contig", "separate"])
+@pytest.mark.parametrize("compression", [None, "zlib", "lzw"])
+@pytest.mark.parametrize("dtype", TIFF_TYPES)
+def test_a_tiff_of_bands_is_read(tmp_path, dtype, compression, layout):
+    models = [("minisblack", bands) for bands in (2, 3, 4, 5, 7)]
+    models += [("rgb", bands) for bands in (3, 4, 5, 7)]
+    for (model, bands), rows, order in product(models, (None, 4), "<>"):
+        image = (RNG.random((9, 13, bands)) * 100).astype(dtype)
+        planes = np.ascontiguousarray(np.moveaxis(image, -1, 0))
+        content = tiff_bytes(
+            image if layout == "contig" else planes,
+            photometric=model,
+            planarconfig=layout,
+            compression=compression,
+            rowsperstrip=rows,
+            byteorder=order,
+        )
+        (tmp_path / "bands.tif").write_bytes(content)
+        same(read_image(tmp_path / "bands.tif"), image)
+
+
+@pytest.mark.parametrize("layout", ["contig", "separate"])
+def test_a_tiff_in_tiles_is_read(tmp_path, layout):
+    image = RNG.normal(size=(40, 33, 5)).astype(np.float32)
+    planes = np.ascontiguousarray(np.moveaxis(image, -1, 0))
+    content = tiff_bytes(
+        image if layout == "contig" else planes,
+        photometric="minisblack",
+        planarconfig=layout,
+        tile=(16, 16),
+        compression="zlib",
+        predictor=True,
+    )
+    (tmp_path / "tiles.tif").write_bytes(content)
+    same(read_image(tmp_path / "tiles.tif"), image)
+
+
+@pytest.mark.parametrize("name", ["deep.png", "strips.tif"])
+@ORIENTATIONS
+def test_deep_files_are_turned_upright(tmp_path, name, orientation):
+    path, image = tmp_path / name, DEEP_COLORS["RGB"]
+    if name == "deep.png":
+        rows = [b"\0" + row.astype(">u2").tobytes() for row in image]
+        block = held(orientation).tobytes().removeprefix(b"Exif\0\0")
+        content = png(13, 9, 16, 2, b"".join(rows), extra=(b"eXIf", block))
+    else:
+        tag = (274, "H", 1, orientation, True)
+        content = tiff_bytes(image, photometric="rgb", extratags=[tag])
+    path.write_bytes(content)
+    same(read_image(path), turned(image, orientation))
+
+
+def test_a_transparent_color_of_16_bits_comes_as_rgba(tmp_path):
+    path = tmp_path / "deep.png"
+    row = struct.pack(">6H", 1000, 2000, 3000, 1000, 2000, 3001)
+    extra = struct.pack(">3H", 1000, 2000, 3000)
+    path.write_bytes(png(2, 1, 16, 2, b"\0" + row, extra))
+    expected = [[[1000, 2000, 3000, 0], [1000, 2000, 3001, 65535]]]
+    same(read_image(path), np.array(expected, np.uint16))
+
+
+def test_colors_that_were_multiplied_by_their_alpha_are_divided_by_it(tmp_path):
+    path = tmp_path / "deep.tif"
+    options = {"photometric": "rgb", "extrasamples": ["assocalpha"]}
+    # Divided, kept, kept where nothing can be known, and never above the largest.
+    held = [[1000, 30000, 0, 32768], [5, 6, 7, 65535], [7, 8, 9, 0], [9, 9, 9, 3]]
+    path.write_bytes(tiff_bytes(np.array([held], np.uint16), **options))
+    color = [[2000, 59999, 0, 32768], [5, 6, 7, 65535], [7, 8, 9, 0]]
+    color.append([65535, 65535, 65535, 3])
+    same(read_image(path), np.array([color], np.uint16))
+    floats = np.array([[[0.25, 0.5, 0, 0.5], [3, 4, 5, 0]]], np.float32)
+    path.write_bytes(tiff_bytes(floats, **options))
+    same(read_image(path), np.array([[[0.5, 1, 0, 0.5], [3, 4, 5, 0]]], np.float32))
+
+
+def test_of_a_tiff_of_several_deep_images_the_first_comes(tmp_path):
+    path = tmp_path / "film.tif"
+    film = RNG.integers(0, 65536, (3, 9, 13, 3), dtype=np.uint16)
+    path.write_bytes(tiff_bytes(film, photometric="rgb"))
+    same(read_image(path), film[0])
+
+
+def test_many_bands_print_nothing(tmp_path, caplog, capfd):
+    """Pillow prints a line for every file with more channels than it knows."""
+    image = RNG.integers(0, 256, (9, 13, 7), dtype=np.uint8)
+    write_image(tmp_path / "bands.tif", image)
+    same(read_image(tmp_path / "bands.tif"), image)
+    assert caplog.records == []
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("bands", [None, 3])
+def test_a_tiff_of_more_than_4_gigabytes_has_longer_places(
+    tmp_path, monkeypatch, bands
+):
+    image = np.ones((9, 13, bands) if bands else (9, 13), np.float64)
+    write_image(tmp_path / "small.tif", image)
+    assert (tmp_path / "small.tif").read_bytes()[:4] in (b"II*\0", b"MM\0*")
+    monkeypatch.setattr(deep, "CLASSIC_TIFF", 100)
+    write_image(tmp_path / "large.tif", image)
+    assert (tmp_path / "large.tif").read_bytes()[:4] in (b"II+\0", b"MM\0+")
+    same(read_image(tmp_path / "large.tif"), image)
+
+
+@pytest.mark.parametrize("name", DEEP_FILES)
+def test_a_deep_file_that_is_cut_short_is_refused(tmp_path, name):
+    path, content = tmp_path / name, DEEP_FILES[name]
+    path.write_bytes(content)
+    same(read_image(path), DEEP_COLORS["RGB"])
+    # The last 12 bytes of a PNG only say that it ends.
+    for end in range(1, len(content) - (12 if name == "deep.png" else 0), 2):
+        path.write_bytes(content[:end])
+        refused(ValueError, DAMAGED.format(path=path), read_image, path)
+
+
+@pytest.mark.parametrize("name", DEEP_FILES)
+def test_every_flipped_bit_of_a_header_is_an_array_or_a_value_error(tmp_path, name):
+    """Not a lack of memory, since a tag claims to be long, and nothing else."""
+    path = tmp_path / name
+    for place in range(320):
+        content = bytearray(DEEP_FILES[name])
+        content[place] ^= 16
+        path.write_bytes(content)
+        image, sentence = None, "path must be "
+        try:
+            image = read_image(path)
+        except ValueError as error:
+            sentence = str(error)
+        assert sentence.startswith("path must be ")
+        assert image is None or image.size > 0
+
+
+def tag_changed(content, tag, value):
+    """Return a little-endian TIFF in which a tag is this one number of 32 bits."""
+    content = bytearray(content)
+    (start,) = struct.unpack_from("<I", content, 4)
+    (number,) = struct.unpack_from("<H", content, start)
+    for entry in range(start + 2, start + 2 + 12 * number, 12):
+        if struct.unpack_from("<H", content, entry) == (tag,):
+            struct.pack_into("<HII", content, entry + 2, 4, 1, value)
+    return bytes(content)
+
+
+def test_a_tiff_of_which_parts_are_missing_is_refused(tmp_path):
+    """Rather than read with holes, as a file whose writer was stopped."""
+    path, image = tmp_path / "parts.tif", DEEP_COLORS["RGB"]
+    strips = tiff_bytes(image, photometric="rgb", rowsperstrip=9, compression="zlib")
+    path.write_bytes(strips)
+    same(read_image(path), image)
+    # Twice the rows; a strip of no bytes; a strip behind the end.
+    for tag, value in [(257, 18), (279, 0), (273, len(strips))]:
+        path.write_bytes(tag_changed(strips, tag, value))
+        refused(ValueError, DAMAGED.format(path=path), read_image, path)
+
+
+HUGE = (
+    "path must be an image of at most 179 million pixels, got {path}, which claims to "
+    "have more; cut it into parts, or raise PIL.Image.MAX_IMAGE_PIXELS if you trust it"
+)
+
+
+@pytest.mark.parametrize("model", [2, 4, 6])
+def test_a_deep_png_that_claims_to_be_huge_is_refused(tmp_path, monkeypatch, model):
+    path = tmp_path / "bomb.png"
+    path.write_bytes(png(60_000, 60_000, 16, model, b"\0"))
+    monkeypatch.setattr(imagecodecs, "png_decode", None)
+    refused(ValueError, HUGE.format(path=path), read_image, path)
+
+
+@pytest.mark.parametrize("claim", ["rows", "columns", "tile width", "tile height"])
+def test_a_deep_tiff_that_claims_to_be_huge_is_refused(tmp_path, claim):
+    path, image = tmp_path / "bomb.tif", np.ones((16, 16, 5), np.uint16)
+    options = {"planarconfig": "contig", "photometric": "minisblack", "tile": (16, 16)}
+    content = tiff_bytes(image, **options, compression="zlib")
+    tags = {"rows": 257, "columns": 256, "tile width": 322, "tile height": 323}
+    path.write_bytes(tag_changed(content, tags[claim], 2**26))
+    refused(ValueError, HUGE.format(path=path), read_image, path)
+
+
+def test_four_bands_take_the_place_of_a_pixel(tmp_path, monkeypatch):
+    path, image = tmp_path / "bands.tif", np.ones((16, 16, 5), np.uint16)
+    write_image(path, image)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 255)
+    refused(ValueError, HUGE.format(path=path), read_image, path)
+    for limit in (256, None):
+        monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
+        same(read_image(path), image)
 
 
 @pytest.mark.parametrize(
-    ("dtype", "bits", "sign"), [(np.uint32, 32, "without"), (np.int8, 8, "with")]
+    ("image", "model", "what"),
+    [
+        (
+            np.ones((4, 5, 4), np.uint16),
+            "separated",
+            "4 channels of uint16, of 1 plane",
+        ),
+        (np.ones((4, 5, 3), np.uint16), "cielab", "3 channels of uint16, of 1 plane"),
+        (np.ones((6, 4, 5, 3), np.uint16), "rgb", "3 channels of uint16, of 6 planes"),
+        (np.ones((4, 5), np.float64), "miniswhite", "1 channel of float64, of 1 plane"),
+        (np.ones((4, 5), np.uint64), "minisblack", "1 channel of uint64, of 1 plane"),
+        (np.ones((4, 5), np.float16), "minisblack", "1 channel of float16, of 1 plane"),
+    ],
 )
-def test_a_tiff_of_a_type_that_would_wrap_is_refused(tmp_path, dtype, bits, sign):
-    path = tmp_path / "a.tif"
-    path.write_bytes(tiff(np.array([[1, -1], [3, 100]]).astype(dtype)))
+def test_a_tiff_of_another_kind_is_refused(tmp_path, image, model, what):
+    path = tmp_path / "odd.tif"
+    tiles = {"volumetric": True, "tile": (16, 16, 16)} if image.ndim == 4 else {}
+    path.write_bytes(tiff_bytes(image, photometric=model, **tiles))
     refused(
         ValueError,
-        "path must be a TIFF of 8 or 16 bits without sign, 32 bits with sign, or "
-        f"float32, got {path}, of {bits} bits {sign} sign; read it with another "
-        "library and pass the array",
+        "path must be a TIFF of one plane of gray, RGB or other bands of the type "
+        "uint8, uint16, uint32, int8, int16, int32, float32 or float64, got "
+        f"{path}, a TIFF of {what} of the color model {model.upper()}; read it with another library and "
+        "pass the array",
         read_image,
         path,
     )
+
+
+# ---- Without the extra -----------------------------------------------------------
+
+MISSING = pytest.mark.parametrize("missing", ["imagecodecs", "tifffile"])
+INSTALL = 'install what it needs: pip install "kmeans-np[deep]"'
+NEEDS_EXTRA = (
+    "path must be an image with 8 bits a channel, or gray of type uint16, int32 or "
+    "float32, as long as tifffile and imagecodecs are missing, got {path}, {what}; "
+    + INSTALL
+)
+
+
+@MISSING
+@pytest.mark.parametrize("model", [2, 4, 6], ids=["RGB", "LA", "RGBA"])
+def test_a_color_png_of_16_bits_needs_the_extra(tmp_path, monkeypatch, model, missing):
+    path = tmp_path / "deep.png"
+    path.write_bytes(png(1, 1, 16, model, b"\0" + bytes(8)))
+    monkeypatch.setitem(sys.modules, missing, None)
+    what = "a PNG with 16 bits a color channel"
+    refused(ValueError, NEEDS_EXTRA.format(path=path, what=what), read_image, path)
+
+
+@MISSING
+@pytest.mark.parametrize("channels", [3, 4])
+def test_a_color_tiff_of_16_bits_needs_the_extra(
+    tmp_path, monkeypatch, channels, missing
+):
+    path = tmp_path / "deep.tif"
+    path.write_bytes(deep_tiff(channels))
+    with Image.open(path) as picture:
+        assert picture.mode == ("RGB" if channels == 3 else "RGBA")  # a good file
+    values = np.arange(1000, 1000 + channels, dtype=np.uint16)
+    same(read_image(path), values[np.newaxis, np.newaxis])
+    monkeypatch.setitem(sys.modules, missing, None)
+    what = f"a TIFF of {channels} channels of uint16"
+    refused(ValueError, NEEDS_EXTRA.format(path=path, what=what), read_image, path)
+
+
+@MISSING
+@pytest.mark.parametrize(
+    ("image", "model", "what"),
+    [
+        (GRAY.astype(np.uint32), "minisblack", "1 channel of uint32"),
+        (GRAY.astype(np.int8), "minisblack", "1 channel of int8"),
+        (GRAY.astype(np.float64), "minisblack", "1 channel of float64"),
+        (np.dstack([RGB, LA]), "rgb", "5 channels of uint8"),
+        (RGB.astype(np.float32), "rgb", "3 channels of float32"),
+    ],
+)
+def test_a_tiff_that_would_change_needs_the_extra(
+    tmp_path, monkeypatch, image, model, what, missing
+):
+    """Pillow would drop channels, wrap numbers around, or know nothing of it."""
+    path = tmp_path / "a.tif"
+    path.write_bytes(tiff_bytes(image, photometric=model))
+    same(read_image(path), image)
+    monkeypatch.setitem(sys.modules, missing, None)
+    what = f"a TIFF of {what}"
+    refused(ValueError, NEEDS_EXTRA.format(path=path, what=what), read_image, path)
+
+
+@MISSING
+@pytest.mark.parametrize(
+    ("name", "image"),
+    [
+        ("a.png", DEEP_COLORS["RGB"]),
+        ("a.tif", DEEP_COLORS["LA"]),
+        ("a.tiff", GRAY.astype(np.float64)),
+        ("a.tif", np.dstack([RGB, LA])),
+    ],
+)
+def test_what_pillow_does_not_write_needs_the_extra(
+    tmp_path, monkeypatch, name, image, missing
+):
+    monkeypatch.setitem(sys.modules, missing, None)
+    sentence = (
+        "image must be gray, or of type uint8 with at most 4 channels, as long as "
+        "tifffile and imagecodecs are missing, to be written to a "
+        f"{Path(name).suffix} file, got shape {image.shape} of type {image.dtype}; "
+        + INSTALL
+    )
+    refused(ValueError, sentence, write_image, tmp_path / name, image)
+    refused(ValueError, sentence, check_writable, image, tmp_path / name)
+    assert files_in(tmp_path) == []
+
+
+def test_what_pillow_holds_needs_no_extra(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tifffile", None)
+    monkeypatch.setitem(sys.modules, "imagecodecs", None)
+    numbers = RNG.integers(-(10**9), 10**9, (9, 13), dtype=np.int32)
+    more = (numbers, numbers.astype(np.float32))
+    for suffix, images in LOSSLESS.items():
+        for image in (*images, *(more if suffix.startswith(".tif") else ())):
+            write_image(tmp_path / f"picture{suffix}", image)
+            same(read_image(tmp_path / f"picture{suffix}"), image)
+    (tmp_path / "a.tif").write_bytes(tiff(DEEP.astype(np.int16)))
+    same(read_image(tmp_path / "a.tif"), DEEP.astype(np.int16))
+
+
+def test_the_extra_is_only_imported_for_what_needs_it(tmp_path):
+    write_image(tmp_path / "a.tif", RGB)
+    write_image(tmp_path / "b.png", DEEP)
+    code = (
+        "import sys; from kmeans_np import read_image, write_image;"
+        "write_image('c.png', read_image('a.tif'));"
+        "write_image('d.tif', read_image('b.png'));"
+        "print({'tifffile', 'imagecodecs'} & {*sys.modules});"
+        "write_image('e.tif', read_image('a.tif') / 255);"
+        "print(sorted({'tifffile', 'imagecodecs'} & {*sys.modules}))"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert run.stdout.split("\n")[:2] == ["set()", "['imagecodecs', 'tifffile']"]

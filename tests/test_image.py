@@ -17,7 +17,7 @@ from kmeans_np import (
     sample_image,
     segment_image,
 )
-from kmeans_np import image as image_module
+from kmeans_np.clustering import passes
 
 
 def quietly(*args, **options):
@@ -199,7 +199,7 @@ def test_a_photograph_against_scikit_learn(china, k):
 def test_cells_or_blocks_give_the_same_bits(few, china, monkeypatch):
     start = china[::60, 30].astype(np.float64)
     expected = cluster_image(china, 8, init=start)
-    monkeypatch.setattr(image_module, "FEW_COLORS", few)
+    monkeypatch.setattr(passes, "FEW_COLORS", few)
     answer = cluster_image(china, 8, init=start)
     assert answer.centroids.tobytes() == expected.centroids.tobytes()
     assert answer.labels.tobytes() == expected.labels.tobytes()

@@ -107,6 +107,32 @@ def test_partly_transparent_float_pixels_stay_within_the_bound(photo):
     assert peak_bytes_each(cluster_image, image, 8) < FLOAT_BOUND
 
 
+@pytest.mark.parametrize(
+    ("dtype", "kind"),
+    [
+        *((np.uint8, kind) for kind in ("mask", "weights", "lab", "alpha")),
+        (np.uint16, "all"),
+        *((np.float32, kind) for kind in ("mask", "lab", "normalize", "place")),
+    ],
+)
+def test_other_kinds_of_images_need_less_than_120_bytes_a_pixel(photo, dtype, kind):
+    image = photo.clip(0, 255)
+    image = image / 255 if dtype == np.float32 else image.astype(dtype)
+    some = image[..., 1] > image.max() / 6
+    how = {
+        "all": {},
+        "mask": {"mask": some},
+        "weights": {"weights": some + 1.0},
+        "lab": {"color_space": "lab"},
+        "normalize": {"normalize": True},
+        "place": {"position_weight": 1},
+        "alpha": {},
+    }[kind]
+    if kind == "alpha":
+        image = np.dstack([image, some.astype(dtype)])
+    assert peak_bytes_each(cluster_image, image, 8, **how) < FLOAT_BOUND
+
+
 # ---- No table of all distances ---------------------------------------------------
 
 

@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kmeans_np import assign, cluster_image, colors, kmeans, threads
+from kmeans_np import assign, cluster_image, kmeans, threads
+from kmeans_np.colors import distinct, lookup
 
 START = "given"
 INITS = pytest.mark.parametrize("init", ["random", "k-means++", START])
@@ -43,8 +44,8 @@ def digest_of(call, values, k, **how):
 @pytest.fixture
 def jobs(monkeypatch):
     """Blocks so small that threads are used; counts the jobs of each call."""
-    monkeypatch.setattr(colors, "COUNT_BLOCK", 2**16)
-    monkeypatch.setattr(colors, "LOOK_UP_BLOCK", 2**16)
+    monkeypatch.setattr(distinct, "COUNT_BLOCK", 2**16)
+    monkeypatch.setattr(lookup, "LOOK_UP_BLOCK", 2**16)
     counts = []
 
     def watched(work, jobs):
@@ -52,7 +53,8 @@ def jobs(monkeypatch):
         counts.append(len(jobs))
         return threads.in_threads(work, jobs)
 
-    monkeypatch.setattr(colors, "in_threads", watched)
+    for module in (distinct, lookup):
+        monkeypatch.setattr(module, "in_threads", watched)
     return counts
 
 
@@ -150,9 +152,11 @@ def test_small_work_starts_no_thread(size, rng, monkeypatch):
 SMALL_BLOCKS = """
 import hashlib, multiprocessing, os, signal, sys, threading, time
 import numpy as np
-from kmeans_np import cluster_image, clustering, colors, kmeans, sample_image, threads
-colors.COUNT_BLOCK = colors.LOOK_UP_BLOCK = 2**15
-clustering.BLOCK, clustering.BLOCKS_EACH = 2**14, 1
+from kmeans_np import cluster_image, kmeans, sample_image, threads
+from kmeans_np.clustering import passes
+from kmeans_np.colors import distinct, lookup
+distinct.COUNT_BLOCK = distinct.SEARCH_BLOCK = lookup.LOOK_UP_BLOCK = 2**15
+passes.BLOCK = 2**14
 
 def left_behind():
     return [t.name for t in threading.enumerate() if t is not threading.main_thread()]
@@ -297,7 +301,7 @@ def work(block):
     if not begun:
         begun.append(threading.Timer(0.05, signal.raise_signal, [signal.SIGINT]))
         begun[0].start()
-    return colors.distinct_colors(block).counts.sum()
+    return distinct.distinct_colors(block).counts.sum()
 
 begin = time.perf_counter()
 try:

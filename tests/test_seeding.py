@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import repetitions, tied_points
+from strategies import generic_points, repetitions, tied_points
 
 from kmeans_np import Sweep, assign, lloyd
 from kmeans_np import seeding as seeding_module
@@ -14,6 +14,7 @@ from kmeans_np.seeding import (
     SideBySide,
     coarse_start,
     draw,
+    histograms,
     plus_plus,
     random_points,
     seed,
@@ -410,3 +411,72 @@ class TestCoarseStart:
         points.flags.writeable = weights.flags.writeable = False
         histograms = (points, weights), (points, weights)
         coarse_start(histograms, 3, "random", 3, np.random.default_rng(0))
+
+
+class TestHistograms:
+    """Points in the cells of a grid."""
+
+    @given(generic_points(max_d=3), st.booleans())
+    def test_cells_hold_all_points(self, case, weighted):
+        points, _ = case
+        weights = np.arange(1.0, len(points) + 1) if weighted else np.ones(len(points))
+        found = histograms(points, weights)
+        if found is None:
+            assert np.ptp(points) == 0
+            return
+        for means, masses in (found.coarse, found.fine):
+            assert masses.sum() == pytest.approx(weights.sum())
+            mean = masses @ (means * found.step + found.low) / masses.sum()
+            np.testing.assert_allclose(mean, weights @ points / weights.sum())
+            assert (means >= -1e-9).all()
+            assert (means <= 255 + 1e-9).all()
+            assert len(masses) == len(means)
+            assert (masses > 0).all()
+
+    @pytest.mark.parametrize("d", [1, 2, 3])
+    @pytest.mark.parametrize(
+        "change",
+        [
+            lambda x: x.astype(np.uint16) * 256,
+            lambda x: x / 255,
+            lambda x: x / 255 + 1000,
+            lambda x: -7.0 + x * 1e-9,
+        ],
+    )
+    def test_the_unit_does_not_matter(self, d, change, rng):
+        points = rng.integers(3, 240, (5000, d)).astype(np.uint8)
+        one, other = (histograms(p, np.ones(5000)) for p in (points, change(points)))
+        for mine, theirs in ((one.coarse, other.coarse), (one.fine, other.fine)):
+            np.testing.assert_allclose(mine[0], theirs[0], rtol=0, atol=1e-4)
+            assert np.array_equal(mine[1], theirs[1])
+
+    def test_gray_levels_are_cells(self, rng):
+        levels = rng.integers(40, 90, (900, 1)).astype(np.uint8)
+        found = histograms(levels, np.ones(900))
+        assert found.coarse is found.fine
+        means, masses = found.fine
+        expected, counts = np.unique(levels, return_counts=True)
+        np.testing.assert_allclose(means[:, 0] * found.step + found.low, expected)
+        assert np.array_equal(masses, counts)
+
+    def test_many_features_or_one_value_have_none(self, rng):
+        assert histograms(rng.random((50, 4)), np.ones(50)) is None
+        assert histograms(np.full((50, 2), 7), np.ones(50)) is None
+        assert histograms(np.array([[0.0], [5e-324]]), np.ones(2)) is None
+
+    def test_blocks_do_not_matter(self, rng, monkeypatch):
+        points = rng.integers(0, 256, (3000, 3)).astype(np.uint8)
+        expected = histograms(points, np.ones(3000))
+        monkeypatch.setattr("kmeans_np.seeding.MANY_POINTS", 100)
+        found = histograms(points, np.ones(3000))
+        assert found.fine[0].tobytes() == expected.fine[0].tobytes()
+
+
+def test_plus_plus_goes_on_from_centroids_that_are_there(rng):
+    points = np.repeat([[0.0], [10.0], [20.0], [30.0]], 5, axis=0)
+    begun = np.array([[10.0], [30.0]])
+    found = plus_plus(points, 4, np.ones(20), rng, begun)
+    assert np.array_equal(found[:2], begun)
+    assert sorted(found[2:].ravel()) == [0, 20]
+    assert np.array_equal(plus_plus(points, 2, np.ones(20), rng, begun), begun)
+    assert len(plus_plus(points, 9, np.ones(20), rng, begun)) == 4

@@ -6,27 +6,63 @@ argument's name, the rule, what came, and the remedy. What it leaves out: files 
 folders, whose troubles only show when they are used (`kmeans_np.files`).
 """
 
-from kmeans_np.checks.arrays import (
-    counted,
+from kmeans_np.checks.arrays import counted, points, real_array, weights
+from kmeans_np.checks.images import (
     finite_pixels,
+    has_alpha,
     image,
-    points,
-    real_array,
-    some_visible,
-    weights,
+    mask,
+    pixel_weights,
+    some_take_part,
 )
-from kmeans_np.checks.options import Callback, Options, n_clusters, options
+from kmeans_np.checks.options import (
+    Callback,
+    Options,
+    flag,
+    n_clusters,
+    options,
+)
+from kmeans_np.checks.questions import (
+    Compared,
+    compared,
+    features,
+    image_or_points,
+    label,
+    like,
+    only_for_images,
+    palette,
+    same_channels,
+    several_k,
+    share,
+    white,
+)
 
 __all__ = [
     "Callback",
+    "Compared",
     "Options",
+    "compared",
     "counted",
+    "features",
     "finite_pixels",
+    "flag",
+    "has_alpha",
     "image",
+    "image_or_points",
+    "label",
+    "like",
+    "mask",
     "n_clusters",
+    "only_for_images",
     "options",
+    "palette",
+    "pixel_weights",
     "points",
     "real_array",
-    "some_visible",
+    "same_channels",
+    "several_k",
+    "share",
+    "some_take_part",
     "weights",
+    "white",
 ]

@@ -1,10 +1,12 @@
-"""The border for arrays: points, weights and images.
+"""The border for arrays: points and their weights.
 
 What this file adds: one function for each kind of array. It returns the array in the
 form that the rest of the package relies on, or raises the error. What it leaves out:
-numbers and choices (`kmeans_np.checks.options`).
+images
+(`kmeans_np.checks.images`), numbers and choices (`kmeans_np.checks.options`).
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,8 @@ from kmeans_np.lloyd import Array, Floats
 LARGEST = 1e100
 # Every integer up to here is a float64.
 LARGEST_INTEGER = 2**53
+# So many characters of a value are shown.
+LONGEST = 60
 
 _REMEDIES = {
     "c": "take its real part or its magnitude",
@@ -22,12 +26,26 @@ _REMEDIES = {
 }
 
 
+def shown(value: Any) -> str:
+    """Return a value in words that fit on one line."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
+
+
+def got(value: Any) -> str:
+    """Return a value with the name of its type."""
+    return f"{shown(value)} ({type(value).__name__})"
+
+
 def real_array(value: Any, name: str) -> Array:
     """Return `value` as an array of real numbers, of the type that it has."""
     if isinstance(value, np.ma.MaskedArray):
+        remedy = "fill it or leave the masked values out"
+        if name == "image":
+            remedy = "pass image.data, and as mask where nothing is masked"
         raise TypeError(
             f"{name} must be a plain array, got a masked array, whose mask would be "
-            "lost; fill it or leave the masked values out"
+            f"lost; {remedy}"
         )
     try:
         array = np.asarray(value)
@@ -48,7 +66,7 @@ def real_array(value: Any, name: str) -> Array:
 
 def _describe(value: Any, array: Array) -> str:
     if array.ndim == 0:
-        return f"{value!r} ({type(value).__name__})"
+        return f"{got(value)}"
     return f"an array of type {array.dtype}"
 
 
@@ -57,11 +75,19 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
-def finite(array: Array, name: str, axes: tuple[str, ...], remedy: str) -> None:
-    """Refuse NaN, infinity, and numbers whose squares would overflow.
+def place_along(*axes: str) -> Callable[[Array], str]:
+    """Return what says where a value is, by the names of its leading axes."""
+    return lambda place: ", ".join(f"{axis} {i}" for axis, i in zip(axes, place))
 
-    `axes` names the leading axes, for the place of the first bad value.
-    """
+
+def finite(
+    array: Array,
+    name: str,
+    say_place: Callable[[Array], str],
+    remedy: str,
+    if_large: str = "scale it down",
+) -> None:
+    """Refuse NaN, infinity, and numbers whose squares would overflow."""
     if array.dtype.kind in "biu" and array.dtype.itemsize < 8:
         return
     with np.errstate(invalid="ignore"):
@@ -73,8 +99,7 @@ def finite(array: Array, name: str, axes: tuple[str, ...], remedy: str) -> None:
         infinite = int(good.size - good.sum()) - nan
         found = [counted(nan, "NaN value")] if nan else []
         found += [counted(infinite, "infinite value")] if infinite else []
-        places = zip(axes, np.argwhere(~good)[0])
-        place = ", ".join(f"{axis} {i}" for axis, i in places)
+        place = say_place(np.argwhere(~good)[0])
         raise ValueError(
             f"{name} must be finite, got {' and '.join(found)}, the first at {place}; "
             f"{remedy}"
@@ -87,7 +112,7 @@ def finite(array: Array, name: str, axes: tuple[str, ...], remedy: str) -> None:
     if largest > limit:
         raise ValueError(
             f"{name} must lie between -{limit:{form}} and {limit:{form}}, so that "
-            f"{why}, got a value of size {largest:{form}}; scale it down"
+            f"{why}, got a value of size {largest:{form}}; {if_large}"
         )
 
 
@@ -109,7 +134,7 @@ def points(value: Any) -> Array:
     finite(
         array,
         "points",
-        ("row", "column"),
+        place_along("row", "column"),
         "leave those rows out, as in points[np.isfinite(points).all(axis=1)]",
     )
     return array
@@ -125,53 +150,25 @@ def weights(value: Any, n: int) -> Floats:
             f"weights must have one number for each of the {n:,} points, shape "
             f"({n},), got shape {array.shape}; pass them in the order of the points"
         )
-    finite(array, "weights", ("place",), "give points that do not count a weight of 0")
+    return not_negative(array, place_along("place"), "point")
+
+
+def not_negative(
+    array: Array, say_place: Callable[[Array], str], noun: str, among: str = ""
+) -> Floats:
+    """Return weights as float64; refuse what are none."""
+    remedy = f"give {noun}s that do not count a weight of 0"
+    finite(array, "weights", say_place, remedy)
     bad = (array < 0) | ((array > 0) & (array < 1 / LARGEST))
     if bad.any():
-        place = int(np.flatnonzero(bad)[0])
+        place = np.argwhere(bad)[0]
         raise ValueError(
             f"weights must be 0 or between {1 / LARGEST:g} and {LARGEST:g}, got "
-            f"{array[place]} at place {place}; give points that do not count a weight "
-            "of 0"
+            f"{array[tuple(place)]} at {say_place(place)}; {remedy}"
         )
     if not array.any():
         raise ValueError(
-            "weights must not all be 0, got only zeros; give at least one point a "
-            "positive weight"
+            "weights must not all be 0, got only zeros; give at least one "
+            f"{noun}{among} a positive weight"
         )
     return array.astype(np.float64)
-
-
-def image(value: Any) -> Array:
-    """Return the image as an array (rows, columns) or (rows, columns, channels)."""
-    array = real_array(value, "image")
-    if array.ndim not in (2, 3):
-        raise ValueError(
-            "image must have 2 axes, (rows, columns), or 3, (rows, columns, channels), "
-            f"got shape {array.shape}; pass one image at a time, and flat pixels to "
-            "kmeans"
-        )
-    if array.size == 0:
-        raise ValueError(
-            "image must hold at least one row, one column and one channel, got shape "
-            f"{array.shape}; check how it was cut out"
-        )
-    return array
-
-
-def finite_pixels(pixels: Array) -> None:
-    """Refuse NaN and infinity among (rows, columns[, channels]) of an image."""
-    remedy = (
-        "replace them, as in np.where(np.isfinite(image), image, 0), or cut them out"
-    )
-    finite(pixels, "image", ("row", "column"), remedy)
-
-
-def some_visible(visible: Array) -> None:
-    """Refuse an image without pixels to cluster."""
-    if not visible.any():
-        raise ValueError(
-            "image must have at least one pixel that is not fully transparent, got "
-            f"{visible.size:,} transparent ones; pass image[..., :-1] to cluster the "
-            "hidden colors"
-        )

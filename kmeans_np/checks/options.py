@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kmeans_np.checks.arrays import finite, real_array
+from kmeans_np.checks.arrays import finite, got, place_along, real_array, shown
 from kmeans_np.lloyd import Floats, Step
 
 Callback = Callable[[Step], Any]
@@ -41,8 +41,7 @@ def whole_number(value: Any, name: str, remedy: str) -> int:
         number = None
     if number is None:
         raise TypeError(
-            f"{name} must be a whole number of at least 1, got {value!r} "
-            f"({type(value).__name__}); {remedy}"
+            f"{name} must be a whole number of at least 1, got {got(value)}; {remedy}"
         )
     if number < 1:
         raise ValueError(
@@ -72,7 +71,7 @@ def _given_centroids(value: Any, k: int, d: int) -> Floats:
             f"numbers each, shape ({k}, {d}), got shape {array.shape}; pass another "
             "array, or 'random' or 'k-means++'"
         )
-    finite(array, "init", ("row", "column"), "pass finite centroids")
+    finite(array, "init", place_along("row", "column"), "pass finite centroids")
     return array.astype(np.float64)
 
 
@@ -81,8 +80,8 @@ def _n_init(value: Any, given: bool) -> int | None:
         return None
     if isinstance(value, str):
         raise ValueError(
-            f"n_init must be 'auto' or a whole number of at least 1, got {value!r}; "
-            "pass the number of starts, such as 10"
+            "n_init must be 'auto' or a whole number of at least 1, got "
+            f"{shown(value)}; pass the number of starts, such as 10"
         )
     number = whole_number(value, "n_init", "pass the number of starts, or 'auto'")
     if given and number > 1:
@@ -93,13 +92,12 @@ def _n_init(value: Any, given: bool) -> int | None:
     return number
 
 
-def _tol(value: Any) -> float:
-    remedy = "pass a small number such as 1e-4, or 0 to go on until nothing changes"
+def at_least_0(value: Any, name: str, remedy: str) -> float:
+    """Return `value` as a float of at least 0."""
     is_number = isinstance(value, (int, float, np.integer, np.floating))
     if not is_number or isinstance(value, bool):
         raise TypeError(
-            f"tol must be a number of at least 0, got {value!r} "
-            f"({type(value).__name__}); {remedy}"
+            f"{name} must be a number of at least 0, got {got(value)}; {remedy}"
         )
     try:
         number = float(value)
@@ -107,7 +105,7 @@ def _tol(value: Any) -> float:
         number = np.inf
     if not 0 <= number < np.inf:
         raise ValueError(
-            f"tol must be a finite number of at least 0, got {number}; {remedy}"
+            f"{name} must be a finite number of at least 0, got {number}; {remedy}"
         )
     return number
 
@@ -118,16 +116,16 @@ def _generator(value: Any) -> np.random.Generator:
     except (TypeError, ValueError) as error:
         raise type(error)(
             "rng must be None, a whole number of at least 0 or a "
-            f"numpy.random.Generator, got {value!r} ({type(value).__name__}); pass a "
+            f"numpy.random.Generator, got {got(value)}; pass a "
             "seed such as 0 to get the same result every time"
         ) from None
 
 
-def _flag(value: Any, name: str) -> bool:
+def flag(value: Any, name: str) -> bool:
+    """Return `value` as a bool."""
     if not isinstance(value, (bool, np.bool_)):
         raise TypeError(
-            f"{name} must be True or False, got {value!r} ({type(value).__name__}); "
-            "pass one of these"
+            f"{name} must be True or False, got {got(value)}; pass one of these"
         )
     return bool(value)
 
@@ -150,19 +148,23 @@ def options(
     elif init not in ("random", "k-means++"):
         raise ValueError(
             f"init must be 'random', 'k-means++' or an array of centroids, got "
-            f"{init!r}; pass one of these"
+            f"{shown(init)}; pass one of these"
         )
     if callback is not None and not callable(callback):
         raise TypeError(
-            f"callback must be a function of one Step, got {callback!r} "
-            f"({type(callback).__name__}); pass a function, or None"
+            f"callback must be a function of one Step, got {got(callback)}"
+            f"; pass a function, or None"
         )
     return Options(
         init,
         _n_init(n_init, given=not isinstance(init, str)),
         whole_number(max_iter, "max_iter", "pass the largest number of steps"),
-        _tol(tol),
+        at_least_0(
+            tol,
+            "tol",
+            "pass a small number such as 1e-4, or 0 to go on until nothing changes",
+        ),
         _generator(rng),
         callback,
-        _flag(coarse_start, "coarse_start"),
+        flag(coarse_start, "coarse_start"),
     )

@@ -182,7 +182,8 @@ class BoundedSweep(Sweep):
 
     def mean_variance(self) -> float:
         """Return the weighted variance of each column, averaged over the columns."""
-        total = self.scatter - float((self.lever**2).sum()) / self.mass
+        # Divided first, since a square of sums of large numbers may be infinite.
+        total = self.scatter - float((self.lever / self.mass * self.lever).sum())
         return max(total, 0.0) / self.mass / len(self.lever)
 
     # ---- What is computed once ---------------------------------------------------

@@ -1,10 +1,10 @@
-"""An 8-bit image as its distinct colors and how often each occurs.
+"""An image of integers as its distinct colors and how often each occurs.
 
-What this file adds: the exact shortcut for 8-bit images. A photograph has far fewer
-colors than pixels, equal pixels always share a cluster, and a weighted mean of colors
-is the mean of their pixels. So it is enough to cluster the colors, each weighted by its
-number of pixels, and to look up each pixel's label afterwards: the answer is that of
-clustering all the pixels. What it leaves out: images of other types, whose values
+What this file adds: the exact shortcut for integers. A photograph of 8 bits has far
+fewer colors than pixels, equal pixels always share a cluster, and a weighted mean of
+colors is the mean of their pixels. So it is enough to cluster the colors, each weighted
+by its number of pixels, and to look up each pixel's label afterwards: the answer is
+that of clustering all the pixels. What it leaves out: images of floats, whose values
 hardly repeat.
 
 References
@@ -17,20 +17,20 @@ from typing import NamedTuple
 
 import numpy as np
 
+from kmeans_np.colors.lookup import take
 from kmeans_np.lloyd import Array, Floats
 from kmeans_np.sweeps.cells import cell_numbers
 from kmeans_np.threads import in_threads
 
 # Up to this many pixels, searching for the code of each is faster than to fill and
-# read a table for all 16.7 million codes.
-FEW_PIXELS = 2**14
-# How many pixels a thread counts, and how many it looks up, at a time: enough for the
-# work to outweigh the thread.
-COUNT_BLOCK, LOOK_UP_BLOCK = 2**21, 2**20
+# read a table for all 16.7 million codes. Codes of more bits are always searched for,
+# and those of few are counted in a table of all.
+FEW_PIXELS, TABLE_BITS, COUNT_BITS = 2**14, 24, 16
+# How many pixels a thread counts or searches for at a time: enough for the work to
+# outweigh the thread.
+COUNT_BLOCK, SEARCH_BLOCK = 2**21, 2**18
 # The counts of the blocks are merged in so many ranges of colors, each by a thread.
 MERGE_RANGES = 4
-# Pixels are looked up in blocks, since NumPy turns the places into 64-bit numbers.
-BLOCK = 2**16
 
 
 class Colors(NamedTuple):
@@ -38,21 +38,25 @@ class Colors(NamedTuple):
 
     Attributes
     ----------
-    colors : (m, c) array of uint8
-        The distinct colors: gray levels rising; others in the order of their cells,
-        as `kmeans_np.sweeps.cells.cell_numbers` gives them, and then of their codes.
+    colors : (m, c) array of the type of the pixels
+        The distinct colors, in the order of their codes; those of `distinct_colors`
+        in the order of their cells, as `kmeans_np.sweeps.cells.cell_numbers` gives
+        them, and then of their codes.
     counts : (m,) array of float64
         How many pixels have each color.
-    codes : (n,) array of uint8 or uint32
-        The color of each pixel as one number: blue, green and red side by side.
-    color_codes : (m,) array of uint8 or uint32
+    codes : (n,) array of uint8, uint32 or uint64
+        The color of each pixel as one number: its channels side by side.
+    color_codes : (m,) array of uint8, uint32 or uint64
         The codes of the distinct colors.
+    n_bits : int
+        How many bits a code has.
     """
 
     colors: Array
     counts: Floats
     codes: Array
     color_codes: Array
+    n_bits: int
 
 
 def distinct_colors(pixels: Array) -> Colors:
@@ -72,16 +76,13 @@ def distinct_colors(pixels: Array) -> Colors:
         levels = np.bincount(pixels[:, 0], minlength=256)
         found = np.flatnonzero(levels).astype(np.uint8)
         counts = levels[found].astype(np.float64)
-        return Colors(found[:, np.newaxis], counts, pixels[:, 0], found)
+        return Colors(found[:, np.newaxis], counts, pixels[:, 0], found, 8)
     codes = np.empty(len(pixels), np.uint32)
 
     def count(start: int) -> tuple[Array, Array]:
         block = slice(start, start + COUNT_BLOCK)
         _pack(pixels[block], codes[block])
-        ordered = np.sort(codes[block])
-        begins = _begins(ordered)
-        counts = np.diff(begins, append=len(ordered))
-        return ordered.take(begins), counts.astype(np.uint64)
+        return _count(codes[block])
 
     parts = in_threads(count, range(0, len(pixels), COUNT_BLOCK))
     color_codes, numbers = _merge(parts)
@@ -90,7 +91,8 @@ def distinct_colors(pixels: Array) -> Colors:
     order = np.argsort(cell_numbers(colors.T), kind="stable")
     # Columns that lie in one piece are what the passes read fastest.
     colors, color_codes = colors.take(order, axis=1), color_codes.take(order)
-    return Colors(colors.T, numbers.take(order).astype(np.float64), codes, color_codes)
+    numbers = numbers.take(order).astype(np.float64)
+    return Colors(colors.T, numbers, codes, color_codes, 24)
 
 
 def _pack(pixels: Array, codes: Array) -> None:
@@ -102,6 +104,14 @@ def _pack(pixels: Array, codes: Array) -> None:
     np.bitwise_and(windows, 0xFFFFFF, out=codes[:-1])
     red, green, blue = map(int, flat[-3:])
     codes[-1] = blue << 16 | green << 8 | red
+
+
+def _count(codes: Array) -> tuple[Array, Array]:
+    """Return the distinct ones of some codes, rising, and how often each occurs."""
+    ordered = np.sort(codes)
+    begins = _begins(ordered)
+    counts = np.diff(begins, append=len(ordered))
+    return ordered.take(begins), counts.astype(np.uint64)
 
 
 def _begins(ordered: Array) -> Array:
@@ -133,6 +143,49 @@ def _merge_range(parts: tuple[tuple[Array, Array], ...]) -> tuple[Array, Array]:
     return codes.take(begins), np.add.reduceat(both & 0xFFFFFFFF, begins)
 
 
+def distinct_values(pixels: Array) -> Colors | None:
+    """Find the distinct pixels of any integers and count them, where that pays.
+
+    Parameters
+    ----------
+    pixels : (n, c) array of bool or integers
+        The pixels, none larger than 2**53.
+
+    Returns
+    -------
+    Colors or None
+        As of `distinct_colors`, in the order of their codes. None if on average fewer
+        than two pixels are equal, or if the ranges of the channels side by side take
+        more than 64 bits.
+    """
+    lows = [int(channel.min()) for channel in pixels.T]
+    highs = [int(channel.max()) for channel in pixels.T]
+    bits = [(high - low).bit_length() for low, high in zip(lows, highs)]
+    n_bits = sum(bits)
+    if n_bits > 64:
+        return None
+    kind = np.uint32 if n_bits <= 32 else np.uint64
+    codes: Array = np.zeros(len(pixels), kind)
+    for channel, low, width in zip(pixels.T, lows, bits):
+        if width:
+            codes <<= kind(width % (8 * codes.itemsize))
+            codes |= (channel.astype(np.int64) - low).astype(kind)
+    if n_bits <= COUNT_BITS:
+        levels = np.bincount(codes)
+        color_codes = np.flatnonzero(levels).astype(kind)
+        counts = levels[color_codes]
+    else:
+        color_codes, counts = _count(codes)
+    if 2 * len(color_codes) > len(pixels):
+        return None
+    colors = np.empty((len(bits), len(color_codes)), pixels.dtype)
+    left = color_codes.astype(np.uint64)
+    for row, low, width in reversed([*zip(colors, lows, bits)]):
+        row[:] = (left & np.uint64(2**width - 1)).astype(np.int64) + low
+        left >>= np.uint64(width % 64)
+    return Colors(colors.T, counts.astype(np.float64), codes, color_codes, n_bits)
+
+
 def look_up(values: Array, colors: Colors) -> Array:
     """Give every pixel the value of its color.
 
@@ -149,55 +202,16 @@ def look_up(values: Array, colors: Colors) -> Array:
         The value of each pixel.
     """
     codes, color_codes = colors.codes, colors.color_codes
-    if len(codes) <= FEW_PIXELS:
+    if len(codes) <= FEW_PIXELS or colors.n_bits > TABLE_BITS:
         order = np.argsort(color_codes)
-        return values[order[np.searchsorted(color_codes, codes, sorter=order)]]
+        ordered, values = color_codes[order], values[order]
+
+        def search(start: int) -> Array:
+            block = codes[start : start + SEARCH_BLOCK]
+            return values[np.searchsorted(ordered, block)]
+
+        return np.concatenate(in_threads(search, range(0, len(codes), SEARCH_BLOCK)))
     # Only the entries for colors that occur are ever written or read.
-    table = np.empty(256 ** colors.colors.shape[1], values.dtype)
+    table = np.empty(2**colors.n_bits, values.dtype)
     table[color_codes] = values
     return take(table, codes)
-
-
-def color_in(palette: Array, labels: Array) -> Array:
-    """Give every pixel the color of its label.
-
-    Parameters
-    ----------
-    palette : (k, c) array
-        The colors.
-    labels : (n,) array of int
-        The label of each pixel, 0 to k - 1.
-
-    Returns
-    -------
-    (n, c) array of the type of `palette`
-        The color of each pixel.
-    """
-    if len(labels) < FEW_PIXELS or labels.itemsize > 1:
-        return take(palette, labels)
-    # NumPy copies color by color. Two labels of a byte each make a number that has its
-    # entry in a table of pairs of colors: half as many copies.
-    k, channels = palette.shape
-    pairs = np.empty((256, 256, 2, channels), palette.dtype)
-    pairs[:k, :k, 0], pairs[:k, :k, 1] = palette, palette[:, np.newaxis]
-    even = len(labels) // 2 * 2
-    colors = np.empty((len(labels), channels), palette.dtype)
-    both = colors[:even].reshape(-1, 2 * channels)
-    take(pairs.reshape(2**16, -1), labels[:even].view("<u2"), both)
-    colors[even:] = palette[labels[even:]]
-    return colors
-
-
-def take(table: Array, places: Array, out: Array | None = None) -> Array:
-    """Return table[places] without a copy of all places as 64-bit numbers."""
-    shape = (len(places), *table.shape[1:])
-    result = np.empty(shape, table.dtype) if out is None else out
-
-    def look_up_block(begin: int) -> None:
-        for start in range(begin, min(begin + LOOK_UP_BLOCK, len(places)), BLOCK):
-            block = slice(start, start + BLOCK)
-            # mode="clip" spares a check, and with it another copy.
-            np.take(table, places[block], axis=0, out=result[block], mode="clip")
-
-    in_threads(look_up_block, range(0, len(places), LOOK_UP_BLOCK))
-    return result

@@ -1,0 +1,186 @@
+"""The border for images: their axes, and which of their pixels take part.
+
+What this file adds: the checks of the image itself and of what lies over it, masks and
+weights. What it leaves out: what is asked about it (`kmeans_np.checks.questions`).
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kmeans_np.checks.arrays import (
+    finite,
+    got,
+    not_negative,
+    place_along,
+    real_array,
+)
+from kmeans_np.lloyd import Array, Floats
+
+AXES = ("plane", "row", "column")
+
+
+def image(value: Any, channel_axis: Any) -> tuple[Array, int | None]:
+    """Return the image as an array, and which axis has its channels; None for gray.
+
+    An array of 2 axes is gray.
+    """
+    array = real_array(value, "image")
+    axis = _channel_axis(channel_axis, array)
+    if array.ndim - (axis is not None) not in (2, 3):
+        rule = "2 axes, (rows, columns), "
+        if channel_axis is None:
+            rule += "or 3, (planes, rows, columns), without channels"
+        else:
+            rule += "3, with channels, or 4, (planes, rows, columns) with channels"
+        raise ValueError(
+            f"image must have {rule}, got shape {array.shape}; pass one image at a "
+            "time, and flat pixels to kmeans"
+        )
+    if array.size == 0:
+        raise ValueError(
+            "image must hold at least one row, one column and one channel, got shape "
+            f"{array.shape}; check how it was cut out"
+        )
+    return array, axis
+
+
+def _channel_axis(value: Any, array: Array) -> int | None:
+    """Return the axis of the channels from 0 on, None if there is none."""
+    if value is None:
+        return None
+    if not isinstance(value, (int, np.integer)) or isinstance(value, bool):
+        raise TypeError(
+            f"channel_axis must be a whole number or None, got {got(value)}"
+            f"; pass the axis of the channels, such as -1, or "
+            "None for a gray volume"
+        )
+    if array.ndim == 2 and value == -1:
+        return None
+    if array.ndim == 2:
+        raise ValueError(
+            f"channel_axis must be -1 or None for an image of 2 axes, which is gray, "
+            f"got {value}; leave it out"
+        )
+    if array.ndim and not -array.ndim <= value < array.ndim:
+        raise ValueError(
+            f"channel_axis must be an axis of image, -{array.ndim} to "
+            f"{array.ndim - 1}, got {value}; pass the axis of the channels, such as -1"
+        )
+    return int(value) % max(array.ndim, 1)
+
+
+def has_alpha(value: Any, channels: int | None) -> bool:
+    """Return whether the last of some channels (None for gray) is alpha."""
+    if isinstance(value, str) and value == "auto":
+        return channels in (2, 4)
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(
+            f"alpha must be True, False or 'auto', got {got(value)}"
+            f"; pass True if the last channel is alpha"
+        )
+    if value and (channels is None or channels < 2):
+        raise ValueError(
+            "alpha must be False or 'auto' for an image with fewer than 2 channels, "
+            "got True; leave it out"
+        )
+    return bool(value)
+
+
+def mask(value: Any, shape: tuple[int, ...]) -> NDArray[np.bool_] | None:
+    """Return the mask as an array of bool of this shape, or None."""
+    if value is None:
+        return None
+    array = real_array(value, "mask")
+    if array.dtype.kind == "f":
+        raise TypeError(
+            f"mask must hold bools or whole numbers, got an array of type "
+            f"{array.dtype}; compare it with something, as in mask > 0.5"
+        )
+    if array.shape != shape:
+        raise ValueError(
+            f"mask must have one value for each pixel, shape {shape}, got shape "
+            f"{array.shape}; {_fitting(array, shape, 'mask.any(axis=-1)')}"
+        )
+    return array.astype(bool, copy=False)
+
+
+def _fitting(array: Array, shape: tuple[int, ...], without: str) -> str:
+    """Return how to make an array fit a picture of this shape."""
+    if array.ndim > len(shape):
+        return f"leave the channels out, as in {without}"
+    return "pass one that fits the image"
+
+
+def some_take_part(part: NDArray[np.bool_], mask: NDArray[np.bool_] | None) -> None:
+    """Refuse an image without pixels to cluster."""
+    if part.any():
+        return
+    if mask is not None and not mask.any():
+        raise ValueError(
+            f"mask must let at least one pixel take part, got none of {part.size:,}; "
+            "True is for those that take part, so perhaps pass ~mask"
+        )
+    if mask is not None:
+        raise ValueError(
+            "mask must let at least one pixel take part that is not fully transparent, "
+            "got only transparent ones; pass another mask, or alpha=False to cluster "
+            "the hidden colors"
+        )
+    raise ValueError(
+        "image must have at least one pixel that is not fully transparent, got "
+        f"{part.size:,} transparent ones; pass alpha=False, or the image without its "
+        "last channel, to cluster the hidden colors"
+    )
+
+
+def _place_of_pixel(
+    shape: tuple[int, ...], part: NDArray[np.bool_] | None
+) -> Callable[[Array], str]:
+    """Return what says where the pixel is that has a number among those taking part."""
+
+    def say(place: Array) -> str:
+        number = place[0] if part is None else np.flatnonzero(part)[place[0]]
+        names = AXES[-len(shape) :]
+        return place_along(*names)(np.array(np.unravel_index(number, shape)))
+
+    return say
+
+
+def finite_pixels(
+    values: Array,
+    shape: tuple[int, ...],
+    part: NDArray[np.bool_] | None,
+    channel_axis: int | None,
+) -> None:
+    """Refuse NaN and infinity among (n, channels) values of an image of this shape.
+
+    `part` says which pixels these are, None for all.
+    """
+    if values.size == 0:
+        return
+    good = "np.isfinite(image)"
+    if channel_axis is not None:
+        good += f".all(axis={channel_axis})"
+    remedy = f"leave those pixels out with a mask, such as {good}"
+    if_large = "scale it down, or leave out with a mask what stands for no data"
+    finite(values, "image", _place_of_pixel(shape, part), remedy, if_large)
+
+
+def pixel_weights(
+    value: Any, shape: tuple[int, ...], part: NDArray[np.bool_] | None
+) -> Floats | None:
+    """Return the weights of the pixels that take part, or None."""
+    if value is None:
+        return None
+    array = real_array(value, "weights")
+    if array.shape != shape:
+        raise ValueError(
+            f"weights must have one number for each pixel, shape {shape}, got shape "
+            f"{array.shape}; {_fitting(array, shape, 'weights.mean(axis=-1)')}"
+        )
+    flat = array.ravel() if part is None else array[part]
+    among = "" if part is None else " that takes part"
+    return not_negative(flat, _place_of_pixel(shape, part), "pixel", among)

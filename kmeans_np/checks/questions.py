@@ -1,0 +1,211 @@
+"""The border for what is asked: what is compared, and all that follows an answer.
+
+What this file adds: the checks of color spaces, palettes, other images, cluster numbers
+and shares. What it leaves out: how to run (`kmeans_np.checks.options`).
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from kmeans_np.checks.arrays import (
+    LARGEST,
+    counted,
+    finite,
+    got,
+    place_along,
+    real_array,
+    shown,
+)
+from kmeans_np.checks.options import at_least_0, flag
+from kmeans_np.lloyd import Array, Floats
+
+
+class Compared(NamedTuple):
+    """What is compared of the pixels: arguments that have passed their checks."""
+
+    color_space: str
+    normalize: bool
+    position_weight: float
+
+
+def compared(color_space: Any, normalize: Any, position_weight: Any) -> Compared:
+    """Return what is compared."""
+    if not isinstance(color_space, str) or color_space not in ("rgb", "lab"):
+        raise ValueError(
+            f"color_space must be 'rgb' or 'lab', got {shown(color_space)}; pass one "
+            "of these"
+        )
+    remedy = "pass 0 to compare colors only, or about 1 for regions that hold together"
+    weight = at_least_0(position_weight, "position_weight", remedy)
+    if weight > 1e6:
+        raise ValueError(
+            f"position_weight must be at most a million, got {weight:g}; {remedy}"
+        )
+    return Compared(color_space, flag(normalize, "normalize"), weight)
+
+
+def white(values: Array) -> float:
+    """Return the value of white in an RGB image, given its pixels (n, channels)."""
+    if values.shape[1] != 3:
+        raise ValueError(
+            "image must have the channels red, green and blue for color_space='lab', "
+            f"got {counted(values.shape[1], 'channel')} without alpha; leave "
+            "color_space out"
+        )
+    kind = values.dtype.kind
+    if kind == "b" or (kind == "u" and values.dtype.itemsize < 8):
+        return float(np.iinfo(values.dtype).max) if kind == "u" else 1.0
+    low, high = values.min(), values.max()
+    if kind != "f" or low < 0 or high > 1:
+        raise ValueError(
+            "image must hold unsigned integers or floats from 0 to 1 for "
+            f"color_space='lab', got {values.dtype} from {low:g} to {high:g}; scale "
+            "it, as in image / 255"
+        )
+    return 1.0
+
+
+def only_for_images(mask: Any, channel_axis: Any, alpha: Any, what: Compared) -> None:
+    """Refuse what says something about an image when there are points."""
+    for name, value, default in (
+        ("mask", mask, None),
+        ("channel_axis", channel_axis, -1),
+        ("alpha", alpha, "auto"),
+        ("color_space", what.color_space, "rgb"),
+        ("position_weight", what.position_weight, 0),
+    ):
+        if value is not default and not (np.isscalar(value) and value == default):
+            raise ValueError(
+                f"{name} must be left out for points, (n, d), got {shown(value)}; for "
+                "a gray image pass channel_axis=None"
+            )
+
+
+def image_or_points(value: Any) -> Array:
+    """Return an array that is an image or points, which have 2 axes."""
+    array = real_array(value, "image_or_points")
+    if array.ndim < 2:
+        remedy = "if each number is a point, pass np.reshape(points, (-1, 1))"
+        raise ValueError(
+            "image_or_points must have 2 axes, (n, d), or those of an image, got shape "
+            f"{array.shape}; {remedy}"
+        )
+    return array
+
+
+def palette(
+    value: Any, channels: int, dtype: np.dtype[Any], white: float | None
+) -> Floats:
+    """Return a palette for images of this type as (k, channels) float64.
+
+    `white` is the value of white if it is for CIELAB.
+    """
+    array = real_array(value, "palette")
+    if channels == 1 and array.ndim == 1:
+        array = array[:, np.newaxis]
+    if array.ndim != 2 or array.shape[1] != channels or array.size == 0:
+        raise ValueError(
+            f"palette must hold one color a row with {counted(channels, 'number')} "
+            f"each, as the image has without alpha, got shape {array.shape}; pass an "
+            f"array of shape (k, {channels})"
+        )
+    place = place_along("row", "column")
+    finite(array, "palette", place, "pass finite colors")
+    low: float = 0
+    high: float = 1 if white is None else white
+    if white is None and dtype.kind != "b":
+        limits: Any = (np.finfo if dtype.kind == "f" else np.iinfo)(dtype)
+        low, high = limits.min, limits.max
+    bad = (array < low) | (array > high)
+    if bad.any():
+        where = np.argwhere(bad)[0]
+        raise ValueError(
+            f"palette must lie between {low} and {high}, as an image of type {dtype} "
+            f"does, got {array[tuple(where)]} at {place(where)}; give colors in the "
+            "unit of the image"
+        )
+    return array.astype(np.float64)
+
+
+def like(value: Any, n_axes: int, dtype: np.dtype[Any]) -> Array:
+    """Return another image, if it has the axes and the type of the first."""
+    array = real_array(value, "image")
+    if array.ndim != n_axes:
+        raise ValueError(
+            f"image must have as many axes as the image that was clustered, {n_axes}, "
+            f"got shape {array.shape}; pass one of its kind"
+        )
+    if array.dtype.newbyteorder("=") != dtype.newbyteorder("="):
+        raise ValueError(
+            f"image must be of the type of the image that was clustered, {dtype}, got "
+            f"{array.dtype}; convert it, with care for the unit"
+        )
+    return array
+
+
+def same_channels(channels: int, first: int) -> None:
+    """Refuse another image that has not as many channels as the first."""
+    if channels != first:
+        raise ValueError(
+            f"image must have as many channels without alpha as the image that was "
+            f"clustered, {first}, got {channels}; pass one of its kind"
+        )
+
+
+def label(value: Any, k: int) -> int:
+    """Return the number of one of k clusters."""
+    is_whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    if not is_whole:
+        raise TypeError(
+            f"label must be a whole number from 0 to {k - 1}, got {got(value)}"
+            f"; pass the number of a cluster"
+        )
+    if not 0 <= value < k:
+        raise ValueError(
+            f"label must be a whole number from 0 to {k - 1}, got {value}; pass the "
+            "number of a cluster"
+        )
+    return int(value)
+
+
+def share(value: Any, name: str) -> float:
+    """Return `value` as a float from 0 to 1."""
+    remedy = "pass a share from 0 to 1"
+    number = at_least_0(value, name, remedy)
+    if number > 1:
+        raise ValueError(f"{name} must be at most 1, got {number:g}; {remedy}")
+    return number
+
+
+def several_k(value: Any, n: int, noun: str) -> list[int]:
+    """Return several numbers of clusters, each from 1 to n, the number of `noun`."""
+    array = real_array(value, "ks")
+    remedy = "pass the numbers of clusters to try, such as range(1, 11)"
+    if array.ndim != 1 or array.size == 0:
+        raise ValueError(
+            f"ks must be a list of at least one number, got shape {array.shape}; "
+            f"{remedy}"
+        )
+    if array.dtype.kind not in "iu":
+        raise TypeError(
+            f"ks must hold whole numbers, got an array of type {array.dtype}; {remedy}"
+        )
+    low, high = int(array.min()), int(array.max())
+    if low < 1 or high > n:
+        raise ValueError(
+            f"ks must be from 1 to the number of {noun}, {n:,}, got "
+            f"{low if low < 1 else high:,}; leave it out"
+        )
+    return [int(k) for k in array]
+
+
+def features(array: Array, name: str) -> None:
+    """Refuse features that got too large on the way from the values of `name`."""
+    # NaN is not within any limits.
+    if not (array.min() >= -LARGEST and array.max() <= LARGEST):
+        raise ValueError(
+            f"{name} must stay between -{LARGEST:.4g} and {LARGEST:.4g} when it is "
+            "normalized or its place is weighted, got larger numbers; bring it to the "
+            "unit and scale of the image"
+        )

@@ -1,0 +1,214 @@
+"""How things are asked for: the options of each command, and their help.
+
+What this file adds: the parser. What it leaves out: to judge the values, which the
+package's own checks do.
+"""
+
+import argparse
+from importlib.metadata import version
+from typing import Any, NoReturn
+
+from kmeans_np.cli.commands import demo, palette, segment
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the message on one line and exit with status 2."""
+        self.exit(2, f"{self.prog}: error: {message}; see {self.prog} --help\n")
+
+
+def number_of_starts(text: str) -> int | str:
+    """Return "auto" or an int."""
+    return text if text == "auto" else int(text)
+
+
+def _add(group: Any, flag: str, metavar: str, default: Any, text: str) -> None:
+    """Add an option with a value of the type of its default."""
+    text = f"{text} (default: {default})"
+    kind = type(default)
+    group.add_argument(flag, metavar=metavar, type=kind, default=default, help=text)
+
+
+def _what_to_compare(parser: Parser) -> None:
+    group = parser.add_argument_group("what is compared")
+    group.add_argument(
+        "--mask",
+        metavar="FILE",
+        help="a picture of the same size; where it is black or transparent, pixels "
+        "take no part",
+    )
+    group.add_argument(
+        "--no-alpha",
+        dest="alpha",
+        action="store_const",
+        const=False,
+        default="auto",
+        help="the last of 2 or 4 channels is not alpha, but a band like the others",
+    )
+    group.add_argument(
+        "--color-space",
+        choices=["rgb", "lab"],
+        default="rgb",
+        help="compare colors as they are, or in CIELAB, as they look (default: rgb)",
+    )
+    group.add_argument(
+        "--normalize",
+        action="store_true",
+        help="bring all channels to the same variance first, for bands of unlike scale",
+    )
+    _add(
+        group,
+        "--position-weight",
+        "W",
+        0.0,
+        "how much the place counts beside the color, for regions that hold together; "
+        "with 1, the picture's longer side counts as much as all its range of colors",
+    )
+
+
+def _how_to_search(parser: Parser) -> None:
+    group = parser.add_argument_group("how to search")
+    group.add_argument(
+        "--init",
+        choices=["random", "k-means++"],
+        default="random",
+        help="start from random colors of the picture, or from colors that are "
+        "spread out (default: random)",
+    )
+    group.add_argument(
+        "--n-init",
+        type=number_of_starts,
+        default="auto",
+        metavar="N",
+        help="try N starts and keep the best (default: auto, which tries several "
+        "where that takes little time)",
+    )
+    _add(group, "--max-iter", "N", 300, "stop a start after N steps")
+    _add(
+        group,
+        "--tol",
+        "T",
+        1e-4,
+        "stop when the squared moves of the colors sum up to T times the picture's "
+        "variance; 0 goes on until nothing changes any more",
+    )
+    _add(group, "--seed", "S", 0, "the same seed gives the same picture")
+
+
+def _what_to_write(parser: Parser) -> None:
+    group = parser.add_argument_group("what is written")
+    group.add_argument(
+        "-o",
+        "--output",
+        metavar="OUT",
+        help="the picture in K colors, or a folder for it, as several pictures need "
+        "one; it is made if OUT ends with / (default: IMAGE-kK.png beside the input); "
+        ".png, .webp and .tif keep exactly K colors, .jpg does not",
+    )
+    group.add_argument(
+        "--labels",
+        metavar="OUT",
+        help="the number of each pixel's color, the most frequent 0, as .npy, or as "
+        "gray .png or .tif; or a folder. For pixels that take no part it is -1, in "
+        "a picture 255 (65535 from 256 colors on)",
+    )
+    group.add_argument(
+        "--overlay",
+        metavar="OUT",
+        help="the picture with its regions tinted and outlined, or a folder for it",
+    )
+    group.add_argument("--force", action="store_true", help="allow OUT to be an input")
+
+
+def _segment_options(parser: Parser) -> None:
+    parser.add_argument(
+        "images", metavar="IMAGE", nargs="+", help="the pictures to read"
+    )
+    colors = parser.add_mutually_exclusive_group(required=True)
+    colors.add_argument("-k", type=int, help="the number of colors")
+    colors.add_argument(
+        "--palette",
+        metavar="FILE",
+        help="take these colors instead of searching: what kmeans-np palette prints, "
+        "also with --json, or lines like #ff8800",
+    )
+    parser.add_argument(
+        "--shared-palette",
+        action="store_true",
+        help="find one palette for all pictures, which must be of the same type; "
+        "labels then mean the same in each",
+    )
+    _what_to_write(parser)
+    _what_to_compare(parser)
+    _how_to_search(parser)
+
+
+def _palette_options(parser: Parser) -> None:
+    parser.add_argument("image", metavar="IMAGE", help="the picture to read")
+    parser.add_argument("-k", type=int, required=True, help="the number of colors")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    _what_to_compare(parser)
+    _how_to_search(parser)
+
+
+def _demo_options(parser: Parser) -> None:
+    _add(parser, "--output", "FOLDER", "kmeans-np-demo", "where to write to")
+    _add(parser, "--seed", "S", 0, "the same seed gives the same pictures")
+
+
+COMMANDS = (
+    (
+        segment,
+        _segment_options,
+        "write pictures in K colors",
+        (
+            "segment photo.jpg -k 8",
+            "segment photo.jpg -k 4 -o poster.png --color-space lab",
+            "segment *.png -k 8 --shared-palette -o results/",
+            "segment slide.tif -k 3 --mask tissue.png --labels labels.npy",
+            "segment photo.jpg --palette colors.txt --overlay regions.png",
+        ),
+    ),
+    (
+        palette,
+        _palette_options,
+        "print the K colors of a picture and their shares",
+        (
+            "palette photo.jpg -k 5",
+            "palette photo.jpg -k 5 --mask face.png",
+            "palette photo.jpg -k 5 --json > colors.json",
+        ),
+    ),
+    (
+        demo,
+        _demo_options,
+        "write the built-in picture in 2, 4 and 8 colors",
+        ("demo", "demo --output pictures/"),
+    ),
+)
+
+
+def build_parser() -> Parser:
+    """Return the parser of all the commands."""
+    parser = Parser(
+        prog="kmeans-np",
+        description="Segment pictures by color with K-means.",
+        epilog="kmeans-np COMMAND --help has the options of a command and examples.",
+    )
+    parser.add_argument(
+        "--version", action="version", version=f"kmeans-np {version('kmeans-np')}"
+    )
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for run, add_options, summary, examples in COMMANDS:
+        command = commands.add_parser(
+            run.__name__,
+            help=summary,
+            description=f"{summary[0].upper()}{summary[1:]}.",
+            epilog="examples:" + "".join(f"\n  kmeans-np {line}" for line in examples),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        command.set_defaults(run=run)
+        add_options(command)
+    return parser

@@ -1,0 +1,138 @@
+"""What a person can ask for: `segment`, `palette` and `demo`.
+
+What this file adds: the commands, each a few calls of the functions of the package.
+What it leaves out: how they are asked for (`kmeans_np.cli.arguments`).
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+
+from kmeans_np.cli.finding import (
+    Find,
+    check_options,
+    in_common,
+    in_palette,
+    one_by_one,
+    search,
+)
+from kmeans_np.cli.inputs import read_mask, read_palette, read_picture
+from kmeans_np.cli.outputs import Outputs, Plan, make_folder, write
+from kmeans_np.cli.words import PROBLEMS, in_words, noted, report, say
+from kmeans_np.files import write_image
+from kmeans_np.image import cluster_image
+from kmeans_np.lloyd import Array
+from kmeans_np.pictures import above_its_colors, in_a_row
+from kmeans_np.sample import sample_image
+
+DEMO_KS = (2, 4, 8)
+
+
+def segment(args: argparse.Namespace) -> int:
+    """Write pictures in k colors, and return the exit status."""
+    _refuse_both(args)
+    check_options(args)
+    palette = None if args.palette is None else read_palette(args.palette)
+    plan = Plan(args, args.k if palette is None else len(palette.colors))
+    mask = read_mask(args.mask)
+    pictures, several = plan.pictures, len(plan.pictures) > 1
+    find = one_by_one(mask, args)
+    if palette is not None:
+        find = in_palette(palette, mask, args)
+    if args.shared_palette:
+        find, good = in_common([each.source for each in pictures], mask, args)
+        pictures = [each for each in pictures if each.source in good]
+    status = 0 if len(pictures) == len(plan.pictures) else 2
+    for outputs in pictures:
+        about = outputs.source if several else ""
+        try:
+            with noted(about):
+                lines = _segmented(outputs, plan, find, several)
+        except PROBLEMS as error:
+            report(error, about)
+            status = 2
+        else:
+            say(*lines)
+    return status
+
+
+def _segmented(outputs: Outputs, plan: Plan, find: Find, several: bool) -> list[str]:
+    """Segment a picture, and return a line about each file written."""
+    image = read_picture(outputs.source)
+    outputs = plan.checked(outputs, image)
+    return write(outputs, find(image, outputs.source.name if several else ""))
+
+
+def _refuse_both(args: argparse.Namespace) -> None:
+    """Refuse options that say nothing together."""
+    given = {
+        "--palette": args.palette is not None,
+        "--shared-palette": args.shared_palette,
+        "--normalize": args.normalize,
+        "--position-weight": args.position_weight != 0,
+    }
+    for one, other in (
+        ("--shared-palette", "--palette"),
+        ("--normalize", "--palette"),
+        ("--position-weight", "--palette"),
+        ("--position-weight", "--shared-palette"),
+    ):
+        if given[one] and given[other]:
+            raise ValueError(
+                f"{one} must be left out with {other}, got both; leave one out"
+            )
+
+
+def palette(args: argparse.Namespace) -> None:
+    """Print the colors and their shares."""
+    check_options(args)
+    mask = read_mask(args.mask)
+    with noted():
+        answer = search(read_picture(Path(args.image)), mask, args)
+    rows = zip(answer.palette, answer.counts.tolist(), answer.shares.tolist())
+    clusters = [
+        {"hex": _hex(color), "color": color.tolist(), "count": count, "share": share}
+        for color, count, share in rows
+    ]
+    if args.json:
+        summary = {
+            "image": str(args.image),
+            "clusters": clusters,
+            "inertia": answer.inertia,
+            "n_iter": answer.n_iter,
+            "stopped_by": answer.stopped_by,
+        }
+        print(json.dumps(summary, indent=2))
+        return
+    width = len(f"{clusters[0]['count']:,}")
+    for row in clusters:
+        name, count = row["hex"] or row["color"], f"{row['count']:{width},}"
+        print(f"{name}  {row['share']:7.2%}  {count} pixels")
+
+
+def _hex(color: Array) -> str | None:
+    """Return a color as #rrggbb, None if it has no 8-bit equivalent."""
+    if color.dtype == np.uint16:
+        color = np.rint(color / 257).astype(np.uint8)
+    if color.dtype != np.uint8 or color.size not in (1, 3):
+        return None
+    return "#" + np.broadcast_to(color, 3).tobytes().hex()
+
+
+def demo(args: argparse.Namespace) -> None:
+    """Write the built-in picture, the same in 2, 4 and 8 colors, and all in a row."""
+    folder, image = Path(args.output), sample_image()
+    answers = [cluster_image(image, k, rng=args.seed) for k in DEMO_KS]
+    make_folder(folder, "--output")
+    panels = [above_its_colors(image)]
+    write_image(folder / "sample.png", image)
+    print(f"{folder / 'sample.png'}: the built-in picture")
+    for k, answer in zip(DEMO_KS, answers):
+        target = folder / f"sample-k{k}.png"
+        write_image(target, answer.image)
+        print(f"{target}: {in_words(answer)}")
+        panels.append(above_its_colors(answer.image, answer.palette, answer.shares))
+    write_image(folder / "demo.png", in_a_row(panels))
+    print(f"{folder / 'demo.png'}: all four side by side")

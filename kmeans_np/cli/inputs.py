@@ -1,0 +1,155 @@
+"""What the command line reads: pictures, masks and palettes.
+
+What this file adds: masks and palettes as files, and silence while a picture is
+decoded. What it leaves out: to decode (`kmeans_np.files`).
+"""
+
+import json
+import os
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kmeans_np.cli.words import named
+from kmeans_np.files import explained, read_image
+from kmeans_np.lloyd import Array
+
+_HEX = re.compile("#[0-9a-fA-F]{6}")
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Let nothing on stderr from libraries, of which some print what they think.
+
+    That may be libraries in C, so it is the stream of the process that is turned.
+    """
+    try:
+        stderr = os.dup(2)
+    except OSError:  # It is closed, which is quiet enough.
+        yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
+        os.close(nowhere)
+
+
+def read_picture(path: Path, option: str = "IMAGE") -> Array:
+    """Read a picture that was named by an option or argument."""
+    with named(option), _quiet():
+        return read_image(path)
+
+
+def read_mask(path: str | None) -> NDArray[np.bool_] | None:
+    """Read which pixels take part: those that are neither black nor transparent."""
+    if path is None:
+        return None
+    image = read_picture(Path(path), "--mask")
+    channels = image[..., np.newaxis] if image.ndim == 2 else image
+    # NaN is neither.
+    some = (channels > 0) | (channels < 0)
+    if channels.shape[2] in (2, 4):
+        some = some[..., :-1] & some[..., -1:]
+    part: NDArray[np.bool_] = np.logical_or.reduce(some, axis=2)
+    return part
+
+
+def mask_for(image: Array, mask: NDArray[np.bool_] | None) -> NDArray[np.bool_] | None:
+    """Return the mask if it has the size of a picture."""
+    if mask is not None and mask.shape != image.shape[:2]:
+        (rows, columns), (r, c) = image.shape[:2], mask.shape
+        raise ValueError(
+            f"--mask must have as many rows and columns as the picture, {rows} and "
+            f"{columns}, got {r} and {c}; make it of the same size"
+        )
+    return mask
+
+
+class Palette(NamedTuple):
+    """Colors from a file.
+
+    Attributes
+    ----------
+    colors : (k, 3) array of uint8, or (k,) or (k, channels) array of float64
+        The colors.
+    are_hex : bool
+        Whether they were written as #rrggbb, and are not yet in a picture's own unit.
+    """
+
+    colors: Array
+    are_hex: bool
+
+    def like(self, image: Array) -> Array:
+        """Return the colors in the unit of a picture."""
+        if not self.are_hex:
+            return self.colors
+        if image.dtype not in (np.uint8, np.uint16):
+            raise ValueError(
+                "--palette must be the JSON of kmeans-np palette --json for a picture "
+                f"of type {image.dtype}, got colors like #ff8800; write its numbers"
+            )
+        colors = self.colors
+        if image.ndim == 2 or image.shape[2] <= 2:
+            for color in colors:
+                if len({*color}) > 1:
+                    written = "#" + color.tobytes().hex()
+                    raise ValueError(
+                        "--palette must hold grays for a gray picture, got "
+                        f"{written}; write one such as #808080"
+                    )
+            colors = colors[:, :1]
+        return colors * np.uint16(257) if image.dtype == np.uint16 else colors
+
+
+def read_palette(path: str) -> Palette:
+    """Read what `kmeans-np palette` prints, or lines of colors."""
+    with named("--palette"), explained(Path(path), "a file that can be read"):
+        data = Path(path).read_bytes()
+    # Some shells of Windows write UTF-16.
+    wide = data.startswith((b"\xff\xfe", b"\xfe\xff"))
+    try:
+        text = data.decode("utf-16" if wide else "utf-8-sig")
+    except ValueError:
+        raise _no_palette(path, "is no text") from None
+    if text.lstrip().startswith("{"):
+        return Palette(_from_json(text, path), are_hex=False)
+    colors = []
+    for number, line in enumerate(text.splitlines(), 1):
+        word, *_ = line.split() or [""]
+        if _HEX.fullmatch(word):
+            colors.append([*bytes.fromhex(word[1:])])
+        elif word:
+            raise _no_palette(path, f"has {word[:20]!r} in line {number}")
+    if not colors:
+        raise _no_palette(path, "has no colors")
+    return Palette(np.array(colors, np.uint8), are_hex=True)
+
+
+def _from_json(text: str, path: str) -> Array:
+    try:
+        clusters = json.loads(text)["clusters"]
+        colors = np.array([cluster["color"] for cluster in clusters], np.float64)
+    except (ValueError, TypeError, LookupError, ArithmeticError, RecursionError):
+        raise _no_palette(path, "is other JSON, or none") from None
+    if colors.size == 0:
+        raise _no_palette(path, "has no colors")
+    return colors
+
+
+def _no_palette(path: str, what: str) -> ValueError:
+    return ValueError(
+        "--palette must be what kmeans-np palette prints, or lines that begin with a "
+        f"color like #ff8800, got {path}, which {what}; choose another file"
+    )

@@ -1,0 +1,206 @@
+"""What the command line writes: pictures, labels and overlays.
+
+What this file adds: which file is written for which picture, and that none is an input
+or written twice. What it leaves out: how a file is written (`kmeans_np.files`).
+"""
+
+import argparse
+import io
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from kmeans_np.cli.words import in_words, named
+from kmeans_np.files import check_writable, explained, write_image
+from kmeans_np.files.paths import write_whole
+from kmeans_np.image import Segmentation
+from kmeans_np.lloyd import Array
+
+LABEL_SUFFIXES = (".npy", ".png", ".tif", ".tiff")
+# So many labels go into 16 bits, with a number left for pixels that take no part.
+MOST_LABELS = 65_535
+
+
+class Output(NamedTuple):
+    """A file to write.
+
+    Attributes
+    ----------
+    option : str
+        What it was asked for with.
+    path : Path
+        The file.
+    chosen : bool
+        Whether that is the name that was given, and not one made from the input's.
+    """
+
+    option: str
+    path: Path
+    chosen: bool
+
+
+class Outputs(NamedTuple):
+    """The files to write for a picture."""
+
+    source: Path
+    picture: Output
+    labels: Output | None
+    overlay: Output | None
+
+
+class Plan:
+    """Which files `kmeans-np segment` writes, called with `args` for k colors.
+
+    None of them is an input, unless by force, and none is written twice, or else there
+    is a ValueError, before anything is written.
+    """
+
+    def __init__(self, args: argparse.Namespace, k: int) -> None:
+        self.args, self.k = args, k
+        read = (*args.images, args.mask, args.palette)
+        self.inputs = {_identity(Path(name)) for name in read if name} - {None}
+        self.taken: dict[str, str] = {}
+        self.pictures = [self._outputs(Path(name)) for name in args.images]
+
+    def _outputs(self, source: Path) -> Outputs:
+        args = self.args
+        ending = f"k{self.k}" if args.palette is None else "palette"
+        picture = self._output(source, "-o", args.output, ending)
+        labels = overlay = None
+        if args.labels is not None:
+            labels = self._output(source, "--labels", args.labels, "labels")
+            _check_labels(labels.path, self.k)
+        if args.overlay is not None:
+            overlay = self._output(source, "--overlay", args.overlay, "overlay")
+            with named("--overlay"):
+                check_writable(np.zeros((1, 1, 3), np.uint8), overlay.path)
+        return Outputs(source, picture, labels, overlay)
+
+    def _output(
+        self, source: Path, option: str, given: str | None, ending: str
+    ) -> Output:
+        """Return the file to write for a picture, as an option gives it."""
+        name, several = f"{source.stem}-{ending}.png", len(self.args.images) > 1
+        if given is None:
+            output = Output(option, source.parent / name, chosen=False)
+        elif given.endswith(("/", os.sep)) or Path(given).is_dir():
+            output = Output(option, Path(given) / name, chosen=False)
+        elif several:
+            raise ValueError(
+                f"{option} must be a folder for several pictures, got {given}, which "
+                "is none; add / at its end to make it"
+            )
+        elif not Path(given).suffix:
+            raise ValueError(
+                f"{option} must be a folder, or a file with a suffix such as .png, got "
+                f"{given}, which is neither; add the suffix, or / to make the folder"
+            )
+        else:
+            output = Output(option, Path(given), chosen=True)
+            with named(option), explained(output.path, "a file that can be written"):
+                output.path.parent.stat()
+        self._take(output.path, str(source) if several else option)
+        return output
+
+    def _take(self, path: Path, whose: str) -> None:
+        """Keep a file for a picture or option, or say why that cannot be."""
+        if _identity(path) in self.inputs and not self.args.force:
+            raise ValueError(
+                f"the output must not be an input, got {path} for {whose}; write it "
+                "to another file or folder, or pass --force to write over the input"
+            )
+        real = os.path.realpath(path)
+        if real in self.taken:
+            raise ValueError(
+                f"the outputs must be different files, got {path} for "
+                f"{self.taken[real]} and for {whose}; rename one or leave it out"
+            )
+        self.taken[real] = whose
+
+    def checked(self, outputs: Outputs, image: Array) -> Outputs:
+        """Return the files for a picture, when it is known what it holds.
+
+        What no PNG can hold goes to a TIFF, unless another name was chosen.
+        """
+        picture = outputs.picture
+        with named("-o"):
+            try:
+                check_writable(image, picture.path)
+            except (TypeError, ValueError):
+                if picture.chosen:
+                    raise
+                picture = picture._replace(path=picture.path.with_suffix(".tif"))
+                check_writable(image, picture.path)
+        if picture != outputs.picture:
+            self._take(picture.path, str(outputs.source))
+        return outputs._replace(picture=picture)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Return what tells a file from all others, whatever its names."""
+    try:
+        found = path.stat()
+    except (OSError, ValueError):
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _check_labels(path: Path, k: int) -> None:
+    if path.suffix.lower() not in LABEL_SUFFIXES:
+        raise ValueError(
+            f"--labels must end in one of {', '.join(LABEL_SUFFIXES)}, got {path}; "
+            "choose .npy for an array of numbers, or .png for a gray picture of them"
+        )
+    if k > MOST_LABELS and path.suffix.lower() != ".npy":
+        raise ValueError(
+            f"--labels must be a .npy file for more than {MOST_LABELS:,} colors, got "
+            f"{path} for {k:,}; choose that, or fewer colors"
+        )
+
+
+def make_folder(folder: Path, option: str) -> None:
+    """Make a folder, and those that it is in, unless it is there."""
+    with named(option), explained(folder, "a folder that can be written"):
+        folder.mkdir(parents=True, exist_ok=True)
+
+
+def write(outputs: Outputs, answer: Segmentation) -> list[str]:
+    """Write the files for a picture, and return a line about each."""
+    lines = []
+    for output in (outputs.picture, outputs.labels, outputs.overlay):
+        if output is None:
+            continue
+        if not output.chosen:
+            make_folder(output.path.parent, output.option)
+        with named(output.option):
+            if output is outputs.picture:
+                write_image(output.path, answer.image)
+                about = in_words(answer)
+            elif output is outputs.labels:
+                about = _write_labels(output.path, answer)
+            else:
+                write_image(output.path, answer.overlay(outline=True))
+                about = "the labels over the picture"
+        lines.append(f"{output.path}: {about}")
+    return lines
+
+
+def _write_labels(path: Path, answer: Segmentation) -> str:
+    """Write the labels, and say what the numbers are."""
+    labels, k, nowhere = answer.labels, len(answer.palette), -1
+    if path.suffix.lower() == ".npy":
+        file = io.BytesIO()
+        np.save(file, labels)
+        write_whole(path, file.getvalue())
+    else:
+        kind = np.uint8 if k <= np.iinfo(np.uint8).max else np.uint16
+        nowhere = np.iinfo(kind).max
+        numbers = labels.astype(kind)
+        numbers[labels < 0] = nowhere
+        write_image(path, numbers)
+    about = f"labels 0 to {k - 1}"
+    if (labels < 0).any():
+        about += f", and {nowhere} for pixels that take no part"
+    return about

@@ -1,0 +1,118 @@
+"""Which pass serves which points best, and from where to look at them.
+
+What this file adds: the choice of a pass, of the origin of the points, and whether
+their starts are worth a histogram. What it leaves out: to run anything.
+"""
+
+import numpy as np
+
+from kmeans_np.lloyd import Array, Floats, Sweep, squared_distances
+from kmeans_np.seeding import (
+    MANY_CELLS,
+    SOME_CELLS,
+    Histogram,
+    Histograms,
+    histograms,
+)
+from kmeans_np.sweeps import BlockedSweep, BoundedSweep, CellSweep
+
+# From so many differences in a pass of the textbook on (points times features times
+# clusters), it pays to keep account of which points can change cluster.
+MUCH_WORK = 100_000
+# From so many distinct 8-bit colors, it pays to ask whole cells of them.
+FEW_COLORS = 1000
+# How many numbers are looked at together to add up the inertia: they stay in the
+# processor's cache.
+BLOCK = 2**16
+# How many numbers in a row are wide.
+WIDE = 512
+
+
+def sweep_over(
+    points: Array, weights: Floats, k: int, cells: bool = False
+) -> tuple[Sweep, Floats]:
+    """Return the fastest pass over checked points for k clusters, and its origin.
+
+    `cells` says that the points are distinct 8-bit colors in the order of their cells.
+    """
+    kind, origin = fastest(points, k, cells), np.zeros(points.shape[1])
+    if kind is not CellSweep:
+        origin = exact_origin(points)
+    if origin.any():
+        points = np.subtract(points, origin, dtype=np.float64)
+    return kind(points, weights), origin
+
+
+def fastest(points: Array, k: int, cells: bool) -> type[Sweep]:
+    """Return the fastest kind of pass over points; `cells` as in `sweep_over`."""
+    if cells and len(points) > FEW_COLORS:
+        return CellSweep
+    return BoundedSweep if points.size * k >= MUCH_WORK else BlockedSweep
+
+
+def exact_origin(points: Array) -> Floats:
+    """Where to move the origin, for each column, so that no digits are lost.
+
+    Far from the origin, float64 keeps few digits for differences and sums: at 1e8,
+    steps of 1.5e-8. So a column whose values are far from 0 compared with their range
+    is moved close to 0. The way is a multiple of a power of two that is not larger
+    than the range; hence the subtraction is exact, and only then is it worth doing.
+
+    Returns
+    -------
+    (d,) array of float64
+        What to subtract from each column; 0 where it would not help.
+    """
+    # NumPy goes through wide rows much faster, so many are taken side by side.
+    n, d = points.shape
+    wide = max(1, min(n, WIDE // d)) if points.flags.c_contiguous else 1
+    whole = n - n % wide
+    rows = points[:whole].reshape(-1, wide * d)
+    low, high = (
+        find(np.concatenate([find(rows, 0).reshape(wide, d), points[whole:]]), 0)
+        for find in (np.min, np.max)
+    )
+    low, high = low.astype(np.float64), high.astype(np.float64)
+    width, middle = high - low, low / 2 + high / 2
+    # The power of two at or below the range; for a constant column any will do, since
+    # its own value is subtracted.
+    grid = np.exp2(np.floor(np.log2(np.where(width > 0, width, 1))))
+    near = np.where(width > 0, np.round(middle / grid) * grid, low)
+    return np.where(np.abs(middle) > 8 * width, near, 0.0)
+
+
+def in_short(sweep: Sweep) -> Histograms | None:
+    """Return histograms of the points, with weights that 32 bits can hold."""
+    points = sweep.points
+    short: Histograms | None
+    if isinstance(sweep, CellSweep) and points.min() == 0 and points.max() == 255:
+        # The cells of the pass are those of the histogram.
+        short = Histograms(sweep.histogram(16), sweep.histogram(32), 0.0, 1.0)
+    else:
+        short = histograms(points, sweep.weights)
+    if short is None:
+        return None
+    # By a power of two, no digit changes.
+    unit = np.exp2(np.floor(np.log2(short.fine[1].max())))
+    coarse, fine = ((means, masses / unit) for means, masses in short[:2])
+    one = short.coarse is short.fine
+    return short._replace(coarse=fine if one else coarse, fine=fine)
+
+
+def pair_for(short: Histograms, k: int) -> tuple[Histogram, Histogram] | None:
+    """Return a coarse and a fine histogram for k clusters, or None if too small."""
+    if len(short.fine[1]) < SOME_CELLS * k:
+        return None
+    many = len(short.coarse[1]) >= MANY_CELLS * k
+    return short.coarse if many else short.fine, short.fine
+
+
+def direct_inertia(sweep: Sweep, centroids: Floats, labels: Array) -> float:
+    """Add up the weighted squared distances, point by point."""
+    step, total = max(512, BLOCK // sweep.points.shape[1]), 0.0
+    for start in range(0, len(labels), step):
+        block = slice(start, start + step)
+        nearest = centroids.take(labels[block], axis=0)
+        distances = squared_distances(sweep.points[block], nearest)
+        total += float((sweep.weights[block] * distances).sum())
+    return total

@@ -1,0 +1,146 @@
+"""`kmeans`: points in, clusters out.
+
+What this file adds: the function for any points, with its checks. What it leaves out:
+images (`kmeans_np.image`).
+"""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from kmeans_np import checks
+from kmeans_np.clustering.runs import Clustering, fit, warn_if_fewer
+from kmeans_np.lloyd import Weights
+
+
+def kmeans(
+    points: ArrayLike,
+    k: int,
+    *,
+    weights: Weights = None,
+    init: str | ArrayLike = "random",
+    n_init: int | str = "auto",
+    max_iter: int = 300,
+    tol: float = 1e-4,
+    rng: Any = None,
+    callback: checks.Callback | None = None,
+) -> Clustering:
+    """Divide points into k clusters, each around the mean of its points.
+
+    Parameters
+    ----------
+    points : (n, d) array_like of real numbers
+        The points, one a row. Any real type and memory order; never written to.
+    k : int
+        The number of clusters, from 1 to n.
+    weights : (n,) array_like of real numbers, optional
+        How many times each point counts; once when not given. A point of weight 3 is
+        that point three times, a point of weight 0 has no say (but gets a label).
+    init : "random", "k-means++" or (k, d) array_like, default "random"
+        Where the centroids start: at k random distinct points [1]_, at points that
+        are spread out [2]_, or at these places.
+    n_init : int or "auto", default "auto"
+        The number of starts, of which the one with the smallest inertia is kept.
+        "auto" is 10 for random starts among at most 10,000 points and 1 otherwise.
+    max_iter : int, default 300
+        The largest number of steps of a start.
+    tol : float, default 1e-4
+        Stop when the squared distances that the centroids moved in a step sum up to
+        at most `tol` times the mean variance of the features. With 0, go on until
+        nothing changes any more.
+    rng : None, int or numpy.random.Generator, optional
+        Where the random numbers come from; all that `numpy.random.default_rng` takes.
+        The same number gives the same result, to the last bit.
+    callback : callable, optional
+        Called with each `kmeans_np.Step` of each start. If it returns a true value,
+        all ends there, with the best answer so far.
+
+    Returns
+    -------
+    Clustering
+        Labels, centroids, counts, inertia, number of steps, and why it stopped.
+        The labels are those of the nearest of these centroids, also when the run was
+        cut short. No cluster is empty.
+
+    Raises
+    ------
+    TypeError
+        If `points`, `weights` or `init` is not an array of real numbers.
+    TypeError
+        If `k`, `n_init` or `max_iter` is not an integer, or `tol` not a number.
+    TypeError
+        If `rng` is nothing that `numpy.random.default_rng` takes, or `callback` is
+        not callable.
+    ValueError
+        If `points` has not two axes, is empty, or holds NaN, infinity or numbers
+        whose squares overflow.
+    ValueError
+        If `weights` has another length than `points`, is negative, not finite, or 0
+        everywhere.
+    ValueError
+        If `k` is below 1 or above the number of points (with a positive weight).
+    ValueError
+        If `init` is an unknown word, or an array of another shape or not finite.
+    ValueError
+        If `n_init` or `max_iter` is below 1, or `n_init` above 1 with given
+        centroids, or `tol` or `rng` is negative, or `tol` not finite.
+
+    Warns
+    -----
+    UserWarning
+        If there are fewer distinct points than `k`. There are then only as many
+        clusters as distinct points.
+
+    See Also
+    --------
+    lloyd : the same a step at a time, from given centroids.
+    segment_image : the same for the pixels of an image.
+
+    Notes
+    -----
+    A cluster that loses all its points starts again at the point that is farthest
+    from its centroid. Points nearer to each other than about 1e-160 count as equal.
+
+    The memory needed besides the input is about 60 + 4 d bytes for each point, whatever
+    k is; and that of a copy in float64, if a column is far from 0 beside its range.
+
+    References
+    ----------
+    .. [1] S. P. Lloyd, "Least squares quantization in PCM", IEEE Transactions on
+       Information Theory 28 (1982), 129-137. :doi:`10.1109/TIT.1982.1056489`
+    .. [2] D. Arthur and S. Vassilvitskii, "k-means++: the advantages of careful
+       seeding", Proceedings of the 18th ACM-SIAM Symposium on Discrete Algorithms
+       (2007), 1027-1035.
+
+    Examples
+    --------
+    >>> from kmeans_np import kmeans
+    >>> points = [[1.0, 1.0], [1.0, 2.0], [8.0, 8.0], [9.0, 8.0]]
+    >>> result = kmeans(points, 2, rng=0)
+    >>> result.inertia
+    1.0
+    >>> result.counts
+    array([2., 2.])
+    >>> sorted(result.centroids.tolist())
+    [[1.0, 1.5], [8.5, 8.0]]
+    """
+    array = checks.points(points)
+    masses = checks.weights(weights, len(array))
+    noun = "points" if weights is None else "points with a weight"
+    k = checks.n_clusters(k, int((masses > 0).sum()), noun)
+    options = checks.options(
+        k,
+        array.shape[1],
+        init=init,
+        n_init=n_init,
+        max_iter=max_iter,
+        tol=tol,
+        rng=rng,
+        callback=callback,
+    )
+    result = fit(array, masses, k, options)
+    result = replace(result, labels=result.labels.astype(np.int32, copy=False))
+    warn_if_fewer(len(result.centroids), k, noun, stacklevel=2)
+    return result

@@ -1,0 +1,318 @@
+"""Points in, clusters out, on checked input.
+
+What this file adds: all that is around the loop. Choose the starts, run, make sure that
+the answer is consistent, keep the best. What it leaves out: the loop itself
+(`kmeans_np.lloyd`) and the checks.
+"""
+
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
+from operator import attrgetter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kmeans_np import checks
+from kmeans_np.checks import counted
+from kmeans_np.clustering.passes import (
+    direct_inertia,
+    fastest,
+    in_short,
+    pair_for,
+    sweep_over,
+)
+from kmeans_np.lloyd import Array, Floats, Step, Sweep, lloyd
+from kmeans_np.seeding import Histograms, coarse_start, plus_plus, seed
+from kmeans_np.sweeps import BlockedSweep
+
+# Up to this many points ten random starts take a moment, so "auto" makes them.
+FEW_POINTS = 10_000
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Clustering:
+    """The answer of `kmeans`.
+
+    Attributes
+    ----------
+    labels : (n,) array of int32
+        The number, 0 to k - 1, of the nearest centroid of each point; of two at the
+        same distance, the lower.
+    centroids : (k, d) array of float64
+        The centroids, in the order of those that they started from.
+    counts : (k,) array of float64
+        The number of points in each cluster; with weights, the sum of their weights.
+    inertia : float
+        The weighted sum of the squared distances of the points to their centroids.
+    n_iter : int
+        The number of steps of the best start.
+    stopped_by : str
+        Why it stopped: "labels" (no label changed), "tol" (the centroids hardly
+        moved), "max_iter" (out of steps) or "callback" (the callback said so).
+    """
+
+    labels: NDArray[np.int32]
+    centroids: Floats
+    counts: Floats
+    inertia: float
+    n_iter: int
+    stopped_by: str
+
+    def __repr__(self) -> str:
+        n, (k, d) = len(self.labels), self.centroids.shape
+        end = describe_stop(self.n_iter, self.stopped_by)
+        return (
+            f"<Clustering of {counted(n, 'point')} with {counted(d, 'feature')} into "
+            f"{counted(k, 'cluster')}: inertia {self.inertia:.6g}, {end}>"
+        )
+
+
+def describe_stop(n_iter: int, stopped_by: str) -> str:
+    """Say in words after how many steps a run stopped, and why."""
+    return f"stopped by {stopped_by!r} after {counted(n_iter, 'step')}"
+
+
+def warn_if_fewer(found: int, k: int, noun: str, stacklevel: int) -> None:
+    """Warn that there are fewer clusters than asked for."""
+    if found < k:
+        warnings.warn(
+            f"k = {k:,} clusters were asked for, the answer has {found:,}: there are "
+            f"no more distinct {noun}",
+            stacklevel=stacklevel + 1,
+        )
+
+
+def fit(
+    points: Array,
+    weights: Floats,
+    k: int,
+    options: checks.Options,
+    *,
+    cells: bool = False,
+    largest_first: bool = False,
+) -> Clustering:
+    """Run K-means on checked input: the best of all starts.
+
+    Parameters
+    ----------
+    points : (n, d) array of real numbers
+        The points.
+    weights : (n,) array of float64
+        How many times each point counts. Those of weight 0 get a label.
+    k : int
+        The number of clusters, at most that of the points with a weight.
+    options : Options
+        How to run.
+    cells : bool, default False
+        Whether the points are distinct 8-bit colors in the order of their cells.
+    largest_first : bool, default False
+        Whether to put the clusters in order of their counts, and equal ones in order
+        of their centroids, instead of that of the starting centroids.
+
+    Returns
+    -------
+    Clustering
+        The answer; of fewer than k clusters if there are fewer distinct points.
+    """
+    some = weights > 0
+    all_count = bool(some.all())
+    counting = (points, weights) if all_count else (points[some], weights[some])
+    sweep, origin = sweep_over(*counting, k, cells)
+    short = in_short(sweep) if options.coarse_start else None
+    result = cluster(sweep, k, options, origin, short)
+    if largest_first:
+        result = _in_order(sweep, result, origin)
+    result = _with_inertia(sweep, result, origin)
+    if not all_count:
+        labels, _ = BlockedSweep(points).assign(result.centroids)
+        result = replace(result, labels=labels)
+    return result
+
+
+def cluster(
+    sweep: Sweep,
+    k: int,
+    options: checks.Options,
+    origin: Floats,
+    short: Histograms | None,
+    begun: Floats | None = None,
+) -> Clustering:
+    """Run K-means with a pass, whose points have weights and their zero at `origin`.
+
+    `short` are the points in short, to choose starts on; `begun`, fewer centroids to
+    which others can come.
+    """
+    init = options.init if isinstance(options.init, str) else options.init - origin
+    pair = pair_for(short, k) if short is not None else None
+
+    def starts() -> Iterator[Floats]:
+        if isinstance(init, str) and pair is not None and short is not None:
+            # k-means++ takes longer to choose, and seldom chooses badly.
+            n_starts = options.n_init or (10 if init == "random" else 4)
+            there = None if begun is None else (begun - short.low) / short.step
+            found = coarse_start(pair, k, init, n_starts, options.rng, there)
+            yield found * short.step + short.low
+        elif begun is not None:
+            yield plus_plus(sweep.points, k, sweep.weights, options.rng, begun)
+        else:
+            for _ in range(_n_starts(options, len(sweep.points))):
+                yield seed(init, sweep.points, k, sweep.weights, options.rng)
+
+    def results() -> Iterator[Clustering]:
+        for start in starts():
+            result = _run(sweep, start, origin, options)
+            yield result
+            if result.stopped_by == "callback":
+                return
+
+    return min(results(), key=attrgetter("inertia"))
+
+
+def fit_each(
+    points: Array, weights: Floats, ks: list[int], options: checks.Options, cells: bool
+) -> Iterator[Clustering]:
+    """Run K-means for rising numbers of clusters, each from the answer before.
+
+    To the centroids found so far come others, to the number asked for: that can only
+    lower the inertia, and so can all that follows. On histograms, where they cost
+    little, such starts compete with starts anew. The arguments are those of `fit`.
+    """
+    some = weights > 0
+    if not some.all():
+        points, weights = points[some], weights[some]
+    sweep, origin = sweep_over(points, weights, max(ks), cells)
+    short, begun, last = in_short(sweep), None, np.inf
+    for k in ks:
+        result = cluster(sweep, k, options, origin, short, begun)
+        if result.inertia > last and result.stopped_by != "callback":
+            # What was best on a histogram need not be so on the points.
+            result = cluster(sweep, k, options, origin, None, begun)
+        result = _with_inertia(sweep, result, origin)
+        yield result
+        if result.stopped_by == "callback":
+            return
+        begun, last = result.centroids - origin, result.inertia
+
+
+def nearest(
+    points: Array, weights: Floats, centroids: Floats, cells: bool
+) -> Clustering:
+    """Give points the nearest of centroids that stay where they are; some may be empty.
+
+    The arguments are those of `fit`; all weights are positive.
+    """
+    sweep = fastest(points, len(centroids), cells)(points, weights)
+    tally = sweep(centroids)
+    result = Clustering(
+        labels=tally.labels,
+        centroids=centroids,
+        counts=tally.counts,
+        inertia=tally.inertia,
+        n_iter=0,
+        stopped_by="given",
+    )
+    return _with_inertia(sweep, result, np.zeros(points.shape[1]))
+
+
+def _n_starts(options: checks.Options, n: int) -> int:
+    if options.n_init is not None:
+        return options.n_init
+    at_random = isinstance(options.init, str) and options.init == "random"
+    return 10 if at_random and n <= FEW_POINTS else 1
+
+
+def _run(
+    sweep: Sweep,
+    start: Floats,
+    origin: Floats,
+    options: checks.Options,
+) -> Clustering:
+    """Run the loop from one start. Sweep and start have their origin moved."""
+    for step in lloyd(sweep, start, max_iter=options.max_iter, tol=options.tol):
+        stopped_by = step.stopped_by
+        if options.callback is not None and options.callback(_shown(step, origin)):
+            stopped_by = "callback"
+            break
+    end = (step.iteration, str(stopped_by))
+    return _settled(sweep, step.new_centroids, origin, *end, step.labels)
+
+
+def _shown(step: Step, origin: Floats) -> Step:
+    """Return the step as seen from the data's own origin, for others to look at."""
+    labels = step.labels.view()
+    labels.flags.writeable = False
+    return step._replace(
+        centroids=step.centroids + origin,
+        labels=labels,
+        new_centroids=step.new_centroids + origin,
+    )
+
+
+def _settled(
+    sweep: Sweep,
+    centroids: Floats,
+    origin: Floats,
+    n_iter: int,
+    stopped_by: str,
+    labels: Any = None,
+) -> Clustering:
+    """Make labels, counts and inertia those of exactly the centroids returned.
+
+    The labels of the last step belong to the centroids before its update; and to move
+    back to the data's own origin may round the centroids. So assign once more, to the
+    centroids as they are returned. If that leaves a cluster empty, it gets the
+    farthest point: its centroid had no points to lose, so this only makes distances
+    smaller and ends soon. Clusters stay empty only for lack of distinct points; they
+    are left out. The labels of the last step, if given, only save time.
+    """
+    centroids = centroids + origin - origin
+    while True:
+        tally = sweep(centroids, labels)
+        labels = tally.labels
+        empty = np.flatnonzero(tally.counts == 0)
+        far = list(islice(sweep.farthest(centroids, labels), len(empty)))
+        if not far:
+            break
+        for number, (point, _, _) in zip(empty, far):
+            centroids[number] = point
+    full = tally.counts > 0
+    new_numbers = np.cumsum(full, dtype=np.int32) - 1
+    return Clustering(
+        labels=labels if full.all() else new_numbers[labels],
+        centroids=centroids[full] + origin,
+        counts=tally.counts[full],
+        inertia=tally.inertia,
+        n_iter=n_iter,
+        stopped_by=stopped_by,
+    )
+
+
+def _in_order(sweep: Sweep, result: Clustering, origin: Floats) -> Clustering:
+    """Put the clusters in order of their counts; equal ones, of their centroids.
+
+    A point that is equally near to two centroids belongs to the first of them, which
+    may be another one in the new order. That moves points from smaller clusters to
+    larger ones only, so the order settles.
+    """
+    while True:
+        order = np.lexsort((*result.centroids.T[::-1], -result.counts))
+        if np.array_equal(order, np.arange(len(order))):
+            return result
+        centroids = result.centroids[order] - origin
+        result = _settled(sweep, centroids, origin, result.n_iter, result.stopped_by)
+
+
+def _with_inertia(sweep: Sweep, result: Clustering, origin: Floats) -> Clustering:
+    """Add the inertia up directly, if that of the pass may have lost digits.
+
+    Passes may take it as a difference of sums. Where that leaves little, it leaves few
+    digits.
+    """
+    scatter = sweep.mean_variance() * len(origin) * float(sweep.weights.sum())
+    if result.inertia > scatter / 1000:
+        return result
+    inertia = direct_inertia(sweep, result.centroids - origin, result.labels)
+    return replace(result, inertia=inertia)

@@ -1,0 +1,27 @@
+"""Colors: which there are, where they are, and how they look beside each other.
+
+What this file adds: nothing but the names. `distinct_colors` and `distinct_values` find
+what occurs in an image and how often, `look_up` and `color_in` go back to its pixels,
+`lab_from_rgb` and `rgb_from_lab` go to a space of perceived colors and back. What it
+leaves out: images, whose axes are the affair of `kmeans_np.image`.
+"""
+
+from kmeans_np.colors.distinct import (
+    Colors,
+    distinct_colors,
+    distinct_values,
+    look_up,
+)
+from kmeans_np.colors.lookup import color_in, take
+from kmeans_np.colors.spaces import lab_from_rgb, rgb_from_lab
+
+__all__ = [
+    "Colors",
+    "color_in",
+    "distinct_colors",
+    "distinct_values",
+    "lab_from_rgb",
+    "look_up",
+    "rgb_from_lab",
+    "take",
+]

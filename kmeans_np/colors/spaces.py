@@ -1,0 +1,104 @@
+"""From red, green and blue to CIELAB and back.
+
+What this file adds: the color space in which equal distances look about equally large.
+What it leaves out: other color spaces, and other lights than daylight (D65).
+
+References
+----------
+.. [1] IEC 61966-2-1:1999, "Default RGB colour space - sRGB".
+.. [2] CIE 15:2004, "Colorimetry", section 8.2.1.
+"""
+
+import numpy as np
+
+from kmeans_np.lloyd import Array, Floats
+from kmeans_np.threads import in_threads
+
+# What the three primaries of sRGB contribute to X, Y and Z [1]_, in the digits that
+# scikit-image uses; and X, Y and Z of white, daylight (D65) seen at 2 degrees.
+XYZ_FROM_RGB = np.array(
+    [
+        [0.412453, 0.357580, 0.180423],
+        [0.212671, 0.715160, 0.072169],
+        [0.019334, 0.119193, 0.950227],
+    ]
+)
+RGB_FROM_XYZ = np.linalg.inv(XYZ_FROM_RGB)
+WHITE = np.array([0.95047, 1.0, 1.08883])
+# Where the curve of sRGB, and that of lightness, goes over into a straight line.
+DARK, DARK_LINEAR = 0.04045, 0.0031308
+DIM, SLOPE, START = 0.008856, 7.787, 16 / 116
+# How many colors a thread converts at a time.
+BLOCK = 2**16
+
+
+def lab_from_rgb(rgb: Array, white: float = 1.0) -> Floats:
+    """Convert colors from sRGB to CIELAB.
+
+    Parameters
+    ----------
+    rgb : (n, 3) array of real numbers
+        Red, green and blue, 0 to `white`.
+    white : float, default 1
+        Their largest value.
+
+    Returns
+    -------
+    (n, 3) array of float64
+        L, from 0 (black) to 100 (white); a, from green to red; b, from blue to yellow.
+
+    References
+    ----------
+    .. [1] IEC 61966-2-1:1999, "Default RGB colour space - sRGB".
+    .. [2] CIE 15:2004, "Colorimetry", section 8.2.1.
+    """
+    lab = np.empty((len(rgb), 3))
+
+    def convert(start: int) -> None:
+        block = slice(start, start + BLOCK)
+        lab[block] = _lab(rgb[block].astype(np.float64) / white)
+
+    in_threads(convert, range(0, len(rgb), BLOCK))
+    return lab
+
+
+def _lab(rgb: Floats) -> Floats:
+    # The curves are straight lines below 0, so that means of colors, which may lie
+    # outside of what a screen can show, have their place, too.
+    curved = ((np.maximum(rgb, DARK) + 0.055) / 1.055) ** 2.4
+    linear = np.where(rgb > DARK, curved, rgb / 12.92)
+    xyz = _times(linear, XYZ_FROM_RGB) / WHITE
+    bent = np.cbrt(np.maximum(xyz, DIM))
+    x, y, z = np.where(xyz > DIM, bent, SLOPE * xyz + START).T
+    return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=1)
+
+
+def rgb_from_lab(lab: Array) -> Floats:
+    """Convert colors from CIELAB to sRGB: the inverse of `lab_from_rgb`.
+
+    Parameters
+    ----------
+    lab : (n, 3) array of float
+        L, a and b.
+
+    Returns
+    -------
+    (n, 3) array of float64
+        Red, green and blue; outside of 0 to 1 if no screen can show the color.
+    """
+    light, a, b = np.asarray(lab, np.float64).T
+    y = (light + 16) / 116
+    f = np.stack([y + a / 500, y, y - b / 200], axis=1)
+    xyz = np.where(f > np.cbrt(DIM), f**3, (f - START) / SLOPE) * WHITE
+    linear = _times(xyz, RGB_FROM_XYZ)
+    curved = 1.055 * np.maximum(linear, DARK_LINEAR) ** (1 / 2.4) - 0.055
+    return np.where(linear > DARK_LINEAR, curved, 12.92 * linear)
+
+
+def _times(rows: Floats, matrix: Floats) -> Floats:
+    """Multiply every row with a matrix, with the same bits however many rows."""
+    # Not a matrix product, whose last bits depend on how many rows and threads share
+    # it.
+    x, y, z = rows.T
+    columns = [x * r + y * g + z * b for r, g, b in matrix]
+    return np.stack(columns, axis=1)

@@ -1,0 +1,107 @@
+"""PNG files of colors: with a palette if that makes them smaller.
+
+What this file adds: an image of at most 256 colors as a palette and one number of 1, 2,
+4 or 8 bits for each pixel. What it leaves out: gray images, which would be read again
+as RGB, and images of 16 bits a channel (`kmeans_np.files.deep`).
+"""
+
+import io
+from typing import Any
+
+import numpy as np
+
+from kmeans_np.colors import distinct_colors, look_up, take
+from kmeans_np.lloyd import Array
+
+PALETTE_SIZE = 256
+# An image with more colors than a palette holds shows more among so many of its pixels,
+# unless it hardly has more. Then all are counted for nothing, which takes little time.
+SAMPLE = 2**16
+
+
+class _LongerError(Exception):
+    """The file has become longer than the other one."""
+
+
+class _Shorter(io.BytesIO):
+    """A file that gives up when it becomes longer than another one."""
+
+    limit: float = np.inf
+
+    def write(self, data: Any) -> int:
+        if self.tell() + len(data) > self.limit:
+            raise _LongerError
+        return super().write(data)
+
+
+def png_bytes(image: Array) -> bytes:
+    """Return the content of a PNG file.
+
+    Parameters
+    ----------
+    image : (rows, columns, 3) or (rows, columns, 4) array of uint8
+        The image, RGB or RGBA, with at least one pixel.
+
+    Returns
+    -------
+    bytes
+        With a palette if there are at most 256 colors and it is shorter so. In both
+        cases `read_image` gives the same array again.
+    """
+    from imageio import v3 as iio
+
+    indexed = _indexed(image)
+    file = _Shorter()
+    if indexed is not None:
+        file.limit = len(indexed)
+    try:
+        # Few colors may still be shorter without a palette, smooth gray for example,
+        # and nothing but trying tells. Trying ends where it becomes the longer way.
+        iio.imwrite(file, image, extension=".png", plugin="pillow", is_batch=False)
+    except _LongerError:
+        assert indexed is not None
+        return indexed
+    return file.getvalue()
+
+
+def _indexed(image: Array) -> bytes | None:
+    """Return a PNG file with a palette, None if there are too many colors."""
+    # imageio writes no palettes.
+    from PIL import Image
+
+    pixels = image.reshape(-1, image.shape[2])
+    if _numbered(pixels[:: max(1, len(pixels) // SAMPLE)]) is None:
+        return None
+    numbered = _numbered(pixels)
+    if numbered is None:
+        return None
+    palette, numbers = numbered
+    picture = Image.fromarray(numbers.reshape(image.shape[:2]))
+    picture.putpalette(palette[:, :3].tobytes())
+    alpha = palette[:, 3:].tobytes()
+    file = io.BytesIO()
+    # Pillow takes as few bits as the palette allows.
+    picture.save(file, "PNG", **({"transparency": alpha} if alpha else {}))
+    return file.getvalue()
+
+
+def _numbered(pixels: Array) -> tuple[Array, Array] | None:
+    """Return the colors of some pixels and the number of each pixel's color."""
+    colors = distinct_colors(pixels[:, :3])
+    palette = colors.colors
+    if len(palette) > PALETTE_SIZE:
+        return None
+    numbers = look_up(np.arange(len(palette), dtype=np.uint8), colors)
+    if pixels.shape[1] == 3:
+        return palette, numbers
+    # The number of the color and its alpha make one number of two bytes.
+    both = numbers.astype(np.uint16) << 8 | pixels[:, 3]
+    occurs = np.zeros(2**16, bool)
+    occurs[both] = True
+    found = np.flatnonzero(occurs)
+    if len(found) > PALETTE_SIZE:
+        return None
+    table = np.empty(2**16, np.uint8)
+    table[found] = np.arange(len(found))
+    palette = np.column_stack([palette[found >> 8], (found & 255).astype(np.uint8)])
+    return palette, take(table, both)

@@ -1,0 +1,186 @@
+"""Writing image files.
+
+What this file adds: `write_image`, and what each kind of file can hold. What it leaves
+out: who asked for it.
+"""
+
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from kmeans_np.checks import real_array
+from kmeans_np.colors import distinct_colors
+from kmeans_np.files.deep import TIFF_TYPES, encode, libraries
+from kmeans_np.files.paths import as_path, write_whole
+from kmeans_np.files.png import png_bytes
+from kmeans_np.lloyd import Array
+
+
+class _Format(NamedTuple):
+    """How a kind of file is written, without loss where it can be, and what it holds.
+
+    A segmented image keeps its k colors in all of them but JPEG.
+    """
+
+    options: dict[str, Any]
+    channels: range | tuple[int, ...]
+    longest: int
+    types: tuple[str, ...] = ("uint8",)
+
+
+_JPEG = _Format({"quality": 95, "subsampling": 0}, (1, 3), 65_500)
+_TIFF = _Format({"compression": "tiff_deflate"}, range(1, 2**16), 2**31 - 1, TIFF_TYPES)
+_FORMATS = {
+    ".png": _Format({}, (1, 2, 3, 4), 2**31 - 1, ("uint8", "uint16")),
+    ".jpg": _JPEG,
+    ".jpeg": _JPEG,
+    ".webp": _Format({"lossless": True, "exact": True}, (1, 3, 4), 16_383),
+    ".tif": _TIFF,
+    ".tiff": _TIFF,
+    ".bmp": _Format({}, (1, 3), 2**31 - 1),
+    ".gif": _Format({}, (1, 3), 65_535),
+}
+_GIF_COLORS = 256
+_KINDS = {1: "gray", 2: "gray with alpha", 3: "RGB", 4: "RGBA"}
+# What Pillow writes as gray only, besides uint8.
+_GRAY_TYPES = {
+    ".png": ("uint16",),
+    ".tif": ("uint16", "int32", "float32"),
+    ".tiff": ("uint16", "int32", "float32"),
+}
+
+
+def write_image(path: str | os.PathLike[str], image: npt.ArrayLike) -> None:
+    """Write an image file, or leave everything as it was.
+
+    The file is written under another name in the same folder and renamed when it is
+    complete, so that `path` never holds half a picture. A file that is there is
+    replaced.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Where to; its suffix names the kind: .png, .tif, .tiff, .webp, .bmp and .gif
+        keep every pixel (.gif has at most 256 colors, .webp makes gray RGB), .jpg and
+        .jpeg (of quality 95) blur the edges between colors. A .png of at most 256
+        colors has a palette if that makes it smaller.
+    image : (rows, columns) or (rows, columns, channels) array_like
+        The image: gray, gray with alpha, RGB or RGBA of type uint8, as far as the kind
+        of file allows; or gray of type uint16 as .png, .tif and .tiff, and of type
+        int32 or float32 as .tif and .tiff.
+
+        With the extra ``kmeans-np[deep]`` also gray with alpha, RGB and RGBA of type
+        uint16 as .png, and any number of channels of type uint8, uint16, uint32, int8,
+        int16, int32, float32 or float64 as .tif and .tiff.
+
+    Raises
+    ------
+    TypeError
+        If `image` is of another type than the kind of file can hold.
+    ValueError
+        If the suffix is unknown, or the shape of `image`, or the number of its colors,
+        not possible in such a file, or only with the extra, which is not installed.
+    FileNotFoundError, NotADirectoryError, IsADirectoryError
+        If the folder does not exist, or `path` is a folder.
+    PermissionError, OSError
+        If the file may not be written, or the disk is full.
+    """
+    path = as_path(path)
+    array = real_array(image, "image")
+    array = array.astype(array.dtype.newbyteorder("="), copy=False)
+    check_writable(array, path)
+    write_whole(path, _encode(array, path.suffix.lower()))
+
+
+def check_writable(image: Array, path: Path) -> None:
+    """Raise TypeError or ValueError if such an image cannot be in such a file."""
+    suffix = path.suffix.lower()
+    if suffix not in _FORMATS:
+        raise ValueError(
+            f"path must end in one of {', '.join(_FORMATS)} to be written, got {path}; "
+            "choose one of these, such as .png"
+        )
+    _check_type(image, suffix)
+    kind = _FORMATS[suffix]
+    if (
+        image.ndim not in (2, 3)
+        or image.size == 0
+        or _channels(image) not in kind.channels
+    ):
+        names = " or ".join(_KINDS[number] for number in kind.channels[:4])
+        names += " or of up to 65,535 channels" if len(kind.channels) > 4 else ""
+        raise ValueError(
+            f"image must be {names} to be written as {image.dtype} to a {suffix} file, "
+            f"got shape {image.shape}; choose other channels, another suffix or "
+            "another type"
+        )
+    if max(image.shape[:2]) > kind.longest:
+        raise ValueError(
+            f"image must have at most {kind.longest:,} rows and columns to be written "
+            f"to a {suffix} file, got shape {image.shape}; choose .png"
+        )
+    if not _pillow_holds(image, suffix):
+        libraries(
+            "image must be gray, or of type uint8 with at most 4 channels, as long as "
+            f"tifffile and imagecodecs are missing, to be written to a {suffix} file, "
+            f"got shape {image.shape} of type {image.dtype}"
+        )
+
+
+def _check_type(image: Array, suffix: str) -> None:
+    types = _FORMATS[suffix].types
+    if image.dtype not in types:
+        remedy = (
+            "scale it to 0 to 255 and convert it, as in "
+            "np.rint(255 * image).astype(np.uint8)"
+        )
+        if image.dtype == np.uint16:
+            remedy = "choose .png, or convert it, as in (image // 257).astype(np.uint8)"
+        elif image.dtype in TIFF_TYPES:
+            remedy = f"choose .tif, or {remedy}"
+        raise TypeError(
+            f"image must hold numbers of type {' or '.join(types)} to be written to a "
+            f"{suffix} file, got type {image.dtype}; {remedy}"
+        )
+
+
+def _channels(image: Array) -> int:
+    return 1 if image.ndim < 3 else image.shape[2]
+
+
+def _pillow_holds(image: Array, suffix: str) -> bool:
+    """Return whether Pillow writes such an image."""
+    if image.dtype == np.uint8:
+        return _channels(image) <= 4
+    return _channels(image) == 1 and image.dtype in _GRAY_TYPES[suffix]
+
+
+def _encode(image: Array, suffix: str) -> bytes:
+    """Return the content of a file of the kind that the suffix names."""
+    if image.ndim == 3 and image.shape[2] == 1:
+        image = image[..., 0]
+    if not _pillow_holds(image, suffix):
+        return encode(image, suffix)
+    if suffix == ".png" and _channels(image) > 2:
+        return png_bytes(image)
+    if suffix == ".gif" and image.ndim == 3:
+        n_colors = len(distinct_colors(image.reshape(-1, 3)).counts)
+        if n_colors > _GIF_COLORS:
+            raise ValueError(
+                f"image must have at most {_GIF_COLORS} colors to be written to a .gif "
+                f"file, got {n_colors:,}; choose .png, or fewer colors"
+            )
+    from imageio import v3 as iio
+
+    data: bytes = iio.imwrite(
+        "<bytes>",
+        image,
+        extension=suffix,
+        plugin="pillow",
+        is_batch=False,
+        **_FORMATS[suffix].options,
+    )
+    return data

@@ -1,0 +1,129 @@
+"""`inertia_curve`: how much each further cluster is worth.
+
+What this file adds: the inertia for several numbers of clusters in one go. What it
+leaves out: to choose one of them, which is yours.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from kmeans_np import checks
+from kmeans_np.clustering import fit_each, warn_if_fewer
+from kmeans_np.image.features import Points, compare
+from kmeans_np.image.pixels import Pixels, take_apart
+from kmeans_np.lloyd import Floats
+
+
+def inertia_curve(
+    image_or_points: ArrayLike,
+    ks: ArrayLike,
+    *,
+    mask: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    channel_axis: int | None = -1,
+    alpha: bool | str = "auto",
+    color_space: str = "rgb",
+    normalize: bool = False,
+    position_weight: float = 0.0,
+    max_iter: int = 300,
+    tol: float = 1e-4,
+    rng: Any = None,
+    callback: checks.Callback | None = None,
+) -> Floats:
+    """Return the inertia for several numbers of clusters, to choose one.
+
+    Drawn over k, it falls steeply at first, and from some k on, the elbow, hardly any
+    more [1]_: further clusters only divide what belongs together.
+
+    Parameters
+    ----------
+    image_or_points : (n, d), or (..., rows, columns, channels) array_like of numbers
+        Two axes are points, one a row, as `kmeans` takes them; more are an image, as
+        `cluster_image` takes it. For a gray image or volume say ``channel_axis=None``.
+    ks : (m,) array_like of int
+        The numbers of clusters, in any order.
+    weights : array_like of real numbers, optional
+        How many times each pixel or point counts; once when not given.
+    normalize : bool, default False
+        Whether to bring each channel or feature to a variance of 1 first.
+    mask, channel_axis, alpha, color_space, position_weight
+        What takes part of an image and what is compared, see `cluster_image`.
+    max_iter, tol, rng
+        How to run for each k, see `cluster_image`.
+    callback : callable, optional
+        Called with each `kmeans_np.Step`, for one k after the other, from the smallest
+        on. If it returns a true value, all ends there; the inertia for what was not
+        begun is NaN.
+
+    Returns
+    -------
+    (m,) array of float64
+        The inertia for each of `ks`, as `Segmentation` and `Clustering` have it. It
+        never rises with k: unless starts anew (by k-means++ [2]_, on a histogram) lead
+        to less, a run goes on from the centroids of the one before, and others spread
+        out among the points.
+
+    Raises
+    ------
+    TypeError
+        If `ks` is not an array of integers, or another argument not of its type.
+    ValueError
+        If `ks` is empty, or one of them below 1 or above the number of pixels or
+        points; or another argument is not as `cluster_image` wants it.
+
+    Warns
+    -----
+    UserWarning
+        If there are fewer distinct colors or points than the largest of `ks`.
+
+    References
+    ----------
+    .. [1] R. L. Thorndike, "Who belongs in the family?", Psychometrika 18 (1953),
+       267-276. :doi:`10.1007/BF02289263`
+    .. [2] D. Arthur and S. Vassilvitskii, "k-means++: the advantages of careful
+       seeding", Proceedings of the 18th ACM-SIAM Symposium on Discrete Algorithms
+       (2007), 1027-1035.
+
+    Examples
+    --------
+    >>> from kmeans_np import inertia_curve
+    >>> inertia_curve([[0.0], [2.0], [10.0], [12.0]], [1, 2, 4], rng=0).tolist()
+    [104.0, 4.0, 0.0]
+    """
+    what = checks.compared(color_space, normalize, position_weight)
+    array = checks.image_or_points(image_or_points)
+    if channel_axis is None or array.ndim != 2:
+        pixels = take_apart(array, mask, channel_axis, alpha)
+        masses, noun = (
+            checks.pixel_weights(weights, pixels.shape, pixels.part),
+            "pixels",
+        )
+    else:
+        checks.only_for_images(mask, channel_axis, alpha, what)
+        values = checks.points(array)
+        pixels = Pixels(values[np.newaxis], values, None, False, 2)
+        masses, noun = None, "points"
+        if weights is not None:
+            masses = checks.weights(weights, len(values))
+    counting = len(pixels.values) if masses is None else int((masses > 0).sum())
+    noun += "" if weights is None else " with a weight"
+    numbers = checks.several_k(ks, counting, noun)
+    how = {"max_iter": max_iter, "tol": tol, "rng": rng, "callback": callback}
+    options = checks.options(1, 1, init="k-means++", n_init="auto", **how)
+    _, points = compare(pixels, masses, what)
+    return _inertias(points, numbers, options._replace(coarse_start=True))
+
+
+def _inertias(points: Points, ks: list[int], options: checks.Options) -> Floats:
+    rising = sorted(set(ks))
+    found, most, n_clusters = dict.fromkeys(rising, np.nan), 0, 0
+    runs = fit_each(points.points, points.weights, rising, options, points.cells)
+    for k, result in zip(rising, runs):
+        found[k], most, n_clusters = result.inertia, k, len(result.counts)
+    warn_if_fewer(n_clusters, most, "colors or points", stacklevel=3)
+    # It does not rise but by rounding.
+    falling = np.minimum.accumulate(list(found.values()))
+    values: Floats = falling[np.searchsorted(rising, ks)]
+    return values

@@ -1,0 +1,78 @@
+"""`apply_palette`: an image in the colors that you give.
+
+What this file adds: the pixels' nearest colors in a palette. What it leaves out: to
+find a palette (`kmeans_np.image.cluster`).
+"""
+
+from numpy.typing import ArrayLike
+
+from kmeans_np import checks
+from kmeans_np.clustering import nearest
+from kmeans_np.image.features import Features, compare_again
+from kmeans_np.image.pixels import take_apart
+from kmeans_np.image.segmentation import Clusters, Segmentation, in_full, rounded
+
+
+def apply_palette(
+    image: ArrayLike,
+    palette: ArrayLike,
+    *,
+    mask: ArrayLike | None = None,
+    channel_axis: int | None = -1,
+    alpha: bool | str = "auto",
+    color_space: str = "rgb",
+) -> Segmentation:
+    """Give each pixel its nearest color in a palette.
+
+    Parameters
+    ----------
+    image : (rows, columns[, channels]) or (planes, rows, columns[, channels]) array
+        The image, as `cluster_image` takes it.
+    palette : (k, channels) array_like of real numbers; (k,) for gray
+        The colors, in the image's own unit, without alpha. For an image of integers,
+        they are rounded when they are painted, but not when they are compared.
+    mask : (rows, columns) or (planes, rows, columns) array_like of bool, optional
+        True for the pixels that take part; all when not given.
+    channel_axis : int or None, default -1
+        Which axis has the channels; None if there are none.
+    alpha : "auto" or bool, default "auto"
+        Whether the last channel is alpha, as in `cluster_image`.
+    color_space : "rgb" or "lab", default "rgb"
+        Where distances are measured, as in `cluster_image`.
+
+    Returns
+    -------
+    Segmentation
+        The answer, with the painted `image`. Cluster i is color i of the palette, and
+        may have no pixels. Of two colors at the same distance, the first is taken.
+
+    Raises
+    ------
+    TypeError
+        If `image` or `palette` is not an array of real numbers, or another argument is
+        not of its type.
+    ValueError
+        If `palette` is empty, has other channels than the image, or is not in the
+        range of its type; or another argument is not as `cluster_image` wants it.
+
+    Examples
+    --------
+    >>> from kmeans_np import apply_palette
+    >>> answer = apply_palette([[1, 2, 90], [80, 255, 0]], [0, 100, 255])
+    >>> answer.image
+    array([[  0,   0, 100],
+           [100, 255,   0]])
+    >>> answer.counts
+    array([3, 2, 1])
+    """
+    pixels = take_apart(image, mask, channel_axis, alpha)
+    values = pixels.values
+    channels, dtype = values.shape[1], values.dtype
+    what = checks.compared(color_space, False, 0)
+    features = Features(checks.white(values) if what.color_space == "lab" else None)
+    colors = checks.palette(palette, channels, dtype, features.white)
+    points = compare_again(pixels, features)
+    centroids = features.of_centroids(colors, channels, "palette")
+    result = nearest(points.points, points.weights, centroids, points.cells)
+    clusters = Clusters(features, centroids, rounded(colors, dtype))
+    return in_full(result, pixels, points, clusters)

@@ -1,0 +1,118 @@
+"""An image taken apart into pixels, and put together again.
+
+What this file adds: the round trip of the tensor. An image of shape (375, 500, 3) is
+flattened to 187,500 points with 3 features; and what is found for every point is
+reshaped to a picture again. Which pixels take part, which axis has the channels and
+whether one of them is alpha is settled here, and nobody else need know. What it leaves
+out: clustering.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from kmeans_np import checks
+from kmeans_np.colors import color_in
+from kmeans_np.lloyd import Array
+
+
+class Pixels(NamedTuple):
+    """An image taken apart.
+
+    Attributes
+    ----------
+    image : (rows, columns, channels) or (planes, rows, columns, channels) array
+        The image, with its channels last; gray has one.
+    values : (n, c) array of the image's type
+        The pixels that take part, without alpha.
+    part : (rows, columns) or (planes, rows, columns) array of bool, or None
+        Which they are; None for all.
+    has_alpha : bool
+        Whether the last channel is alpha.
+    channel_axis : int or None
+        Where the caller has the channels; None for gray without an axis for them.
+    """
+
+    image: Array
+    values: Array
+    part: NDArray[np.bool_] | None
+    has_alpha: bool
+    channel_axis: int | None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the image without its channels."""
+        return self.image.shape[:-1]
+
+    @property
+    def colors(self) -> Array:
+        """The image without alpha."""
+        return self.image[..., :-1] if self.has_alpha else self.image
+
+    def of_the_same(self, image: Array) -> "Pixels":
+        """Return this with another image that has the same axes."""
+        return self._replace(image=_channels_last(image, self.channel_axis))
+
+
+def take_apart(
+    image: ArrayLike, mask: ArrayLike | None, channel_axis: int | None, alpha: Any
+) -> Pixels:
+    """Check an image and return its pixels that take part, one a row."""
+    array, axis = checks.image(image, channel_axis)
+    array = _channels_last(array, axis)
+    shape, channels = array.shape[:-1], array.shape[-1]
+    has_alpha = checks.has_alpha(alpha, None if axis is None else channels)
+    part = masked = checks.mask(mask, shape)
+    if has_alpha:
+        opacity = array[..., -1:]
+        checks.finite_pixels(_flat(opacity, part), shape, part, axis)
+        # NaN outside of the mask is not above 0.
+        visible = opacity[..., 0] > 0
+        part = visible if masked is None else masked & visible
+    if part is not None:
+        checks.some_take_part(part, masked)
+        part = None if part.all() else part
+    values = _flat(array[..., :-1] if has_alpha else array, part)
+    checks.finite_pixels(values, shape, part, axis)
+    return Pixels(array, values, part, has_alpha, axis)
+
+
+def _channels_last(image: Array, axis: int | None) -> Array:
+    return image[..., np.newaxis] if axis is None else np.moveaxis(image, axis, -1)
+
+
+def _flat(channels: Array, part: NDArray[np.bool_] | None) -> Array:
+    """Return those of all pixels that take part, one a row."""
+    return channels.reshape(-1, channels.shape[-1]) if part is None else channels[part]
+
+
+def paint(pixels: Pixels, palette: Array, labels: Array) -> tuple[Array, Array]:
+    """Paint every pixel with its palette entry, and reshape it and its label.
+
+    Returns
+    -------
+    painted : array of the shape and type of the image
+        The segmented image, the channels where they were.
+    label_image : (rows, columns) or (planes, rows, columns) array
+        The labels, -1 where a pixel took no part.
+    """
+    colors = color_in(palette, labels)
+    if pixels.part is None:
+        label_image = labels.reshape(pixels.shape)
+    else:
+        label_image = np.full(pixels.shape, -1, labels.dtype)
+        label_image[pixels.part] = labels
+    if pixels.part is None and not pixels.has_alpha:
+        painted = colors.reshape(pixels.image.shape)
+    else:
+        painted = np.array(pixels.image, order="C")
+        inside = painted[..., : colors.shape[1]]
+        if pixels.part is None:
+            inside[...] = colors.reshape(inside.shape)
+        else:
+            inside[pixels.part] = colors
+    if pixels.channel_axis is None:
+        return painted[..., 0], label_image
+    moved = np.moveaxis(painted, -1, pixels.channel_axis)
+    return np.ascontiguousarray(moved), label_image

@@ -1,0 +1,231 @@
+"""The answer: everything that is known about a segmented image.
+
+What this file adds: `Segmentation`, and how it is made of clusters, or of a palette
+that was given. What it leaves out: to find the clusters (`kmeans_np.image.cluster`).
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from kmeans_np import checks
+from kmeans_np.clustering import Clustering, describe_stop, nearest
+from kmeans_np.image.features import Features, Points, compare_again
+from kmeans_np.image.pixels import Pixels, paint, take_apart
+from kmeans_np.lloyd import Array, Floats
+from kmeans_np.pictures import label_overlay, segmentation_in_html
+
+
+class Clusters(NamedTuple):
+    """What a `Segmentation` needs to find its clusters in other images."""
+
+    features: Features
+    centroids: Floats
+    palette: Array
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Segmentation:
+    """The answer of `cluster_image`. Clusters are in order of size, the largest first.
+
+    Attributes
+    ----------
+    labels : (rows, columns) or (planes, rows, columns) array of int8, int16 or int32
+        The cluster of each pixel, 0 to k - 1, in the smallest of these types that
+        holds them; -1 for a pixel that takes no part (outside of the mask, or fully
+        transparent). They go by size: what is 0 here may be 1 in another picture,
+        unless that got its labels by `apply`.
+    palette : (k, channels) array of the image's type; (k,) for gray without channels
+        The color of each cluster: its centroid, rounded if the image holds integers.
+        The alpha channel, if there is one, is not a part of it.
+    centroids : (k, channels) array of float64
+        The same without rounding; with `position_weight`, followed by the mean row and
+        column (plane, row and column) of the cluster, in pixels.
+    counts : (k,) array of int64, or float64 if there are weights
+        The number of pixels in each cluster; with weights, the sum of theirs.
+    shares : (k,) array of float64
+        The same as parts of 1 of all that takes part.
+    image : array of the shape and type of the image
+        The segmented image: every pixel in the color of its cluster. An alpha channel
+        and pixels that take no part are unchanged.
+    inertia : float
+        The weighted sum of the squared distances of the pixels to their centroids, in
+        the square of what is compared: of the image's unit (gray levels for uint8), of
+        CIELAB, or of standard deviations.
+    n_iter : int
+        The number of steps of the best start; 0 if the clusters were given.
+    stopped_by : str
+        Why it stopped: "labels" (no label changed), "tol" (the centroids hardly
+        moved), "max_iter" (out of steps) or "callback" (the callback said so); "given"
+        if the clusters were given and not searched for.
+    """
+
+    labels: NDArray[np.signedinteger[Any]]
+    palette: Array
+    centroids: Floats
+    counts: Array
+    shares: Floats
+    image: Array
+    inertia: float
+    n_iter: int
+    stopped_by: str
+    _pixels: Pixels = field(kw_only=True)
+    _clusters: Clusters = field(kw_only=True)
+
+    def __repr__(self) -> str:
+        size = " x ".join(str(length) for length in self.image.shape)
+        colors = checks.counted(len(self.palette), "color")
+        end = "clusters given"
+        if self.stopped_by != "given":
+            end = describe_stop(self.n_iter, self.stopped_by)
+        return (
+            f"<Segmentation of a {size} image of {self.image.dtype} into {colors}: "
+            f"inertia {self.inertia:.6g}, {end}>"
+        )
+
+    def _repr_html_(self) -> str:
+        """Return the picture and its palette with shares, for a notebook."""
+        segmented = self._pixels.of_the_same(self.image).colors
+        part, palette = self.labels >= 0, self._clusters.palette
+        return segmentation_in_html(segmented, part, palette, self.shares)
+
+    def overlay(self, *, alpha: float = 0.5, outline: bool = False) -> Array:
+        """Lay the labels in well-separated colors over the image, to look at.
+
+        The image is that which was clustered, not a copy: what is written to it later
+        shows here.
+
+        Parameters
+        ----------
+        alpha : float, default 0.5
+            How much the colors cover: 0 (only the image) to 1 (only the colors).
+        outline : bool, default False
+            Whether to draw a line, one pixel wide, around each region of a label:
+            white where the image is dark, black where it is light.
+
+        Returns
+        -------
+        (rows, columns, 3) or (planes, rows, columns, 3) array of uint8
+            The picture. Pixels that take no part show the image alone. An image of
+            uint8 with 1 or 3 channels shows as it is; any other from its smallest to
+            its largest value, and, unless there are 3 channels, as the mean of them,
+            each so stretched.
+
+        Raises
+        ------
+        TypeError
+            If `alpha` is not a number or `outline` not a bool.
+        ValueError
+            If `alpha` is not from 0 to 1.
+        """
+        alpha = checks.share(alpha, "alpha")
+        outline = checks.flag(outline, "outline")
+        k = len(self.palette)
+        return label_overlay(self._pixels.colors, self.labels, k, alpha, outline)
+
+    def mask_of(self, label: int) -> NDArray[np.bool_]:
+        """Return where a cluster is.
+
+        Parameters
+        ----------
+        label : int
+            The number of the cluster, 0 to k - 1.
+
+        Returns
+        -------
+        (rows, columns) or (planes, rows, columns) array of bool
+            True for the pixels of this cluster. As `mask` of another call, it
+            restricts that to them.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `label` is not a whole number from 0 to k - 1.
+        """
+        found: NDArray[np.bool_]
+        found = self.labels == checks.label(label, len(self.palette))
+        return found
+
+    def apply(
+        self, image: ArrayLike, *, mask: ArrayLike | None = None
+    ) -> "Segmentation":
+        """Find the same clusters in another image.
+
+        So the frames of a film do not flicker, and a batch has one palette.
+
+        Parameters
+        ----------
+        image : (rows, columns[, channels]) or (planes, rows, columns[, channels]) array
+            The other image, of the same type and channels as the first; its size may
+            be another.
+        mask : (rows, columns) or (planes, rows, columns) array_like of bool, optional
+            True for the pixels that take part; all when not given.
+
+        Returns
+        -------
+        Segmentation
+            The answer for this image, with the numbers and the palette of these
+            clusters, of which some may have no pixels. Every pixel has the nearest.
+
+        Raises
+        ------
+        TypeError
+            If `image` is not an array of real numbers, or `mask` of bools.
+        ValueError
+            If `image` has another type or other channels than the first, is empty or
+            fully transparent or not finite, or `mask` has another shape or is False
+            everywhere.
+        """
+        first = self._pixels
+        array = checks.like(image, self.image.ndim, self.image.dtype)
+        pixels = take_apart(array, mask, first.channel_axis, first.has_alpha)
+        checks.same_channels(pixels.values.shape[1], len(self._clusters.palette.T))
+        features = self._clusters.features
+        if features.white is not None:
+            checks.white(pixels.values)
+        points = compare_again(pixels, features)
+        centroids = self._clusters.centroids
+        result = nearest(points.points, points.weights, centroids, points.cells)
+        return in_full(result, pixels, points, self._clusters)
+
+
+def in_full(
+    result: Clustering, pixels: Pixels, points: Points, clusters: Clusters
+) -> Segmentation:
+    """Return everything that is known when the points have been clustered."""
+    features, centroids, palette = clusters
+    palette = palette.astype(pixels.image.dtype, copy=False)
+    k, channels = palette.shape
+    counts, total = result.counts, result.counts.sum()
+    if not points.weighted:
+        counts = counts.astype(np.int64)
+    labels = points.to_pixels(result.labels.astype(np.min_scalar_type(-k)))
+    painted, label_image = paint(pixels, palette, labels)
+    return Segmentation(
+        labels=label_image,
+        # Copies: what is written to them must not change what `apply` finds.
+        palette=(palette[:, 0] if pixels.channel_axis is None else palette).copy(),
+        centroids=features.centroids(centroids, channels).copy(),
+        counts=counts,
+        shares=counts / total,
+        image=painted,
+        inertia=result.inertia,
+        n_iter=result.n_iter,
+        stopped_by=result.stopped_by,
+        # Only the image is needed any more, to look at.
+        _pixels=pixels._replace(values=np.empty((0, channels), palette.dtype)),
+        _clusters=clusters,
+    )
+
+
+def rounded(colors: Array, dtype: np.dtype[Any], white: float | None = None) -> Array:
+    """Return colors as `dtype`, rounded to the nearest if it holds integers.
+
+    They are in its range, as means of such numbers are; but for those from CIELAB,
+    which may lie outside of what a screen can show.
+    """
+    if white is not None:
+        colors = np.clip(colors, 0, white)
+    return (colors if dtype.kind == "f" else np.rint(colors)).astype(dtype)
