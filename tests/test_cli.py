@@ -703,8 +703,8 @@ BAD_MASKS = {
     ),
     "black": (
         PART * np.uint8(0),
-        "--mask must let at least one pixel take part, got none of 7,500; where it is "
-        "black or transparent, pixels take no part",
+        "--mask must let at least one pixel take part, got {mask}, which is black or "
+        "transparent everywhere; paint white what takes part",
     ),
 }
 
@@ -721,6 +721,19 @@ def test_a_bad_mask_is_one_line(photo, run, tmp_path, problem, how):
     assert (status, out) == (2, "")
     assert err == f"kmeans-np: error: {sentence.format(mask=mask)}\n"
     assert everything_in(tmp_path) == before
+
+
+def test_a_mask_that_leaves_only_transparent_pixels_is_one_line(tmp_path, run):
+    image = np.zeros((2, 3, 4), np.uint8)
+    image[0, 0] = 255
+    write_image(tmp_path / "icon.png", image)
+    write_image(tmp_path / "mask.png", 255 - image[..., 3])
+    how = ["-k", 1, "--mask", tmp_path / "mask.png"]
+    status, out, err = run("segment", tmp_path / "icon.png", *how)
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith("kmeans-np: error: --mask must let at least one pixel ")
+    assert "; pass another mask, or --no-alpha to cluster the hidden colors\n" in err
+    assert run("segment", tmp_path / "icon.png", *how, "--no-alpha")[0] == 0
 
 
 # ---- Labels and overlays ---------------------------------------------------------

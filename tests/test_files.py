@@ -1516,8 +1516,8 @@ def test_a_tiff_of_another_kind_is_refused(tmp_path, image, model, what):
         ValueError,
         "path must be a TIFF of one plane of gray, RGB or other bands of the type "
         "uint8, uint16, uint32, int8, int16, int32, float32 or float64, got "
-        f"{path}, a TIFF of {what} of the color model {model.upper()}; read it with another library and "
-        "pass the array",
+        f"{path}, a TIFF of {what} of the color model {model.upper()}; "
+        "read it with another library and pass the array",
         read_image,
         path,
     )

@@ -644,16 +644,22 @@ def test_a_place_counts_as_much_as_the_widest_range(position_weight, mixed, rng)
         assert np.array_equal(answer.image, image)
 
 
-def test_a_channel_that_is_the_same_everywhere_says_nothing(rng):
-    image = rng.random((20, 30, 3))
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("rows", [30, 50])
+def test_a_channel_that_is_the_same_everywhere_says_nothing(rows, weighted, rng):
+    image = rng.random((rows, 20, 3))
     image[..., 1] = 0.1
-    start = image[:4, 0]
-    with_it = cluster_image(image, 4, normalize=True, init=start)
-    two = {"alpha": False, "normalize": True, "init": start[:, [0, 2]]}
-    without = cluster_image(image[..., [0, 2]], 4, **two)
+    weights = rng.random((rows, 20)) if weighted else None
+    start, how = image[:4, 0], {"normalize": True, "weights": weights}
+    with_it = cluster_image(image, 4, init=start, **how)
+    two = {"alpha": False, "init": start[:, [0, 2]]}
+    without = cluster_image(image[..., [0, 2]], 4, **two, **how)
     assert np.array_equal(with_it.labels, without.labels)
     assert with_it.inertia == pytest.approx(without.inertia)
     np.testing.assert_allclose(with_it.image[..., 1], 0.1, rtol=1e-15)
+    # Nor does it where it is another: in the next image of a film, say.
+    image[..., 1] = 0.2
+    assert np.array_equal(with_it.apply(image).labels, with_it.labels)
 
 
 def test_a_table_of_few_colors_may_repeat_without_a_warning(rng):

@@ -1,5 +1,6 @@
 """Laws: what must not change the answer, and what it must be equal to."""
 
+import inspect
 import warnings
 
 import numpy as np
@@ -260,6 +261,8 @@ def test_weights_are_repetitions(kind, init, normalize, rng):
 def test_weights_are_repetitions_of_places_too(rng):
     image = row_of("float32", rng)
     weights = rng.integers(0, 4, image.shape[:2])
+    # What has no weight does not make the range of values any wider.
+    image[weights == 0] *= 9
     start = np.append(image[0, :4], [[0, 10], [0, 500], [0, 1000], [0, 2000]], axis=1)
     answer = cluster_image(image, 4, weights=weights, init=start, position_weight=0.5)
     widest = np.ptp(image[0][weights[0] > 0].astype(float), axis=0).max()
@@ -419,6 +422,37 @@ def test_gray_centroids_as_a_palette(photos):
         again = apply_palette(photos["gray photo"], palette)
         assert np.array_equal(again.labels, answer.labels)
         assert np.array_equal(again.palette, answer.palette)
+
+
+def test_segment_image_is_the_image_of_cluster_image(photos, rng):
+    opacity = rng.choice(np.array([0, 9], np.uint8), (140, 160))
+    image = np.moveaxis(np.dstack([photos["photo"], opacity]), -1, 1)
+    options = {
+        "mask": rng.random((140, 160)) < 0.9,
+        "weights": rng.random((140, 160)),
+        "alpha": True,
+        "color_space": "lab",
+        "normalize": True,
+        "position_weight": 0.5,
+        "init": "k-means++",
+        "n_init": 2,
+        "max_iter": 2,
+        "tol": 0,
+        "rng": 3,
+        "callback": lambda step: step.iteration == 1,
+        "coarse_start": False,
+    }
+    expected = ["image", "k", *options, "channel_axis"]
+    for function in (segment_image, cluster_image):
+        assert sorted(inspect.signature(function).parameters) == sorted(expected)
+    painted = []
+    for left_out in ("nothing", *options):
+        some = {**options, "channel_axis": 1}
+        some.pop(left_out, None)
+        some.setdefault("rng", 0)
+        painted.append(segment_image(image, 5, **some).tobytes())
+        assert painted[-1] == cluster_image(image, 5, **some).image.tobytes()
+    assert len(set(painted)) > len(options) / 2, "the options make a difference"
 
 
 def test_segmenting_twice_changes_nothing(photos):

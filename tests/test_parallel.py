@@ -203,6 +203,14 @@ def digests(full=True):
         how = {"coarse_start": False, "n_init": 3, "max_iter": 9}
         add("plain", cluster_image, photo, 8, **how)
         add("float-photo", cluster_image, photo / 255, 8, max_iter=3)
+        small = np.ascontiguousarray(photo[100:300, :250])
+        deep, mask = small.astype(np.uint16) * 257, small[..., 0] > 60
+        add("deep", cluster_image, deep, 8, max_iter=3)
+        how = {"mask": mask, "weights": deep[..., 0], "max_iter": 3}
+        add("masked", cluster_image, small, 8, **how)
+        how = {"color_space": "lab", "normalize": True, "max_iter": 3}
+        add("lab", cluster_image, small / 255, 8, **how)
+        add("places", cluster_image, small, 8, max_iter=3, position_weight=1)
     return found
 '''
 
@@ -238,7 +246,7 @@ def test_the_same_bits_whatever_the_environment_says_of_threads():
         for number in ("1", "2")
     ]
     first, *others = [said(process) for process in processes]
-    assert len(first) == 2 * 15
+    assert len(first) == 2 * 19
     for other in others:
         assert other == first
 

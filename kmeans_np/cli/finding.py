@@ -5,7 +5,6 @@ palette for many pictures. What it leaves out: files to write.
 """
 
 import argparse
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -44,7 +43,7 @@ def check_options(args: argparse.Namespace) -> None:
         callback=None,
     )
     if args.k is not None:
-        checks.n_clusters(args.k, sys.maxsize, "pixels")
+        checks.n_clusters(args.k, max(args.k, 1), "pixels")
 
 
 def search(

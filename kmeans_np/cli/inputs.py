@@ -63,6 +63,12 @@ def read_mask(path: str | None) -> NDArray[np.bool_] | None:
     if channels.shape[2] in (2, 4):
         some = some[..., :-1] & some[..., -1:]
     part: NDArray[np.bool_] = np.logical_or.reduce(some, axis=2)
+    if not part.any():
+        raise ValueError(
+            "--mask must let at least one pixel take part, got "
+            f"{path}, which is black or transparent everywhere; paint white what "
+            "takes part"
+        )
     return part
 
 

@@ -37,9 +37,7 @@ _FLAGS = {
 _IN_A_SHELL = (
     (r"None, a whole number of at least 0 or a \S+,", "a whole number of at least 0,"),
     (r" \(int\); pass a seed .*", "; pass another, such as 0"),
-    (r"pass alpha=False, or .*", "pass --no-alpha to cluster the hidden colors"),
-    (r"or alpha=False to", "or --no-alpha to"),
-    (r"True is for .*", "where it is black or transparent, pixels take no part"),
+    (r"alpha=False(, or the image without its last channel,)?", "--no-alpha"),
     (r"color_space='lab'", "--color-space lab"),
     (r"leave color_space out", "leave that out"),
     (r", or raise PIL\..*", ""),

@@ -162,18 +162,26 @@ def _fitted(colors: Array, weights: Floats, what: Compared, side: int) -> Featur
     features = Features(checks.white(colors) if what.color_space == "lab" else None)
     if not what.normalize and not what.position_weight:
         return features
-    values, counting = features.of(colors), weights > 0
+    counting = weights > 0
+    values = features.of(colors)
     if what.normalize:
         center = np.array([np.average(x, weights=weights) for x in values.T])
         squares = (np.square(x - c) for x, c in zip(values.T, center))
         variances = np.array([np.average(s, weights=weights) for s in squares])
-        # A channel that is the same everywhere has nothing to say in any unit.
-        scale = 1 / np.sqrt(np.where(variances > 0, variances, 1))
+        # A channel that is the same everywhere has nothing to say in any unit; its
+        # variance may be that of rounding.
+        varies = (_ranges(values, counting) > 0) & (variances > 0)
+        scale = 1 / np.sqrt(np.where(varies, variances, 1))
         features = features._replace(center=center, scale=scale)
         values = features.of(colors)
     if what.position_weight:
-        some = values[counting].astype(np.float64)
-        widest = float(np.ptp(some, axis=0).max()) or 1.0
+        widest = float(_ranges(values, counting).max()) or 1.0
         pixel = max(what.position_weight * widest / side, np.finfo(float).tiny)
         features = features._replace(pixel=pixel)
     return features
+
+
+def _ranges(values: Array, counting: Array) -> Floats:
+    """Return largest minus smallest value of each column, of the rows that count."""
+    some = values if counting.all() else values[counting]
+    return np.array([float(x.max()) - float(x.min()) for x in some.T])
