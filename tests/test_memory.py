@@ -110,9 +110,14 @@ def test_partly_transparent_float_pixels_stay_within_the_bound(photo):
 @pytest.mark.parametrize(
     ("dtype", "kind"),
     [
-        *((np.uint8, kind) for kind in ("mask", "weights", "lab", "alpha")),
+        (np.uint8, "weights"),
         (np.uint16, "all"),
-        *((np.float32, kind) for kind in ("mask", "lab", "normalize", "place")),
+        (np.float32, "place"),
+        *(
+            pytest.param(dtype, kind, marks=pytest.mark.slow)
+            for dtype in (np.uint8, np.float32)
+            for kind in ("mask", "lab", "normalize", "alpha")
+        ),
     ],
 )
 def test_other_kinds_of_images_need_less_than_120_bytes_a_pixel(photo, dtype, kind):
@@ -145,7 +150,14 @@ def kinds_of_data(photo):
     }
 
 
-@pytest.mark.parametrize("data", ["8-bit image", "float image", "points"])
+@pytest.mark.parametrize(
+    "data",
+    [
+        "8-bit image",
+        pytest.param("float image", marks=pytest.mark.slow),
+        pytest.param("points", marks=pytest.mark.slow),
+    ],
+)
 @pytest.mark.parametrize("init", ["random", "k-means++"])
 def test_memory_does_not_grow_with_k(photo, data, init):
     # 56 more clusters would need 56 more bytes a pixel, and that only with one byte

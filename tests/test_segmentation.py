@@ -4,6 +4,7 @@ import base64
 import copy
 import dataclasses
 import gc
+import inspect
 import pickle
 import re
 import weakref
@@ -84,8 +85,8 @@ def test_it_is_frozen():
 
 
 def test_the_docstring_tells_every_attribute():
-    text = Segmentation.__doc__.partition("Attributes")[2]
-    told = re.findall(r"^    (\w+) : ", text, re.MULTILINE)
+    text = inspect.getdoc(Segmentation).partition("Attributes")[2]
+    told = re.findall(r"^(\w+) : ", text, re.MULTILINE)
     names = [field.name for field in dataclasses.fields(Segmentation)]
     assert told == [name for name in names if not name.startswith("_")]
 

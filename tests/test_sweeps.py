@@ -81,13 +81,13 @@ def colors(draw, max_n=200, max_k=12):
 
 
 class TestCellSweep:
-    @settings(max_examples=200)
     @given(colors())
     def test_is_the_textbook_on_colors(self, case):
         points, weights, start = case
         sweep, textbook = CellSweep(points, weights), Sweep(points, weights)
         assert_same_run(sweep, textbook, start, tol=0, max_iter=40)
 
+    @settings(max_examples=60)
     @given(colors(), st.integers(1, 50), st.integers(1, 50))
     def test_for_every_block_size(self, case, cell_block, block):
         points, weights, start = case
@@ -154,6 +154,7 @@ class TestCellSweep:
         assert len(steps) > 5
         assert all(np.array_equal(one, other) for one, other in steps)
 
+    @settings(max_examples=40)
     @given(colors(), st.sampled_from([1, 2, 8, 32]))
     def test_histogram(self, case, slices):
         points, weights, _ = case
