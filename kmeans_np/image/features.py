@@ -165,9 +165,8 @@ def _fitted(colors: Array, weights: Floats, what: Compared, side: int) -> Featur
     counting = weights > 0
     values = features.of(colors)
     if what.normalize:
-        center = np.array([np.average(x, weights=weights) for x in values.T])
-        squares = (np.square(x - c) for x, c in zip(values.T, center))
-        variances = np.array([np.average(s, weights=weights) for s in squares])
+        moments = [_mean_and_variance(x, weights) for x in values.T]
+        center, variances = np.array(moments).T
         # A channel that is the same everywhere has nothing to say in any unit; its
         # variance may be that of rounding.
         varies = (_ranges(values, counting) > 0) & (variances > 0)
@@ -179,6 +178,12 @@ def _fitted(colors: Array, weights: Floats, what: Compared, side: int) -> Featur
         pixel = max(what.position_weight * widest / side, np.finfo(float).tiny)
         features = features._replace(pixel=pixel)
     return features
+
+
+def _mean_and_variance(values: Array, weights: Floats) -> tuple[float, float]:
+    values = values.astype(np.float64)
+    mean = np.average(values, weights=weights)
+    return float(mean), float(np.average(np.square(values - mean), weights=weights))
 
 
 def _ranges(values: Array, counting: Array) -> Floats:
