@@ -17,7 +17,7 @@ from kmeans_np.lloyd import Array, Floats
 # Heights in pixels.
 BAR, GAP = 24, 12
 # The largest side of a picture in a notebook, in pixels.
-NOTEBOOK = 480
+NOTEBOOK = 640
 # How many colors are listed there.
 LISTED = 32
 # Colors that are to be told apart are chosen among so many levels of each channel.
@@ -154,18 +154,22 @@ def label_overlay(
 
 
 def segmentation_in_html(
-    image: Array, part: Array, palette: Array, shares: Array
+    image: Array, part: Array, visible: Array | None, palette: Array, shares: Array
 ) -> str:
     """Show a segmented image, (..., rows, columns, channels), above its palette.
 
-    `part` says where it is segmented. The largest 32 colors have their shares beside
-    them. Of a volume the middle plane is shown.
+    `part` says where it is segmented, and `visible`, if there is alpha, where it can be
+    seen. The largest 32 colors have their shares beside them. Of a volume the middle
+    plane is shown.
     """
     shows = screen(image, part)
     swatches = shows.rgb(palette)
-    plane = image[len(image) // 2] if image.ndim == 4 else image
-    step = -(-max(plane.shape[:2]) // NOTEBOOK)
-    shown = shows.rgb(plane[::step, ::step])
+    middle = (len(image) // 2,) if image.ndim == 4 else ()
+    step = -(-max(part[middle].shape) // NOTEBOOK)
+    shown = shows.rgb(image[middle][::step, ::step])
+    if visible is not None:
+        opacity = np.where(visible[middle][::step, ::step], 255, 0)
+        shown = np.dstack([shown, opacity.astype(np.uint8)])
     content = b64encode(png_bytes(shown)).decode("ascii")
     entries = "".join(
         f'<span style="display:inline-block;margin:0 1em 0 0;white-space:nowrap">'

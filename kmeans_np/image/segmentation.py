@@ -87,9 +87,10 @@ class Segmentation:
 
     def _repr_html_(self) -> str:
         """Return the picture and its palette with shares, for a notebook."""
-        segmented = self._pixels.of_the_same(self.image).colors
+        shown = self._pixels.of_the_same(self.image)
+        visible = shown.image[..., -1] > 0 if shown.has_alpha else None
         part, palette = self.labels >= 0, self._clusters.palette
-        return segmentation_in_html(segmented, part, palette, self.shares)
+        return segmentation_in_html(shown.colors, part, visible, palette, self.shares)
 
     def overlay(self, *, alpha: float = 0.5, outline: bool = False) -> Array:
         """Lay the labels in well-separated colors over the image, to look at.
