@@ -52,7 +52,14 @@ BLOCK = 2**16
 LAST_TOL, LAST_STEPS = 1e-5, 100
 # Into how many slices each axis of points with so many features is cut, for a coarse
 # histogram and a fine one. With more features, most cells would hold one point.
-SLICES = {1: (256, 256), 2: (64, 128), 3: (16, 32)}
+SLICES = {
+    1: (256, 256),
+    2: (64, 128),
+    3: (16, 32),
+    4: (8, 16),
+    5: (4, 8),
+    6: (4, 6),
+}
 # How many draws k-means++ makes for each centroid that comes to those of another run.
 MANY_DRAWS = 10
 # A histogram can stand for the points if it has some cells for each cluster; a coarse
@@ -256,7 +263,7 @@ class Histograms(NamedTuple):
 
 
 def histograms(points: Array, weights: Floats) -> Histograms | None:
-    """Sort points with up to 3 features into the cells of a grid.
+    """Sort points with up to 6 features into the cells of a grid.
 
     The grid reaches from the smallest number to the largest, whatever their unit, which
     makes them levels from 0 to 255: so whole numbers and floats, large ones and small

@@ -499,6 +499,19 @@ def test_the_curve_is_about_as_good_as_runs_of_their_own(dtype, rng):
     assert curve[1] / curve[2] > 10 > 2 > curve[2] / curve[3]
 
 
+def test_the_curve_goes_on_from_the_centroids_of_the_k_before(rng):
+    # Seven bands have no histogram, on which to start anew would cost little.
+    image, steps = rng.random((20, 30, 7)), []
+    inertia_curve(image, [3, 4, 9], rng=0, callback=steps.append)
+    ends = [step.new_centroids for step in steps if step.stopped_by]
+    starts = [step.centroids for step in steps if step.iteration == 1]
+    for before, k in ((3, 4), (4, 9)):
+        (start,) = (start for start in starts if len(start) == k)
+        gaps = [np.abs(start[:before] - e).max() for e in ends if len(e) == before]
+        assert min(gaps) < 1e-12
+        assert len(np.unique(start, axis=0)) == k
+
+
 def test_the_curve_in_any_order_and_with_repeated_numbers(photos):
     image = photos["gray photo"]
     options = {"channel_axis": None, "rng": 0}

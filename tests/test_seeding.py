@@ -4,7 +4,7 @@ from types import MappingProxyType
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import generic_points, repetitions, tied_points
 
@@ -416,7 +416,8 @@ class TestCoarseStart:
 class TestHistograms:
     """Points in the cells of a grid."""
 
-    @given(generic_points(max_d=3), st.booleans())
+    @settings(max_examples=50)
+    @given(generic_points(max_d=6), st.booleans())
     def test_cells_hold_all_points(self, case, weighted):
         points, _ = case
         weights = np.arange(1.0, len(points) + 1) if weighted else np.ones(len(points))
@@ -433,7 +434,7 @@ class TestHistograms:
             assert len(masses) == len(means)
             assert (masses > 0).all()
 
-    @pytest.mark.parametrize("d", [1, 2, 3])
+    @pytest.mark.parametrize("d", [1, 2, 3, 4, 5, 6])
     @pytest.mark.parametrize(
         "change",
         [
@@ -460,7 +461,7 @@ class TestHistograms:
         assert np.array_equal(masses, counts)
 
     def test_many_features_or_one_value_have_none(self, rng):
-        assert histograms(rng.random((50, 4)), np.ones(50)) is None
+        assert histograms(rng.random((50, 7)), np.ones(50)) is None
         assert histograms(np.full((50, 2), 7), np.ones(50)) is None
         assert histograms(np.array([[0.0], [5e-324]]), np.ones(2)) is None
 

@@ -178,7 +178,7 @@ def cluster_image(
         those of what is compared: of distinct colors or pixels, see Notes. If it
         returns a true value, all ends there, with the best answer so far.
     coarse_start : bool, default True
-        Whether the starts in an image of which up to 3 numbers are compared (channels
+        Whether the starts in an image of which up to 6 numbers are compared (channels
         and places) are chosen and tried on a histogram of these, where ten cost less
         than one on the image. The best goes on with all pixels, until `tol` or
         `max_iter` stops it there; these are the steps that are counted and shown to
