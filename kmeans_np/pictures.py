@@ -5,7 +5,7 @@ labels laid over a picture; and a segmentation as it shows itself in a notebook.
 leaves out: finding anything.
 """
 
-from base64 import b64encode
+from binascii import b2a_base64
 from typing import NamedTuple
 
 import numpy as np
@@ -170,7 +170,7 @@ def segmentation_in_html(
     if visible is not None:
         opacity = np.where(visible[middle][::step, ::step], 255, 0)
         shown = np.dstack([shown, opacity.astype(np.uint8)])
-    content = b64encode(png_bytes(shown)).decode("ascii")
+    content = b2a_base64(png_bytes(shown), newline=False).decode("ascii")
     entries = "".join(
         f'<span style="display:inline-block;margin:0 1em 0 0;white-space:nowrap">'
         f'<span style="display:inline-block;width:1em;height:1em;'

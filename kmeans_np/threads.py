@@ -11,7 +11,6 @@ No thread outlives the call that started it.
 
 import os
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 Job = TypeVar("Job")
@@ -40,5 +39,8 @@ def in_threads(work: Callable[[Job], Result], jobs: Iterable[Job]) -> list[Resul
     workers = min(n_threads(), len(jobs))
     if workers <= 1:
         return [work(job) for job in jobs]
+    # Only now, since it takes as long to load as a part of this package.
+    from concurrent.futures import ThreadPoolExecutor
+
     with ThreadPoolExecutor(workers, thread_name_prefix="kmeans_np") as pool:
         return list(pool.map(work, jobs))

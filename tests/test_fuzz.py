@@ -119,6 +119,8 @@ def filled(draw, shape, dtype, bad=False):
     """Draw an array of few different numbers, so that there are many equal pixels."""
     dtype = np.dtype(dtype)
     few = draw(st.lists(numbers(dtype, bad), min_size=1, max_size=8))
+    if bad and dtype.kind == "f":
+        few.append(draw(st.sampled_from([np.nan, np.inf, -np.inf, 1e200])))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     with np.errstate(over="ignore"):
         values = np.array(few, object if dtype.kind in "iu" else None).astype(dtype)
@@ -155,7 +157,7 @@ def images(draw, shape_and_axis=None, dtype=None):
     """Draw an image and its channel_axis; numbers that are not allowed are rare."""
     shape, axis = shape_and_axis or draw(shapes())
     dtype = np.dtype(dtype or draw(LIKELY_TYPES))
-    bad = draw(st.integers(0, 9)) == 0
+    bad = draw(st.sampled_from([False] * 4 + [True]))
     image = draw(filled(shape, dtype, bad))
     return draw(st.sampled_from([image, image.copy(order="F"), image[::-1]])), axis
 
@@ -456,7 +458,7 @@ def palette_calls(draw):
             channels -= auto or options["alpha"] is True
     k = draw(st.sampled_from([1, 1, 2, 3, 7, 40, 200]))
     shape = (k, max(1, channels)) if channels > 1 or draw(st.booleans()) else (k,)
-    bad = draw(st.integers(0, 9)) == 0
+    bad = draw(st.sampled_from([False] * 8 + [True]))
     dtypes = st.sampled_from([dtype, dtype, np.dtype("f8")])
     options["palette"] = draw(filled(shape, draw(dtypes), bad))
     return draw(spoiled(options)), large

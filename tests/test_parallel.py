@@ -1,5 +1,6 @@
 """Threads, processes and Ctrl-C: the same bits (contract 2), nothing left behind."""
 
+import concurrent.futures
 import functools
 import hashlib
 import multiprocessing
@@ -105,13 +106,13 @@ def test_points_have_the_same_bits_for_any_number_of_threads(init, dtype, monkey
 
 def test_threads_are_no_more_than_there_are_jobs_and_end(china, jobs, monkeypatch):
     pools = []
-    real = threads.ThreadPoolExecutor
+    real = concurrent.futures.ThreadPoolExecutor
 
     def pool(workers, **how):
         pools.append(workers)
         return real(workers, **how)
 
-    monkeypatch.setattr(threads, "ThreadPoolExecutor", pool)
+    monkeypatch.setattr("concurrent.futures.ThreadPoolExecutor", pool)
     monkeypatch.setattr(threads, "n_threads", lambda: 4)
     before = threading.enumerate()
     cluster_image(china, 4, rng=0)
@@ -139,7 +140,7 @@ def test_small_work_starts_no_thread(size, rng, monkeypatch):
     def pool(*_, **__):
         raise AssertionError("a thread for small work")
 
-    monkeypatch.setattr(threads, "ThreadPoolExecutor", pool)
+    monkeypatch.setattr("concurrent.futures.ThreadPoolExecutor", pool)
     monkeypatch.setattr(threads, "n_threads", lambda: 8)
     image = rng.integers(0, 256, size).astype(np.uint8)
     cluster_image(image, 4, rng=0)

@@ -6,8 +6,7 @@ the files.
 """
 
 import os
-import secrets
-import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -66,14 +65,14 @@ def write_whole(path: Path, data: bytes) -> None:
     """Write a file under another name and rename it, or leave all as it was."""
     # A link stays a link: what it points to is replaced.
     target = Path(os.path.realpath(path))
-    draft = target.with_name(f".{secrets.token_hex(8)}.part")
+    draft = target.with_name(f".{os.urandom(8).hex()}.part")
     with explained(path, "a file that can be written"):
         if target.is_dir():
             raise IsADirectoryError
         try:
             draft.write_bytes(data)
             if target.exists():
-                shutil.copymode(target, draft)
+                draft.chmod(stat.S_IMODE(target.stat().st_mode))
             draft.replace(target)
         finally:
             draft.unlink(missing_ok=True)
