@@ -296,6 +296,6 @@ def test_damaged_files_are_lines_of_a_process(tmp_path):
 
 @pytest.mark.slow
 @any_damage
-@settings(max_examples=5000)
+@settings(max_examples=2000)
 def test_many_damaged_files_are_results_or_one_line(case, damages, suffix):
     fuzz(case, damages, suffix)

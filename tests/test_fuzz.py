@@ -592,4 +592,4 @@ def test_is_right_or_refuses(name):
 @pytest.mark.slow
 @EVERY_CALL
 def test_is_right_or_refuses_for_long(name):
-    run(name, 3000)
+    run(name, 1000)

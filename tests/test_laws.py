@@ -243,6 +243,9 @@ def test_weights_are_repetitions(kind, init, normalize, rng):
     image = row_of(kind, rng)
     weights = rng.integers(0, 4, image.shape[:2])
     how = {"init": image[0, :4] if init == "given" else init, "normalize": normalize}
+    if init != "given":
+        # Soon after the start: in the end, different starts may reach the same.
+        how |= {"n_init": 1, "max_iter": 1}
     answer = cluster_image(image, 4, weights=weights, rng=3, **how)
     repeated = np.repeat(image, weights[0], axis=1)
     expected = cluster_image(repeated, 4, rng=3, **how)
