@@ -14,8 +14,9 @@ import pytest
 ROOT = Path(__file__).parents[1]
 RECIPE_INDEX = ROOT / "docs" / "recipes" / "README.md"
 RECIPES = sorted(set(RECIPE_INDEX.parent.glob("*.md")) - {RECIPE_INDEX})
-CHAPTERS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), RECIPE_INDEX]
-PAGES = CHAPTERS + RECIPES
+CHAPTERS = sorted((ROOT / "docs" / "chapters").glob("*.md"))
+OTHERS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), RECIPE_INDEX]
+PAGES = OTHERS + CHAPTERS + RECIPES
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FIGURE = re.compile(r"!\[[^\]]+\]\(([^)]+)\)")
 
@@ -56,7 +57,7 @@ def run_python(page):
 
 
 @pytest.mark.usefixtures("beside_a_photo")
-@pytest.mark.parametrize("page", CHAPTERS, ids=name)
+@pytest.mark.parametrize("page", OTHERS + CHAPTERS, ids=name)
 def test_python_code_runs_and_prints_what_it_says(page):
     run_python(page)
 
@@ -103,17 +104,22 @@ def test_links_lead_somewhere(page):
             assert (page.parent / target).exists(), target
 
 
-@pytest.mark.parametrize("figure", ["demo.png", "segmented.png"])
-def test_figures_are_what_the_code_makes(figure, beside_a_photo):
+def test_the_picture_of_the_readme_is_what_the_demo_makes(beside_a_photo):
     from kmeans_np import read_image
     from kmeans_np.__main__ import main
 
-    if figure == "demo.png":
-        main(["demo", "--output", "."])
-    else:
-        run_python(ROOT / "docs" / "from-pixels-to-segments.md")
-    expected = read_image(ROOT / "docs" / figure)
-    assert np.array_equal(read_image(beside_a_photo / figure), expected)
+    main(["demo", "--output", "."])
+    expected = read_image(ROOT / "docs" / "demo.png")
+    assert np.array_equal(read_image(beside_a_photo / "demo.png"), expected)
+
+
+def test_the_walk_makes_the_picture_it_shows(beside_a_photo):
+    from kmeans_np import read_image
+
+    chapter = ROOT / "docs" / "chapters" / "4-from-pixels-to-segments.md"
+    run_python(chapter)
+    expected = read_image(chapter.parent / "figures" / "segmented.png")
+    assert np.array_equal(read_image(beside_a_photo / "segmented.png"), expected)
 
 
 def test_the_readme_lists_every_file_in_reading_order():
