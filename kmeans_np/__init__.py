@@ -1,6 +1,7 @@
 """K-means from scratch in NumPy, to segment pictures and to be read."""
 
 from kmeans_np.clustering import Clustering, kmeans
+from kmeans_np.explanation import Explanation, explain
 from kmeans_np.files import read_image, write_image
 from kmeans_np.image import (
     Segmentation,
@@ -14,12 +15,14 @@ from kmeans_np.sample import sample_image
 
 __all__ = [
     "Clustering",
+    "Explanation",
     "Segmentation",
     "Step",
     "Sweep",
     "apply_palette",
     "assign",
     "cluster_image",
+    "explain",
     "inertia_curve",
     "kmeans",
     "lloyd",

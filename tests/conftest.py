@@ -2,6 +2,9 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
+from kmeans_np import sample_image, write_image
+from kmeans_np.__main__ import main
+
 # Small machines pause now and then; a slow example says nothing about the code.
 settings.register_profile("kmeans_np", deadline=None)
 settings.load_profile("kmeans_np")
@@ -28,3 +31,26 @@ def iris():
 @pytest.fixture
 def rng():
     return np.random.default_rng(0)
+
+
+@pytest.fixture
+def photo(tmp_path):
+    """A picture in a folder of its own."""
+    path = tmp_path / "pictures" / "photo.png"
+    path.parent.mkdir()
+    write_image(path, sample_image()[::5, ::5])
+    return path
+
+
+@pytest.fixture
+def run(capsys):
+    """Run a command in this process; return its status, its output and its errors."""
+
+    def run(*args):
+        try:
+            status = main([str(arg) for arg in args])
+        except SystemExit as stop:
+            status = stop.code
+        return status, *capsys.readouterr()
+
+    return run

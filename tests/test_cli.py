@@ -30,29 +30,6 @@ PICTURE = sample_image()[::5, ::5]
 POSIX = pytest.mark.skipif(os.name != "posix", reason="needs a POSIX shell")
 
 
-@pytest.fixture
-def photo(tmp_path):
-    """A picture in a folder of its own."""
-    path = tmp_path / "pictures" / "photo.png"
-    path.parent.mkdir()
-    write_image(path, PICTURE)
-    return path
-
-
-@pytest.fixture
-def run(capsys):
-    """Run a command in this process; return its status, its output and its errors."""
-
-    def run(*args):
-        try:
-            status = cli.main([str(arg) for arg in args])
-        except SystemExit as stop:
-            status = stop.code
-        return status, *capsys.readouterr()
-
-    return run
-
-
 def spawn(*args, program=("-m", "kmeans_np"), **options):
     """Run a command in a process of its own."""
     return subprocess.run(

@@ -122,6 +122,30 @@ def test_the_walk_makes_the_picture_it_shows(beside_a_photo):
     assert np.array_equal(read_image(beside_a_photo / "segmented.png"), expected)
 
 
+def test_the_film_of_the_readme_is_the_one_that_is_made(tmp_path):
+    from imageio import v3 as iio
+
+    from kmeans_np import explain, sample_image
+
+    explain(sample_image(), 4, rng=0).save(tmp_path / "steps.gif")
+    made, shown = (
+        iio.imread(f) for f in (tmp_path / "steps.gif", ROOT / "docs/steps.gif")
+    )
+    assert made.shape == shown.shape
+    # Other versions of Pillow may draw letters a little differently.
+    assert np.abs(made.astype(int) - shown).mean() < 2
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=name)
+def test_chapters_quote_the_package_as_it_is(chapter):
+    package = ROOT / "kmeans_np"
+    sources = "\n".join(path.read_text("utf-8") for path in package.rglob("*.py"))
+    lines = {line.strip() for line in sources.splitlines()}
+    for number, quote in blocks(chapter, "py"):
+        for line in quote.splitlines():
+            assert line.strip() in lines, f"{chapter.name}:{number}: {line}"
+
+
 def test_the_readme_lists_every_file_in_reading_order():
     from test_house import LADDER
 

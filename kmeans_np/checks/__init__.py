@@ -21,8 +21,10 @@ from kmeans_np.checks.options import (
     flag,
     n_clusters,
     options,
+    text,
 )
 from kmeans_np.checks.questions import (
+    AS_THEY_ARE,
     Compared,
     compared,
     features,
@@ -38,6 +40,7 @@ from kmeans_np.checks.questions import (
 )
 
 __all__ = [
+    "AS_THEY_ARE",
     "Callback",
     "Compared",
     "Options",
@@ -63,6 +66,7 @@ __all__ = [
     "several_k",
     "share",
     "some_take_part",
+    "text",
     "weights",
     "white",
 ]

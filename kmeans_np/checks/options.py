@@ -130,6 +130,13 @@ def flag(value: Any, name: str) -> bool:
     return bool(value)
 
 
+def text(value: Any, name: str) -> str:
+    """Return `value`, a string."""
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be a string, got {got(value)}; pass one, or ''")
+    return value
+
+
 def options(
     k: int,
     d: int,

@@ -29,6 +29,10 @@ class Compared(NamedTuple):
     position_weight: float
 
 
+# The channels, nothing else.
+AS_THEY_ARE = Compared("rgb", False, 0.0)
+
+
 def compared(color_space: Any, normalize: Any, position_weight: Any) -> Compared:
     """Return what is compared."""
     if not isinstance(color_space, str) or color_space not in ("rgb", "lab"):

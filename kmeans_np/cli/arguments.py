@@ -9,6 +9,7 @@ from importlib.metadata import version
 from typing import Any, NoReturn
 
 from kmeans_np.cli.commands import demo, palette, segment
+from kmeans_np.cli.explaining import explain
 
 
 class Parser(argparse.ArgumentParser):
@@ -31,8 +32,7 @@ def _add(group: Any, flag: str, metavar: str, default: Any, text: str) -> None:
     group.add_argument(flag, metavar=metavar, type=kind, default=default, help=text)
 
 
-def _what_to_compare(parser: Parser) -> None:
-    group = parser.add_argument_group("what is compared")
+def _what_takes_part(group: Any) -> None:
     group.add_argument(
         "--mask",
         metavar="FILE",
@@ -47,6 +47,11 @@ def _what_to_compare(parser: Parser) -> None:
         default="auto",
         help="the last of 2 or 4 channels is not alpha, but a band like the others",
     )
+
+
+def _what_to_compare(parser: Parser) -> None:
+    group = parser.add_argument_group("what is compared")
+    _what_takes_part(group)
     group.add_argument(
         "--color-space",
         choices=["rgb", "lab"],
@@ -68,7 +73,7 @@ def _what_to_compare(parser: Parser) -> None:
     )
 
 
-def _how_to_search(parser: Parser) -> None:
+def _how_to_search(parser: Parser, several_starts: bool = True) -> None:
     group = parser.add_argument_group("how to search")
     group.add_argument(
         "--init",
@@ -77,14 +82,15 @@ def _how_to_search(parser: Parser) -> None:
         help="start from random colors of the picture, or from colors that are "
         "spread out (default: random)",
     )
-    group.add_argument(
-        "--n-init",
-        type=number_of_starts,
-        default="auto",
-        metavar="N",
-        help="try N starts and keep the best (default: auto, which tries several "
-        "where that takes little time)",
-    )
+    if several_starts:
+        group.add_argument(
+            "--n-init",
+            type=number_of_starts,
+            default="auto",
+            metavar="N",
+            help="try N starts and keep the best (default: auto, which tries several "
+            "where that takes little time)",
+        )
     _add(group, "--max-iter", "N", 300, "stop a start after N steps")
     _add(
         group,
@@ -153,6 +159,25 @@ def _palette_options(parser: Parser) -> None:
     _how_to_search(parser)
 
 
+def _explain_options(parser: Parser) -> None:
+    parser.add_argument("image", metavar="IMAGE", nargs="?", help="the picture to read")
+    parser.add_argument(
+        "--sample", action="store_true", help="take the built-in picture instead"
+    )
+    parser.add_argument("-k", type=int, required=True, help="the number of clusters")
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="OUT",
+        help="what to write, or a folder for it: .html is a page to step through, .gif "
+        "a film, .png a sheet (default: IMAGE-kK.html beside the input)",
+    )
+    parser.add_argument("--open", action="store_true", help="open it in a browser")
+    parser.add_argument("--force", action="store_true", help="allow OUT to be an input")
+    _what_takes_part(parser)
+    _how_to_search(parser, several_starts=False)
+
+
 def _demo_options(parser: Parser) -> None:
     _add(parser, "--output", "FOLDER", "kmeans-np-demo", "where to write to")
     _add(parser, "--seed", "S", 0, "the same seed gives the same pictures")
@@ -179,6 +204,17 @@ COMMANDS = (
             "palette photo.jpg -k 5",
             "palette photo.jpg -k 5 --mask face.png",
             "palette photo.jpg -k 5 --json > colors.json",
+        ),
+    ),
+    (
+        explain,
+        _explain_options,
+        "write all the steps of a run, to walk through",
+        (
+            "explain photo.jpg -k 4 -o page.html --open",
+            "explain --sample -k 4",
+            "explain photo.jpg -k 4 -o steps.gif",
+            "explain photo.jpg -k 4 -o sheet.png",
         ),
     ),
     (

@@ -165,7 +165,7 @@ class Pool:
         """Take equal colors of different pictures together."""
         colors, counts = np.concatenate(self.colors), np.concatenate(self.counts)
         pixels = Pixels(colors[np.newaxis], colors, None, False, -1)
-        _, points = compare(pixels, counts, checks.compared("rgb", False, 0))
+        _, points = compare(pixels, counts, checks.AS_THEY_ARE)
         self.colors, self.counts = [points.colors], [points.weights]
         self.n_merged = len(points.colors)
 

@@ -60,7 +60,7 @@ class Plan:
     def __init__(self, args: argparse.Namespace, k: int) -> None:
         self.args, self.k = args, k
         read = (*args.images, args.mask, args.palette)
-        self.inputs = {_identity(Path(name)) for name in read if name} - {None}
+        self.inputs = {identity(Path(name)) for name in read if name} - {None}
         self.taken: dict[str, str] = {}
         self.pictures = [self._outputs(Path(name)) for name in args.images]
 
@@ -106,7 +106,7 @@ class Plan:
 
     def _take(self, path: Path, whose: str) -> None:
         """Keep a file for a picture or option, or say why that cannot be."""
-        if _identity(path) in self.inputs and not self.args.force:
+        if identity(path) in self.inputs and not self.args.force:
             raise ValueError(
                 f"the output must not be an input, got {path} for {whose}; write it "
                 "to another file or folder, or pass --force to write over the input"
@@ -138,7 +138,7 @@ class Plan:
         return outputs._replace(picture=picture)
 
 
-def _identity(path: Path) -> tuple[int, int] | None:
+def identity(path: Path) -> tuple[int, int] | None:
     """Return what tells a file from all others, whatever its names."""
     try:
         found = path.stat()

@@ -1,0 +1,118 @@
+"""Four small runs in which something happens that one should have seen.
+
+What this file adds: a bad start, a cluster that loses all its points, a tie, and more
+clusters than colors. Each is a real run of `lloyd` on few points. What it leaves out:
+to show them.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from kmeans_np.explanation.material import Material, of_image, of_points
+from kmeans_np.explanation.record import Record, record
+from kmeans_np.lloyd import Floats
+
+
+class Example(NamedTuple):
+    """A prepared run.
+
+    Attributes
+    ----------
+    name : str
+        How it is called in addresses.
+    title : str
+        How it is called on the page.
+    words : str
+        What there is to see.
+    material : Material
+        What is clustered.
+    run : Record
+        The run.
+    """
+
+    name: str
+    title: str
+    words: str
+    material: Material
+    run: Record
+
+
+def _blobs() -> Floats:
+    """Return three groups of 30 points each."""
+    rng = np.random.default_rng(5)
+    centers = np.array([[2.0, 2.0], [8.0, 2.5], [5.0, 8.0]])
+    spread = rng.normal(0, 0.7, (3, 30, 2))
+    return (centers[:, np.newaxis] + spread).reshape(-1, 2).round(2)
+
+
+def examples() -> list[Example]:
+    """Return the four prepared runs."""
+    return [_bad_start(), _empty_cluster(), _tie(), _more_than_colors()]
+
+
+def _bad_start() -> Example:
+    blobs = _blobs()
+    return _example(
+        "bad-start",
+        "Bad start",
+        "Three groups, but two of the three starting centroids lie in the same one. "
+        "They share it to the end, and the third has to serve two groups: the inertia "
+        "is several times that of the answer one sees. No step is wrong. K-means only "
+        "finds an answer that no small move improves, so it is run from several "
+        "starts, of which the best is kept.",
+        of_points(blobs),
+        [blobs[3], blobs[7], blobs[40]],
+    )
+
+
+def _empty_cluster() -> Example:
+    blobs = _blobs()
+    return _example(
+        "empty-cluster",
+        "Empty cluster",
+        "Centroid 2 starts far from everything: no point is nearer to it than to "
+        "another, and the mean of no points is nothing. It restarts at the point that "
+        "is farthest from its centroid. Without that, 0 / 0 would make it "
+        "\u201cnot a number\u201d, which then wins every comparison.",
+        of_points(blobs),
+        [blobs[0], blobs[45], np.array([14.0, 11.0])],
+    )
+
+
+def _tie() -> Example:
+    points = [[0, 1], [0, 3], [1, 2], [4, 2], [7, 2], [8, 1], [8, 3]]
+    return _example(
+        "tie",
+        "Tie",
+        "The point in the middle is exactly as far from centroid 0 as from centroid 1. "
+        "The rule is: the lower number wins. Without a rule the answer would depend on "
+        "the computer; so it does not.",
+        of_points(np.array(points, np.float64)),
+        [np.array([1.0, 2.0]), np.array([7.0, 2.0])],
+    )
+
+
+def _more_than_colors() -> Example:
+    flag = np.full((6, 9, 3), [200, 60, 45], np.uint8)
+    flag[:, 3:6] = [240, 225, 190]
+    flag[:, 6:] = [40, 85, 130]
+    return _example(
+        "k-above-the-colors",
+        "k above the colors",
+        "This picture has three colors, and five clusters were asked for. Two "
+        "centroids start on colors that others have already: they lose every tie and "
+        "stay empty, since there is no color left to restart at. The package answers "
+        "with three clusters and says so in a warning.",
+        of_image(flag, None, -1, "auto"),
+        [flag[0, column] / 255 for column in (0, 4, 8, 4, 0)],
+    )
+
+
+def _example(
+    name: str, title: str, words: str, material: Material, start: list[Floats]
+) -> Example:
+    run = record(
+        material.points, material.weights, np.array(start), max_iter=300, tol=1e-4
+    )
+    return Example(name, title, words, material, run)

@@ -1,0 +1,271 @@
+"""`explain`: a run of K-means to walk through.
+
+What this file adds: the function, and the answer that can be saved as a page, as a film
+and as a sheet. What it leaves out: how these look (`page`, `film` and `sheet` beside
+this file).
+"""
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from kmeans_np import checks
+from kmeans_np.clustering import describe_stop, warn_if_fewer
+from kmeans_np.explanation.material import Material, of_image, of_points
+from kmeans_np.explanation.record import Record, record
+from kmeans_np.files.paths import as_path, write_whole
+from kmeans_np.lloyd import Floats, Step
+from kmeans_np.seeding import seed
+
+# How high a page is in a notebook, in pixels.
+HEIGHT = 860
+SUFFIXES = (".html", ".gif", ".png")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Explanation:
+    """A run of K-means, with what each step saw: the answer of `explain`.
+
+    In a notebook it shows itself as the page that `save` writes.
+
+    Attributes
+    ----------
+    title : str
+        What it is called.
+    """
+
+    title: str
+    _run: Record
+    _material: Material
+    _init: str
+    _k: int
+
+    @property
+    def steps(self) -> list[Step]:
+        """The steps, as `lloyd` yields them, with labels for `points`.
+
+        Of more than 60, the first ten, the last ten and 40 between.
+        """
+        return self._run.steps
+
+    @property
+    def points(self) -> Floats:
+        """What was clustered, (m, d) array of float64.
+
+        The points; or the distinct colors of the image, divided by `unit`.
+        """
+        return self._run.points
+
+    @property
+    def weights(self) -> Floats:
+        """How many times each of `points` counts, (m,) array of float64."""
+        return self._run.weights
+
+    @property
+    def unit(self) -> float:
+        """What colors were divided by.
+
+        The largest number of the type for images of integers, such as 255 for uint8;
+        otherwise 1.
+        """
+        return self._material.unit
+
+    @property
+    def inertias(self) -> Floats:
+        """The inertia of every step, (n_iter,) array of float64."""
+        return self._run.inertias
+
+    @property
+    def n_iter(self) -> int:
+        """The number of steps."""
+        return self._run.n_iter
+
+    @property
+    def stopped_by(self) -> str:
+        """Why it stopped: "labels", "tol", "max_iter" or "callback"."""
+        return str(self._run.end.stopped_by)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the run to a file.
+
+        The file is written under another name and renamed when it is complete. A file
+        that is there is replaced.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Where to; its suffix names the kind: .html is a page with everything in it,
+            to step through forwards and backwards in a browser, without a network;
+            .gif a film of the moves; .png a sheet with all the steps.
+
+        Raises
+        ------
+        ValueError
+            If the suffix is another one.
+        FileNotFoundError, NotADirectoryError, IsADirectoryError
+            If the folder does not exist, or `path` is a folder.
+        PermissionError, OSError
+            If the file may not be written, or the disk is full.
+        """
+        path = as_path(path)
+        check_suffix(path)
+        suffix = path.suffix.lower()
+        if suffix == ".html":
+            data = self._page().encode("utf-8")
+        elif suffix == ".gif":
+            # What draws is imported when something is drawn.
+            from kmeans_np.explanation.film import gif_bytes
+
+            data = gif_bytes(self._run, self._material)
+        else:
+            from kmeans_np.explanation.sheet import sheet_bytes
+
+            data = sheet_bytes(self._run, self._material)
+        write_whole(path, data)
+
+    def _page(self) -> str:
+        from kmeans_np.explanation.page import page
+
+        return page(self._run, self._material, self.title, self._init, self._k)
+
+    def __repr__(self) -> str:
+        """Say on one line what it is."""
+        noun = "pixels" if self._material.is_image else "points"
+        end = describe_stop(self.n_iter, self.stopped_by)
+        return (
+            f"<Explanation of {self._material.n:,} {noun} in "
+            f"{checks.counted(self._k, 'cluster')}: {end}>"
+        )
+
+    def _repr_html_(self) -> str:
+        """Show the page in a notebook."""
+        from html import escape
+
+        return (
+            f'<iframe srcdoc="{escape(self._page())}" title="K-means, step by '
+            f'step" style="width:100%;height:{HEIGHT}px;border:0"></iframe>'
+        )
+
+
+def check_suffix(path: Any) -> None:
+    """Raise ValueError if nothing can be written to a file of this name."""
+    if path.suffix.lower() not in SUFFIXES:
+        raise ValueError(
+            f"path must end in one of {', '.join(SUFFIXES)}, got {path}; choose .html "
+            "for a page to step through, .gif for a film, .png for a sheet"
+        )
+
+
+def explain(
+    image_or_points: ArrayLike,
+    k: int,
+    *,
+    mask: ArrayLike | None = None,
+    channel_axis: int | None = -1,
+    alpha: bool | str = "auto",
+    init: str | ArrayLike = "random",
+    max_iter: int = 300,
+    tol: float = 1e-4,
+    rng: Any = None,
+    callback: checks.Callback | None = None,
+    title: str = "",
+) -> Explanation:
+    """Run K-means as the textbook has it, and keep all that its steps saw.
+
+    That is one run of `lloyd` from one start, to be looked at: not the fastest way to
+    an answer, and not the best of several.
+
+    Parameters
+    ----------
+    image_or_points : (n, d), or (..., rows, columns, channels) array_like of numbers
+        Two axes are points, one a row, as `kmeans` takes them; more are an image, as
+        `cluster_image` takes it. For a gray image or volume say ``channel_axis=None``.
+    k : int
+        The number of clusters, from 1 to the number of pixels or points.
+    mask, channel_axis, alpha
+        What takes part of an image, see `cluster_image`.
+    init : "random", "k-means++" or (k, d) array_like, default "random"
+        Where the centroids start: at k random distinct points, at points that are
+        spread out, or at these places, in the unit of the image.
+    max_iter : int, default 300
+        The largest number of steps.
+    tol : float, default 1e-4
+        When to stop, see `lloyd`.
+    rng : None, int or numpy.random.Generator, optional
+        Where the random numbers come from; all that `numpy.random.default_rng` takes.
+    callback : callable, optional
+        Called with each `kmeans_np.Step`. If it returns a true value, the run ends.
+    title : str, default ""
+        What the page is called.
+
+    Returns
+    -------
+    Explanation
+        The steps, and what saves them as a page, a film or a sheet.
+
+    Raises
+    ------
+    TypeError
+        If an argument is not of its type.
+    ValueError
+        If `image_or_points`, `mask`, `channel_axis` or `alpha` is not as
+        `cluster_image` wants it, or `mask`, `channel_axis` or `alpha` is given for
+        points.
+    ValueError
+        If `k` is below 1 or above the number of pixels or points that take part, or
+        `init`, `max_iter`, `tol` or `rng` not as `kmeans` wants it.
+
+    Warns
+    -----
+    UserWarning
+        If there are fewer distinct colors or points than `k`.
+
+    See Also
+    --------
+    lloyd : the steps alone, one at a time.
+
+    Examples
+    --------
+    >>> from kmeans_np import explain
+    >>> points = [[0.0], [2.0], [4.0], [10.0], [12.0], [14.0]]
+    >>> explanation = explain(points, 2, init=[[1.0], [5.0]])
+    >>> explanation
+    <Explanation of 6 points in 2 clusters: stopped by 'labels' after 3 steps>
+    >>> explanation.inertias.tolist()
+    [158.0, 31.0, 16.0]
+    """
+    title = checks.text(title, "title")
+    material = _material(image_or_points, mask, channel_axis, alpha)
+    k = checks.n_clusters(k, material.n, "pixels" if material.is_image else "points")
+    how = {"max_iter": max_iter, "tol": tol, "rng": rng, "callback": callback}
+    d = material.points.shape[1]
+    options = checks.options(k, d, init=init, n_init="auto", **how)
+    chosen = options.init
+    name = chosen if isinstance(chosen, str) else "given"
+    if not isinstance(chosen, str):
+        chosen = chosen / material.unit
+    start = seed(chosen, material.points, k, material.weights, options.rng)
+    run = record(
+        material.points,
+        material.weights,
+        np.array(start, np.float64),
+        max_iter=options.max_iter,
+        tol=options.tol,
+        callback=options.callback,
+    )
+    noun = "colors" if material.is_image else "points"
+    warn_if_fewer(int((run.counts > 0).sum()), k, noun, stacklevel=2)
+    return Explanation(title, run, material, name, k)
+
+
+def _material(
+    image_or_points: Any, mask: Any, channel_axis: Any, alpha: Any
+) -> Material:
+    array = checks.image_or_points(image_or_points)
+    if channel_axis is None or array.ndim != 2:
+        return of_image(array, mask, channel_axis, alpha)
+    checks.only_for_images(mask, channel_axis, alpha, checks.AS_THEY_ARE)
+    return of_points(checks.points(array))

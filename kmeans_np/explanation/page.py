@@ -1,0 +1,159 @@
+"""A run as one HTML file that needs nothing else.
+
+What this file adds: the page, with the run, the four prepared runs and the player,
+which draws them in a browser. What it leaves out: the player itself, which stands in
+the folder `player` beside this file.
+"""
+
+import html
+import json
+import zlib
+from binascii import b2a_base64
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+
+from kmeans_np.explanation.examples import examples
+from kmeans_np.explanation.material import Material, cloud
+from kmeans_np.explanation.record import Record
+from kmeans_np.lloyd import Array, Step
+
+SCRIPTS = ("kmeans.js", "material.js", "words.js", "views.js", "player.js")
+
+
+def page(run: Record, material: Material, title: str, init: str, k: int) -> str:
+    """Return the page of a run.
+
+    Parameters
+    ----------
+    run : Record
+        The run.
+    material : Material
+        What was clustered.
+    title : str
+        What it is called, such as the name of the file.
+    init : "random", "k-means++" or "given"
+        Where the centroids came from.
+    k : int
+        How many clusters were asked for.
+
+    Returns
+    -------
+    str
+        The page, in HTML.
+    """
+    tab = "This picture" if material.is_image else "These points"
+    runs = [
+        {
+            **_told(run, material),
+            **{"id": "run", "title": tab, "intro": "", "init": init, "k": k},
+            "about": _about(material, title),
+        }
+    ]
+    for each in examples():
+        k = len(each.run.start)
+        runs.append(
+            {
+                **_told(each.run, each.material),
+                **{"id": each.name, "title": each.title, "intro": each.words},
+                **{"init": "given", "k": k},
+                "about": _about(each.material, each.title),
+            }
+        )
+    player = files("kmeans_np.explanation") / "player"
+
+    def part(name: str) -> str:
+        return (player / name).read_text(encoding="utf-8")
+
+    # "</script>" in a title must not end the script.
+    data = json.dumps(runs, allow_nan=False).replace("<", "\\u003c")
+    parts = {
+        "title": html.escape(f"{title} - K-means, step by step".removeprefix(" - ")),
+        "style": part("player.css"),
+        "data": data,
+        "script": "\n".join(part(name) for name in SCRIPTS),
+    }
+    before, *rest = part("player.html").split("@")
+    pieces = [before]
+    for name, text in zip(rest[::2], rest[1::2]):
+        pieces += [parts[name], text]
+    return "".join(pieces)
+
+
+def _told(run: Record, material: Material) -> dict[str, Any]:
+    """Return what the player needs to know of a run and of what was clustered."""
+    dots, weights = cloud(material.points, material.weights)
+    low, width = np.broadcast_arrays(material.screen.low, material.screen.width)
+    return {
+        "isImage": material.is_image,
+        "shape": material.shape,
+        "shown": material.shown.shape[:-1],
+        "full": material.size,
+        "plane": material.plane,
+        "n": material.n,
+        "all": material.n_all,
+        "nDistinct": len(material.points),
+        "axes": material.axes,
+        "unit": material.unit,
+        "signed": material.dtype.kind == "i",
+        "reduced": material.reduced,
+        "screen": {
+            "low": low.tolist(),
+            "width": width.tolist(),
+            "asItIs": material.screen.as_it_is,
+        },
+        "values": _packed(np.moveaxis(material.shown, -1, 0)),
+        "part": None if material.part is None else _packed(material.part),
+        "dots": _packed(dots),
+        "dotWeights": _packed(weights),
+        "start": run.start.tolist(),
+        "steps": [_step(run, step) for step in run.steps],
+        "inertias": run.inertias.tolist(),
+        "meanVariance": run.mean_variance,
+        "tol": run.tol,
+        "maxIter": run.max_iter,
+        "end": {"counts": run.counts.tolist(), "inertia": run.inertia},
+    }
+
+
+def _step(run: Record, step: Step) -> dict[str, Any]:
+    """Return a step. Its labels are found again from its centroids."""
+    return {
+        "iteration": step.iteration,
+        "centroids": step.centroids.tolist(),
+        "counts": run.counts_of(step).tolist(),
+        "inertia": step.inertia,
+        "newCentroids": step.new_centroids.tolist(),
+        "nChanged": step.n_changed,
+        "shift": step.shift,
+        "restarted": step.restarted,
+        "stoppedBy": step.stopped_by,
+    }
+
+
+def _packed(values: Array) -> dict[str, str]:
+    """Return an array as numbers that a browser has, deflated, in letters.
+
+    Whole numbers stand as the difference to the one before, which takes less space.
+    """
+    kind = values.dtype.kind
+    if kind == "b":
+        values = values.astype(np.uint8)
+    elif values.dtype.itemsize > (4 if kind in "iu" else 8):
+        values = values.astype(np.float64)
+    elif values.dtype == np.float16:
+        values = values.astype(np.float32)
+    flat = values.astype(values.dtype.newbyteorder("<")).ravel()
+    if flat.dtype.kind in "iu":
+        flat = np.diff(flat, prepend=flat.dtype.type(0)).astype(flat.dtype)
+    data = b2a_base64(zlib.compress(flat.tobytes(), 9), newline=False)
+    return {"kind": flat.dtype.str[1:], "data": data.decode("ascii")}
+
+
+def _about(material: Material, title: str) -> str:
+    """Return the line below the heading of the page."""
+    what = f"{material.n:,} points"
+    if material.is_image:
+        what = " \u00d7 ".join(f"{n:,}" for n in material.size) + " pixels"
+    return " · ".join(part for part in (title, what) if part)

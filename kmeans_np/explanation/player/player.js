@@ -1,0 +1,609 @@
+"use strict";
+// The page: which run, which move, and what the reader points at.
+
+const page = {
+  runs: [], // As they came, and the reader's own.
+  run: null,
+  moves: [],
+  at: 0,
+  mode: "painted",
+  lit: null, // A cluster to light up.
+  pixel: null, // The pixel that is pointed at, [row, column].
+  turn: [-0.6, 0.4], // From here, dark is on the left and light on the right.
+  playing: null,
+  own: null, // The reader's starting centroids; null if the tab is not open.
+};
+const OWN = "own";
+const MOST_OWN = 8;
+const calm = window.matchMedia("(prefers-reduced-motion: reduce)");
+
+// ---- Moments ----------------------------------------------------------------------
+
+// How the line below the heading reads.
+const aboutOf = (run) =>
+  run.start.length ? `${run.about} · k = ${run.k}` : run.about;
+
+// Labels of the shown points for the centroids of a move, kept for each step.
+function labelsFor(run, move) {
+  const centroids = labelCentroids(move);
+  if (!centroids) return null;
+  const key = move.kind === "stop" ? "end" : move.index;
+  run.cache ??= new Map();
+  if (!run.cache.has(key)) run.cache.set(key, assign(run.points, centroids).labels);
+  return run.cache.get(key);
+}
+
+// Which points changed cluster since the step before; null if nobody knows, since that
+// step is not kept.
+function changedIn(run, move) {
+  if (!move.step) return null;
+  const labels = labelsFor(run, move);
+  if (move.step.iteration === 1) return labels.map(() => 1);
+  if (move.kind === "stop") return labels.map(() => 0);
+  const before = run.steps[move.index - 1];
+  if (before.iteration !== move.step.iteration - 1) return null;
+  const previous = labelsFor(run, { kind: "assign", index: move.index - 1, step: before });
+  return labels.map((label, i) => (label === previous[i] ? 0 : 1));
+}
+
+function viewOf(t = 1) {
+  const { run, moves, at, mode, lit, turn } = page;
+  const move = moves[at];
+  const places = placesOf(run, move, t);
+  const view = {
+    move, places, mode, lit, turn,
+    colors: clusterColors(run, places),
+    labels: labelsFor(run, move),
+    changed: mode === "changed" ? changedIn(run, move) : null,
+    labelCentroids: labelCentroids(move),
+    pixelDistances: null,
+    spot: page.spot,
+  };
+  const i = pointAt();
+  if (i >= 0 && places.length)
+    view.pixelDistances = (view.labelCentroids ?? places).map((centroid) =>
+      Math.sqrt(squaredDistance(run.points, i, centroid)),
+    );
+  return view;
+}
+
+// The number of the point that is pointed at, or -1.
+function pointAt() {
+  const { run, pixel } = page;
+  if (!pixel || !run.isImage) return -1;
+  return run.pointOf[pixel[0] * run.shown[1] + pixel[1]];
+}
+
+// ---- Drawing ----------------------------------------------------------------------
+
+function draw(t = 1) {
+  const { run, moves, at } = page;
+  const view = viewOf(t);
+  if (run.isImage) {
+    drawPicture(run, view);
+    drawMarks(run, marksOf(run, view));
+  }
+  drawCloud(run, view);
+  fillTable(run, view);
+  if (t === 1) {
+    drawCurve(run, moves[at], go);
+    say(run, view.move);
+  }
+  sayPixel(run, view);
+}
+
+// The pixels that lend the first centroids their colors, and the one pointed at.
+function marksOf(run, { move, colors }) {
+  const marks = [];
+  if (page.own) {
+    page.own.forEach(({ row, column, point }, label) => {
+      if (row !== null)
+        marks.push({ row, column, text: String(label), color: rgbOf(run, point) });
+    });
+  } else if (move.kind === "choose") {
+    run.starts ??= run.start.map((place) => findPixel(run, place));
+    run.starts.forEach((pixel, label) => {
+      if (pixel < 0) return;
+      const [row, column] = placeOf(run, pixel);
+      marks.push({ row, column, text: String(label), color: colors[label] });
+    });
+  }
+  if (page.pixel) {
+    const [row, column] = page.pixel;
+    const i = (row * run.shown[1] + column) * 3;
+    marks.push({ row, column, text: null, color: [...run.original.slice(i, i + 3)] });
+  }
+  return marks;
+}
+
+const placeOf = (run, pixel) => [
+  Math.floor(pixel / run.shown[1]), pixel % run.shown[1],
+];
+
+// One of the pixels with exactly this color, in the middle of them; -1 if there is none.
+function findPixel(run, place) {
+  const found = [];
+  for (let i = 0; i < run.pixelOf.length; i++)
+    if (place.every((x, j) => run.points[i * run.d + j] === x)) found.push(run.pixelOf[i]);
+  return found.length ? found[found.length >> 1] : -1;
+}
+
+function say(run, move) {
+  const { at, moves } = page;
+  const number = move.step ? `step ${move.step.iteration} of ${run.inertias.length}` : "before the first step";
+  byId("where").textContent = move.kind === "stop" ? `after ${several(run.inertias.length, "step")}` : number;
+  byId("move").textContent = TITLES[move.kind];
+  byId("sentence").textContent = sentenceOf(run, move);
+  byId("formula").innerHTML = formulaOf(run, move);
+  byId("code").textContent = codeOf(run, move);
+  byId("story").dataset.kind = move.kind;
+  byId("intro").textContent = run.intro ?? "";
+  const here = placeOnCurve(run, move);
+  byId("inertia").textContent = here ? real(here[1]) : "";
+  byId("slider").max = moves.length - 1;
+  byId("slider").value = at;
+  const name = move.step && move.kind !== "stop"
+    ? `${TITLES[move.kind]}, step ${move.step.iteration}` : TITLES[move.kind];
+  byId("slider").setAttribute("aria-valuetext", name);
+  byId("count").textContent = `move ${at + 1} of ${moves.length}`;
+  byId("first").disabled = byId("back").disabled = at === 0;
+  byId("last").disabled = byId("forward").disabled = at === moves.length - 1;
+  byId("table-note").textContent =
+    run.start.length < run.k
+      ? `${run.k} clusters were asked for; there are only ${run.start.length} different ${run.isImage ? "colors" : "points"}.`
+      : "Point at a cluster to see where it is.";
+}
+
+function sayPixel(run, { move, changed, pixelDistances }) {
+  if (!run.isImage) return;
+  const note = byId("pixel");
+  if (!page.pixel) {
+    note.textContent =
+      page.mode === "changed" && changed === null && move.step
+        ? "The step before is not kept, so what changed cannot be marked."
+        : "Point at a pixel to see its color and how far it is from each centroid.";
+    return;
+  }
+  const [row, column] = page.pixel;
+  const pixel = row * run.shown[1] + column;
+  const color = run.raw(pixel).map(real).join(", ");
+  const across = (count, i) => Math.floor((i * run.full[count]) / run.shown[count]);
+  let text = `Row ${across(0, row)}, column ${across(1, column)}: ${color}.`;
+  if (run.pointOf[pixel] < 0) text += " It takes no part.";
+  else if (pixelDistances) {
+    const nearest = pixelDistances.indexOf(Math.min(...pixelDistances));
+    text += ` Nearest is centroid ${nearest}, at a distance of ${real(pixelDistances[nearest])}.`;
+    const tied = pixelDistances.filter((x) => x === pixelDistances[nearest]).length;
+    if (tied > 1) text += " Another is just as near: the first one wins.";
+  }
+  note.textContent = text;
+  note.dataset.nearest = pixelDistances ? pixelDistances.indexOf(Math.min(...pixelDistances)) : "";
+}
+
+// ---- Going ------------------------------------------------------------------------
+
+function go(at, animated = false) {
+  if (page.own) return; // There is nothing to go through yet.
+  page.at = Math.max(0, Math.min(page.moves.length - 1, at));
+  cancelAnimationFrame(page.frame);
+  remember();
+  draw();
+  if (animated && !calm.matches && page.moves[page.at].kind === "update") travel();
+}
+
+// Let the centroids travel to their means.
+function travel() {
+  const begun = performance.now();
+  const time = 700 / Number(byId("speed").value);
+  const tick = () => {
+    const share = Math.min(1, (performance.now() - begun) / time);
+    draw(share < 1 ? 1 - (1 - share) ** 3 : 1);
+    if (share < 1) page.frame = requestAnimationFrame(tick);
+  };
+  tick();
+}
+
+const forward = () => go(page.at + 1, true);
+const back = () => go(page.at - 1);
+
+function play(on) {
+  if (page.own && on) return;
+  clearInterval(page.playing);
+  page.playing = null;
+  if (on) {
+    if (page.at === page.moves.length - 1) go(0);
+    const time = 1500 / Number(byId("speed").value);
+    page.playing = setInterval(() => {
+      forward();
+      if (page.at === page.moves.length - 1) play(false);
+    }, time);
+  }
+  byId("play").setAttribute("aria-label", on ? "Pause" : "Play");
+  byId("play").classList.toggle("on", on);
+  byId("story").setAttribute("aria-live", on ? "off" : "polite");
+}
+
+// The address names the run and the move, for others to go there.
+function remember() {
+  const name = nameOf(page.moves[page.at]);
+  const prefix = page.run === page.runs[0] ? "" : `${page.run.id}/`;
+  // Where a page has no address of its own, as in a notebook, it cannot be written to.
+  try {
+    history.replaceState(null, "", `#${prefix}${name}`);
+  } catch {
+    page.address = `#${prefix}${name}`;
+  }
+}
+
+function goToAddress() {
+  const parts = location.hash.slice(1).split("/");
+  const name = parts.pop();
+  const runs = [...page.runs, page.mine].filter(Boolean);
+  const run = runs.find((each) => each.id === parts[0]) ?? page.runs[0];
+  const moves = movesOf(run);
+  let at = moves.findIndex((move) => nameOf(move) === name);
+  const [, kind, number] = /^(assign|update)-(\d+)$/.exec(name) ?? [];
+  // A step that is not kept: the next one that is.
+  if (at < 0 && kind)
+    at = moves.findIndex((move) => move.kind === kind && move.step.iteration >= number);
+  open(run, Math.max(0, at));
+}
+
+function open(run, at = 0) {
+  play(false);
+  byId("play").disabled = byId("slider").disabled = false;
+  Object.assign(page, { run, moves: movesOf(run), lit: null, pixel: null, own: null });
+  for (const tab of byId("runs").children)
+    tab.setAttribute("aria-pressed", String(tab.dataset.run === run.id));
+  document.body.classList.toggle("points", !run.isImage);
+  byId("own").hidden = run.id !== OWN;
+  byId("about").textContent = aboutOf(run);
+  byId("far").textContent = run.isImage ? "distance" : "";
+  buildTable(run, light);
+  nameViews(run);
+  go(at);
+}
+
+function nameViews(run) {
+  byId("cloud-title").textContent =
+    run.d > 2 ? (run.isImage && run.d === 3 ? "The colors" : "The points")
+      : run.d === 2 ? "The plane" : run.isImage ? "The gray levels" : "The line";
+  const notes = [];
+  if (run.d > 2) notes.push("Drag to turn.");
+  if (run.d > 3) notes.push(`The first three of ${run.d} features are shown.`);
+  if (run.weights.length < run.nDistinct)
+    notes.push(`${whole(run.weights.length)} dots stand for ${whole(run.nDistinct)} different ${run.isImage ? "colors" : "points"}${run.d > 3 || !run.isImage ? "" : "; near ones are taken together"}.`);
+  else if (run.isImage) notes.push("The area of a dot is the number of its pixels.");
+  byId("cloud-note").textContent = notes.join(" ");
+  byId("cloud").setAttribute("aria-label", `${byId("cloud-title").textContent}, with the centroids${run.d > 2 ? "; the arrow keys turn it" : ""}`);
+  byId("picture").setAttribute("aria-label", "The picture; the arrow keys move over its pixels");
+  const kept = run.steps.length;
+  byId("curve-note").textContent =
+    kept < run.inertias.length
+      ? `Of ${run.inertias.length} steps ${kept} can be visited: the first ten, the last ten, and some between.`
+      : "It never rises: both moves can only lower it.";
+  const small = [];
+  if (run.isImage && run.shown.some((count, axis) => count < run.full[axis]))
+    small.push(`The picture is shown reduced, ${run.shown.slice(0, 2).map(whole).join(" × ")} of ${run.full.map(whole).join(" × ")} pixels. What is computed is not reduced: all numbers are those of all pixels.`);
+  else if (run.reduced)
+    small.push(`${whole(run.nPixels)} of ${whole(run.n)} points are kept on this page; all numbers are those of all points.`);
+  if (run.plane) small.push(`Plane ${run.plane[0]} of ${run.plane[1]} is shown.`);
+  byId("small-print").textContent = small.join(" ");
+}
+
+function light(label) {
+  if (page.lit === label) return;
+  page.lit = label;
+  redraw();
+}
+
+function pointAtPixel(pixel) {
+  page.pixel = pixel;
+  const { run } = page;
+  if (!run.isImage) return;
+  const view = viewOf();
+  drawMarks(run, marksOf(run, view));
+  fillTable(run, view);
+  sayPixel(run, view);
+}
+
+// ---- The reader's own start -------------------------------------------------------
+
+function openOwn(starts = [], { pixel = null, spot = null } = {}) {
+  cancelAnimationFrame(page.frame);
+  const base = page.runs[0];
+  const run = {
+    ...base, id: OWN, cache: undefined, starts: undefined, steps: [], inertias: [],
+    start: starts.map(({ point }) => point), k: starts.length, intro: "",
+    about: base.reduced ? `${base.about}, of which your runs use those shown` : base.about,
+  };
+  Object.assign(page, { run });
+  const where = base.isImage ? "the picture" : base.d === 2 ? "the plane" : "the line";
+  byId("own-text").textContent =
+    base.isImage || base.d < 3
+      ? `Tap ${where} to drop the first centroids, up to ${MOST_OWN} (by keyboard: arrow keys and Enter). Tap one in the list to take it away. Then run.`
+      : "Take some of the points as the first centroids, at random, as often as you like. Then run.";
+  play(false);
+  Object.assign(page, { moves: [{ kind: "choose" }], at: 0, own: starts, lit: null, pixel, spot });
+  for (const tab of byId("runs").children)
+    tab.setAttribute("aria-pressed", String(tab.dataset.run === OWN));
+  document.body.classList.toggle("points", !run.isImage);
+  byId("own").hidden = false;
+  byId("about").textContent = run.about;
+  buildTable(run, light);
+  nameViews(run);
+  buildChips(run, starts);
+  drawOwn();
+}
+
+function buildChips(run, own) {
+  byId("own-chips").replaceChildren(
+    ...own.map(({ point }, label) => {
+      const item = document.createElement("li");
+      const chip = document.createElement("button");
+      chip.type = "button";
+      chip.title = `Take centroid ${label} away`;
+      chip.setAttribute("aria-label", chip.title);
+      const swatch = document.createElement("span");
+      swatch.className = "swatch";
+      swatch.style.background = css(clusterColors(run, own.map((each) => each.point))[label]);
+      chip.append(swatch, String(label));
+      chip.addEventListener("click", () => {
+        openOwn(own.filter((_, i) => i !== label));
+        (byId("own-chips").querySelector("button") ?? byId("own-random")).focus();
+      });
+      item.append(chip);
+      return item;
+    }),
+  );
+}
+
+function drawOwn() {
+  const { run, own } = page;
+  byId("own-run").disabled = own.length === 0;
+  byId("own-random").disabled = own.length >= wanted();
+  for (const id of ["first", "back", "play", "forward", "last", "slider"])
+    byId(id).disabled = true;
+  const view = { ...viewOf(), labels: null };
+  if (run.isImage) {
+    drawPicture(run, view);
+    drawMarks(run, marksOf(run, view));
+  }
+  drawCloud(run, view);
+  fillTable(run, view);
+  byId("curve").replaceChildren();
+  byId("where").textContent = "before the first step";
+  byId("move").textContent = "Choose your own start";
+  byId("sentence").textContent = own.length
+    ? `${several(own.length, "centroid")} so far.`
+    : "Where will the centroids end if they start somewhere else?";
+  for (const id of ["formula", "code", "inertia", "intro", "count"]) byId(id).textContent = "";
+  byId("slider").max = byId("slider").value = 0;
+}
+
+// As many centroids as the first run has, if they can be told apart.
+const wanted = () => Math.min(MOST_OWN, page.runs[0].start.length);
+
+// Drop a centroid: on a pixel, or at a place of the plane.
+function drop({ row = null, column = null, point }) {
+  if (page.own.length >= MOST_OWN) return;
+  openOwn([...page.own, { row, column, point }], page);
+}
+
+const pointOf = (run, i) => Array.from(run.points.subarray(i * run.d, (i + 1) * run.d));
+
+function dropOnPixel([row, column]) {
+  const { run } = page;
+  const i = run.pointOf[row * run.shown[1] + column];
+  if (i >= 0) drop({ row, column, point: pointOf(run, i) });
+}
+
+// A place on the plane or line, in pixels of the screen.
+function dropAt(spot) {
+  const { width, height } = byId("cloud").getBoundingClientRect();
+  drop({ point: frameOf(page.run, { width, height }).place(spot) });
+}
+
+function fillUp() {
+  const { run } = page;
+  const starts = [...page.own];
+  for (let tries = 0; starts.length < wanted() && tries < 1000; tries++) {
+    const i = Math.floor(Math.random() * run.pixelOf.length);
+    const point = pointOf(run, i);
+    if (starts.some((each) => each.point.every((x, j) => x === point[j]))) continue;
+    const [row, column] = run.isImage ? placeOf(run, run.pixelOf[i]) : [null, null];
+    starts.push({ row, column, point });
+  }
+  openOwn(starts);
+}
+
+function runOwn() {
+  const { run, own } = page;
+  const { tol, maxIter } = page.runs[0];
+  const start = own.map(({ point }) => point);
+  const found = lloyd(run.points, start, { tol, maxIter });
+  const mine = { ...run, ...found, n: run.pixelOf.length, all: run.pixelOf.length, init: "given", starts: undefined, cache: undefined };
+  page.mine = mine;
+  open(mine, 1);
+}
+
+// ---- What the reader does ---------------------------------------------------------
+
+// The pixel under the pointer, [row, column].
+function pixelUnder(event) {
+  const { run } = page;
+  const box = byId("picture").getBoundingClientRect();
+  const [rows, columns] = run.shown;
+  const within = (share, count) => Math.max(0, Math.min(count - 1, Math.floor(share * count)));
+  return [
+    within((event.clientY - box.top) / box.height, rows),
+    within((event.clientX - box.left) / box.width, columns),
+  ];
+}
+
+function listenToPicture() {
+  const picture = byId("picture");
+  picture.addEventListener("mousedown", (event) => event.preventDefault());
+  picture.addEventListener("pointermove", (event) => pointAtPixel(pixelUnder(event)));
+  picture.addEventListener("pointerdown", (event) => pointAtPixel(pixelUnder(event)));
+  picture.addEventListener("pointerleave", (event) => {
+    if (event.pointerType === "mouse") pointAtPixel(null);
+  });
+  picture.addEventListener("click", (event) => {
+    if (page.own) dropOnPixel(pixelUnder(event));
+  });
+  picture.addEventListener("keydown", (event) => {
+    const [rows, columns] = page.run.shown;
+    const far = event.shiftKey ? 1 : Math.max(1, Math.round(columns / 50));
+    const ways = { ArrowUp: [-far, 0], ArrowDown: [far, 0], ArrowLeft: [0, -far], ArrowRight: [0, far] };
+    const [row, column] = page.pixel ?? [rows >> 1, columns >> 1];
+    if (event.key in ways) {
+      const [down, right] = ways[event.key];
+      const within = (x, count) => Math.max(0, Math.min(count - 1, x));
+      pointAtPixel([within(row + down, rows), within(column + right, columns)]);
+    } else if (event.key === "Enter" && page.own && page.pixel) dropOnPixel(page.pixel);
+    else if (event.key === "Escape") pointAtPixel(null);
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  });
+}
+
+function listenToCloud() {
+  const cloud = byId("cloud");
+  let from = null;
+  // A mouse does not take the focus here: the arrow keys go on to go through the moves.
+  cloud.addEventListener("mousedown", (event) => event.preventDefault());
+  const turnBy = (across, up) => {
+    const [around, above] = page.turn;
+    page.turn = [around + across, Math.max(-1.5, Math.min(1.5, above + up))];
+    drawCloud(page.run, viewOf());
+  };
+  cloud.addEventListener("pointerdown", (event) => {
+    if (page.run.d < 3) return;
+    from = [event.clientX, event.clientY];
+    cloud.setPointerCapture(event.pointerId);
+  });
+  cloud.addEventListener("pointermove", (event) => {
+    if (!from) return;
+    turnBy((event.clientX - from[0]) / 150, (event.clientY - from[1]) / 150);
+    from = [event.clientX, event.clientY];
+  });
+  for (const name of ["pointerup", "pointercancel"])
+    cloud.addEventListener(name, () => (from = null));
+  const canDrop = () => page.own && !page.run.isImage && page.run.d < 3;
+  cloud.addEventListener("keydown", (event) => {
+    const way = { ArrowUp: [0, -1], ArrowDown: [0, 1], ArrowLeft: [-1, 0], ArrowRight: [1, 0] }[event.key];
+    const { width, height } = cloud.getBoundingClientRect();
+    if (canDrop() && (way || event.key === "Enter")) {
+      const [x, y] = page.spot ?? [width / 2, height / 2];
+      if (!way) dropAt([x, y]);
+      else page.spot = [x + 10 * way[0], y + 10 * way[1]];
+      redraw();
+    } else if (page.run.d > 2 && way) turnBy(way[0] / 10, way[1] / 10);
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  });
+  cloud.addEventListener("blur", () => {
+    if (page.spot) (page.spot = null), redraw();
+  });
+  cloud.addEventListener("click", (event) => {
+    const box = cloud.getBoundingClientRect();
+    if (canDrop()) dropAt([event.clientX - box.left, event.clientY - box.top]);
+  });
+}
+
+function listenToControls() {
+  const jump = (at) => () => {
+    play(false);
+    go(at());
+  };
+  byId("first").addEventListener("click", jump(() => 0));
+  byId("last").addEventListener("click", jump(() => page.moves.length - 1));
+  byId("back").addEventListener("click", () => (play(false), back()));
+  byId("forward").addEventListener("click", () => (play(false), forward()));
+  byId("play").addEventListener("click", () => play(!page.playing));
+  byId("slider").addEventListener("input", jump(() => Number(byId("slider").value)));
+  byId("speed").addEventListener("change", () => page.playing && play(true));
+  byId("own-random").addEventListener("click", fillUp);
+  byId("own-clear").addEventListener("click", () => openOwn());
+  byId("own-run").addEventListener("click", runOwn);
+  document.addEventListener("keydown", (event) => {
+    if (event.altKey || event.ctrlKey || event.metaKey) return;
+    const { tagName } = event.target;
+    // The slider and the choice of speed have a use for these keys of their own.
+    if (tagName === "SELECT" || (tagName === "INPUT" && event.key !== " ")) return;
+    if (tagName === "BUTTON" && event.key === " ") return;
+    const keys = {
+      ArrowLeft: () => (play(false), back()),
+      ArrowRight: () => (play(false), forward()),
+      Home: jump(() => 0),
+      End: jump(() => page.moves.length - 1),
+      " ": () => play(!page.playing),
+    };
+    if (!(event.key in keys)) return;
+    event.preventDefault();
+    keys[event.key]();
+  });
+  window.addEventListener("hashchange", goToAddress);
+  window.addEventListener("resize", redraw);
+  window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+}
+
+function redraw() {
+  if (page.own) drawOwn();
+  else draw();
+}
+
+function buildTabs() {
+  const tabs = page.runs.map(({ id, title }) => ({ id, title, act: () => open(page.runs.find((run) => run.id === id)) }));
+  tabs.push({ id: OWN, title: "Try it yourself", act: () => openOwn() });
+  byId("runs").replaceChildren(
+    ...tabs.map(({ id, title, act }) => {
+      const tab = document.createElement("button");
+      tab.type = "button";
+      tab.dataset.run = id;
+      tab.textContent = title;
+      tab.addEventListener("click", act);
+      return tab;
+    }),
+  );
+}
+
+function buildModes() {
+  byId("paint").replaceChildren(
+    ...["painted", "changed", "original"].map((mode) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.textContent = mode;
+      button.dataset.mode = mode;
+      button.setAttribute("aria-pressed", String(mode === page.mode));
+      button.addEventListener("click", () => {
+        page.mode = mode;
+        for (const each of byId("paint").children)
+          each.setAttribute("aria-pressed", String(each === button));
+        redraw();
+      });
+      return button;
+    }),
+  );
+}
+
+async function start() {
+  const data = JSON.parse(byId("data").textContent);
+  page.runs = await Promise.all(data.map(prepare));
+  buildTabs();
+  buildModes();
+  listenToPicture();
+  listenToCloud();
+  listenToControls();
+  goToAddress();
+  document.body.classList.add("ready");
+}
+
+start().catch((error) => {
+  byId("about").textContent = "This browser is too old for the page; it needs one of 2023 or later.";
+  document.body.classList.add("ready");
+  throw error;
+});

@@ -1,0 +1,168 @@
+"use strict";
+// What is said about each move.
+
+const whole = (x) => Math.round(x).toLocaleString("en-US");
+// Four digits that count, without an exponent where that reads well.
+function real(x) {
+  if (x === 0) return "0";
+  const size = Math.abs(x);
+  if (size >= 1e7 || size < 1e-5) return x.toExponential(2).replace("e", " · 10^");
+  if (size >= 1000) return whole(x);
+  return String(Number(x.toPrecision(4)));
+}
+const percent = (share) => `${(100 * share).toFixed(1)} %`;
+const shapeOf = (shape) => `(${shape.join(", ")}${shape.length === 1 ? "," : ""})`;
+const several = (count, one, many = `${one}s`) =>
+  `${whole(count)} ${count === 1 ? one : many}`;
+const list = (items) =>
+  items.length < 2 ? items.join("") : `${items.slice(0, -1).join(", ")} and ${items.at(-1)}`;
+
+const TITLES = {
+  flatten: "Scale and flatten",
+  choose: "Choose",
+  assign: "Assign",
+  update: "Update",
+  stop: "Why it stopped",
+};
+// Formulas in HTML, and the line of Python of each move.
+const FORMULAS = {
+  flatten: "<i>p</i> = (<i>p</i><sub>1</sub>, …, <i>p</i><sub>d</sub>) / @unit@",
+  choose: "<i>c</i><sub>0</sub>, …, <i>c</i><sub>k−1</sub> &nbsp;with&nbsp; k = @k@",
+  assign:
+    "label(<i>p</i>) = argmin<sub><i>j</i></sub> ‖<i>p</i> − <i>c</i><sub><i>j</i></sub>‖²",
+  update:
+    "<i>c</i><sub><i>j</i></sub> = 1/<i>n</i><sub><i>j</i></sub> · Σ <i>p</i> &nbsp;over the <i>n</i><sub><i>j</i></sub> @points@ with label <i>j</i>",
+  labels: "no label changed",
+  tol: "Σ<sub><i>j</i></sub> ‖<i>c</i>′<sub><i>j</i></sub> − <i>c</i><sub><i>j</i></sub>‖² ≤ tol · mean variance",
+  max_iter: "step = max_iter",
+  callback: "callback(step)",
+};
+const CODE = {
+  flatten: "points = image.reshape(-1, @d@) / @unit@",
+  points: "points = np.asarray(points)",
+  choose: "centroids = random_points(points, k, weights, rng)",
+  "k-means++": "centroids = plus_plus(points, k, weights, rng)",
+  given: "centroids = np.array(centroids, dtype=np.float64)",
+  assign: "return distances.argmin(axis=1), distances.min(axis=1)",
+  update: "new[some] = sums[some] / counts[some, np.newaxis]",
+  labels: "if step.n_changed == 0:",
+  tol: "if not step.restarted and step.shift <= smallest_shift:",
+  max_iter: 'return "max_iter" if step.iteration == max_iter else None',
+  callback: "if callback(step):",
+};
+
+function fill(text, run) {
+  const unit = run.unit === 1 ? "1" : whole(run.unit).replaceAll(",", "");
+  return text
+    .replaceAll("@unit@", unit)
+    .replaceAll("@k@", run.start.length)
+    .replaceAll("@d@", run.d)
+    .replaceAll("@points@", run.isImage ? "pixels" : "points");
+}
+
+function formulaOf(run, move) {
+  const key = move.kind === "stop" ? move.step.stoppedBy : move.kind;
+  if (key === "flatten" && run.unit === 1) return "";
+  return fill(FORMULAS[key], run);
+}
+
+function codeOf(run, move) {
+  let key = move.kind === "stop" ? move.step.stoppedBy : move.kind;
+  if (key === "flatten" && !run.isImage) key = "points";
+  if (key === "choose" && run.init !== "random") key = run.init;
+  return fill(CODE[key], run).replace(/ \/ 1$/, "");
+}
+
+function sentenceOf(run, move) {
+  const noun = run.isImage ? "pixels" : "points";
+  if (move.kind === "flatten") return flattened(run);
+  if (move.kind === "choose") {
+    const k = run.start.length;
+    const are = k === 1 ? "is the first centroid" : "are the first centroids";
+    const how = {
+      random: `${whole(k)} of the ${noun}, picked at random, ${are}`,
+      "k-means++": `${whole(k)} of the ${noun}, picked at random but far from each other, ${are}`,
+      given: `The first ${k === 1 ? "centroid is" : `${k} centroids are`} given`,
+    }[run.init];
+    return `${how}. From here on, nothing is left to chance.`;
+  }
+  const { step } = move;
+  if (move.kind === "assign") return assigned(run, move, noun);
+  if (move.kind === "update") return updated(step, noun);
+  return stopped(run, step, noun);
+}
+
+function flattened(run) {
+  if (!run.isImage)
+    return `There are ${several(run.n, "point")} with ${several(run.d, "number")} each.`;
+  const scaled =
+    run.unit === 1
+      ? "Its numbers stay as they are."
+      : `Divided by ${whole(run.unit).replaceAll(",", "")}, every number lies between ${run.signed ? "−1" : "0"} and 1.`;
+  const others =
+    run.n < run.all ? ` ${whole(run.all - run.n)} pixels are masked or transparent and take no part.` : "";
+  const pixel = run.d === 1 ? "one number" : `${run.d} numbers`;
+  return (
+    `The picture is a tensor of shape ${shapeOf(run.shape)}. ${scaled} Flattened, it is ` +
+    `${several(run.n, "point")} with ${pixel} each: K-means does not know where a pixel lies.${others}`
+  );
+}
+
+function assigned(run, move, noun) {
+  const { step } = move;
+  const before = run.steps[move.index - 1];
+  if (step.iteration === 1)
+    return `Each of the ${whole(run.n)} ${noun} joins the nearest centroid. The squared distances add up to ${real(step.inertia)}: the inertia.`;
+  const changed = `${whole(step.nChanged)} of ${whole(run.n)} ${noun} changed cluster`;
+  const fell =
+    before && before.iteration === step.iteration - 1 && step.nChanged > 0
+      ? `, each to a centroid that is nearer. The inertia is ${real(step.inertia)}; in step ${before.iteration} it was ${real(before.inertia)}.`
+      : `. The inertia is ${real(step.inertia)}.`;
+  return changed + fell;
+}
+
+function updated(step, noun) {
+  const { restarted, counts, centroids, newCentroids } = step;
+  // How far those moved that have points.
+  const moves = centroids.map((centroid, label) =>
+    counts[label] > 0 ? distanceBetween(centroid, newCentroids[label]) : 0,
+  );
+  const farthest = moves.indexOf(Math.max(...moves));
+  const left = inertiaAfterUpdate(step);
+  if (moves[farthest] === 0 && !restarted.length)
+    return `Each centroid is already the mean of its ${noun}: none moved.${idle(step, noun)}`;
+  const far = `Each centroid moves to the mean of its ${noun}; the farthest, number ${farthest}, moved ${real(moves[farthest])}.`;
+  const lower =
+    left === null ? "" : ` That alone lowers the inertia from ${real(step.inertia)} to ${real(left)}.`;
+  return far + lower + again(restarted, noun) + idle(step, noun);
+}
+
+function again(restarted, noun) {
+  if (!restarted.length) return "";
+  const names = list(restarted.map(String));
+  return restarted.length === 1
+    ? ` Cluster ${names} had lost all its ${noun}: its centroid restarts at one that is farthest from its own.`
+    : ` Clusters ${names} had lost all their ${noun}: their centroids restart at those that are farthest from their own.`;
+}
+
+function idle({ counts, restarted }, noun) {
+  const empty = counts.filter((count, label) => count === 0 && !restarted.includes(label)).length;
+  if (!empty) return "";
+  return empty === 1
+    ? ` One centroid has no ${noun} and stays where it is.`
+    : ` ${empty} centroids have no ${noun} and stay where they are.`;
+}
+
+function stopped(run, step, noun) {
+  const after = `after ${several(step.iteration, "step")}`;
+  const bound = run.tol * run.meanVariance;
+  const limit = `${real(run.tol)} · ${real(run.meanVariance)} = ${real(bound)}`;
+  const both = `The squared moves of the centroids add up to ${real(step.shift)}; tol times the mean variance is ${limit}.`;
+  const why = {
+    labels: `It stopped ${after}, because no label changed: the means would not change either, and every further step would be the same. ${both}`,
+    tol: `It stopped ${after}, because the centroids hardly moved: the squares of their moves add up to ${real(step.shift)}, which is at most tol times the mean variance of the ${noun}, ${limit}.`,
+    max_iter: `It stopped ${after}, because that is the largest number of steps allowed. ${both}`,
+    callback: `It was stopped from outside ${after}. ${both}`,
+  }[step.stoppedBy];
+  return `${why} The inertia of the centroids where it ended is ${real(run.end.inertia)}.`;
+}

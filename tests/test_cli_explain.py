@@ -1,0 +1,193 @@
+"""`kmeans-np explain`, as a person at a shell meets it."""
+
+import json
+import re
+import sys
+
+import numpy as np
+import pytest
+from test_cli import Terminal, everything_in, lines_shown
+
+from kmeans_np import explain, read_image, sample_image, write_image
+from kmeans_np.cli import explaining, words
+
+
+def run_of(path):
+    """The first run of a page."""
+    page = path.read_text(encoding="utf-8")
+    data = re.search(r'<script type="application/json" id="data">(.*?)</script>', page)
+    return json.loads(data[1])[0]
+
+
+def test_it_writes_a_page_beside_the_picture(photo, run):
+    status, out, errors = run("explain", photo, "-k", 3)
+    page = photo.with_name("photo-k3.html")
+    assert (status, errors) == (0, "")
+    assert re.fullmatch(rf"{page}: 3 clusters, stopped by '\w+' after \d+ steps\n", out)
+    told = run_of(page)
+    expected = explain(read_image(photo), 3, rng=0)
+    assert told["inertias"] == expected.inertias.tolist()
+    assert told["about"].startswith("photo.png")
+
+
+def test_it_explains_the_built_in_picture(tmp_path, run, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run("explain", "--sample", "-k", 2)[0] == 0
+    told = run_of(tmp_path / "sample-k2.html")
+    assert told["shape"] == list(sample_image().shape)
+
+
+@pytest.mark.parametrize(
+    ("name", "begin"), [("a.html", b"<!doc"), ("a.gif", b"GIF8"), ("a.png", b"\x89PNG")]
+)
+def test_the_suffix_says_what_is_written(photo, run, name, begin):
+    output = photo.with_name(name)
+    assert run("explain", photo, "-k", 2, "-o", output)[0] == 0
+    assert output.read_bytes().startswith(begin)
+
+
+def test_a_folder_is_made_for_it(photo, run, tmp_path):
+    assert run("explain", photo, "-k", 2, "-o", f"{tmp_path}/new/pages/")[0] == 0
+    assert (tmp_path / "new" / "pages" / "photo-k2.html").exists()
+
+
+def test_options_are_those_of_the_function(photo, run, tmp_path):
+    picture = read_image(photo)
+    mask = np.zeros(picture.shape[:2], np.uint8)
+    mask[:30] = 255
+    write_image(tmp_path / "mask.png", mask)
+    page = tmp_path / "page.html"
+    options = ["--mask", tmp_path / "mask.png", "--init", "k-means++", "--seed", 5]
+    options += ["--max-iter", 4, "--tol", 0]
+    assert run("explain", photo, "-k", 3, "-o", page, *options)[0] == 0
+    expected = explain(
+        picture, 3, mask=mask > 0, init="k-means++", rng=5, max_iter=4, tol=0
+    )
+    told = run_of(page)
+    assert told["inertias"] == expected.inertias.tolist()
+    assert told["init"] == "k-means++"
+
+
+def test_alpha_can_be_a_band(tmp_path, run, rng):
+    image = rng.integers(1, 255, (9, 9, 4), dtype=np.uint8)
+    write_image(tmp_path / "four.png", image)
+    run("explain", tmp_path / "four.png", "-k", 2, "-o", tmp_path / "rgba.html")
+    run(
+        "explain",
+        tmp_path / "four.png",
+        "-k",
+        2,
+        "--no-alpha",
+        "-o",
+        tmp_path / "4.html",
+    )
+    assert len(run_of(tmp_path / "rgba.html")["axes"]) == 3
+    assert len(run_of(tmp_path / "4.html")["axes"]) == 4
+
+
+def test_a_gray_picture_is_a_picture(tmp_path, run, rng):
+    write_image(tmp_path / "gray.png", rng.integers(0, 255, (20, 30), dtype=np.uint8))
+    assert run("explain", tmp_path / "gray.png", "-k", 2)[0] == 0
+    assert run_of(tmp_path / "gray-k2.html")["shown"] == [20, 30]
+
+
+def test_it_opens_what_it_wrote(photo, run, monkeypatch):
+    opened = []
+    monkeypatch.setattr(
+        explaining.webbrowser, "open", lambda address: opened.append(address) or True
+    )
+    assert run("explain", photo, "-k", 2, "--open")[0] == 0
+    assert opened == [photo.with_name("photo-k2.html").resolve().as_uri()]
+
+
+def test_it_says_when_there_is_no_browser(photo, run, monkeypatch):
+    monkeypatch.setattr(explaining.webbrowser, "open", lambda _: False)
+    status, out, _ = run("explain", photo, "-k", 2, "--open")
+    assert status == 0
+    page = photo.with_name("photo-k2.html")
+    assert out.endswith(f"no browser was found; open {page} in one\n")
+
+
+def test_fewer_colors_than_asked_for_are_noted(tmp_path, run):
+    write_image(tmp_path / "two.png", np.eye(8, dtype=np.uint8) * 255)
+    status, _, errors = run("explain", tmp_path / "two.png", "-k", 5)
+    assert status == 0
+    assert errors.startswith("kmeans-np: note: k = 5 clusters were asked for")
+    assert errors.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("args", "sentence"),
+    [
+        (
+            ["-k", 2],
+            "IMAGE must be given, or --sample for the built-in picture, got neither; "
+            "pass one of them",
+        ),
+        (
+            ["photo.png", "--sample", "-k", 2],
+            "IMAGE must be given, or --sample for the built-in picture, got both; pass "
+            "one of them",
+        ),
+        (
+            ["photo.png", "-k", 0],
+            "-k must be a whole number of at least 1, got 0; pass the number of "
+            "clusters to find, such as 8",
+        ),
+        (
+            ["photo.png", "-k", 2, "-o", "film.mp4"],
+            "-o must end in one of .html, .gif, .png, got film.mp4; choose .html for a "
+            "page to step through, .gif for a film, .png for a sheet",
+        ),
+        (
+            ["photo.png", "-k", 2, "-o", "photo.png"],
+            "the output must not be an input, got photo.png; write it to another file, "
+            "or pass --force to write over the input",
+        ),
+        (
+            ["photo.png", "-k", 2, "-o", "nowhere/page.html"],
+            "-o must be a file that can be written, got nowhere/page.html, which does "
+            "not exist or whose folder does not; check the spelling",
+        ),
+        (
+            ["missing.png", "-k", 2],
+            "IMAGE must be an image file that can be read, got missing.png, which does "
+            "not exist or whose folder does not; check the spelling",
+        ),
+        (
+            ["photo.png", "-k", 2, "--tol", -1],
+            "--tol must",
+        ),
+        (
+            ["photo.png", "-k", 99999],
+            "-k must be at most the number of pixels, 7,500, got 99,999",
+        ),
+    ],
+)
+def test_mistakes_are_one_line_and_nothing_is_written(
+    photo, run, monkeypatch, args, sentence
+):
+    monkeypatch.chdir(photo.parent)
+    before = everything_in(photo.parent)
+    status, out, errors = run("explain", *args)
+    assert (status, out) == (2, "")
+    assert errors.startswith(f"kmeans-np: error: {sentence}")
+    assert errors.count("\n") == 1
+    assert everything_in(photo.parent) == before
+
+
+def test_an_input_is_written_over_by_force_only(photo, run):
+    before = photo.read_bytes()
+    status, _, _ = run("explain", photo, "-k", 2, "-o", photo, "--force")
+    assert status == 0
+    assert photo.read_bytes() != before
+
+
+def test_progress_is_shown_and_taken_away(photo, run, monkeypatch):
+    monkeypatch.setattr(words, "SECONDS_BEFORE_PROGRESS", 0)
+    monkeypatch.setattr(words.time, "monotonic", iter(range(10**6)).__next__)
+    monkeypatch.setattr(sys, "stderr", terminal := Terminal())
+    assert run("explain", photo, "-k", 4)[0] == 0
+    shown = lines_shown(terminal.getvalue())
+    assert any("step 2: " in line for line in shown)
+    assert shown[-1] == ""
