@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import pytest
 from hypothesis import settings
@@ -5,9 +7,11 @@ from hypothesis import settings
 from kmeans_np import sample_image, write_image
 from kmeans_np.__main__ import main
 
-# Small machines pause now and then; a slow example says nothing about the code.
-settings.register_profile("kmeans_np", deadline=None)
-settings.load_profile("kmeans_np")
+# Small machines pause now and then; a slow example says nothing about the code. The
+# gate looks at more examples of each law (HYPOTHESIS_PROFILE=thorough).
+settings.register_profile("quick", deadline=None, max_examples=30)
+settings.register_profile("thorough", deadline=None, max_examples=100)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 
 @pytest.fixture(scope="session")

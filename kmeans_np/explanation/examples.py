@@ -58,9 +58,9 @@ def _bad_start() -> Example:
         "Bad start",
         "Three groups, but two of the three starting centroids lie in the same one. "
         "They share it to the end, and the third has to serve two groups: the inertia "
-        "is several times that of the answer one sees. No step is wrong. K-means only "
-        "finds an answer that no small move improves, so it is run from several "
-        "starts, of which the best is kept.",
+        "is about nine times that of the three groups that you see. No step is wrong. "
+        "K-means only finds an answer that neither move improves, so it is run from "
+        "several starts, of which the best is kept.",
         of_points(blobs),
         [blobs[3], blobs[7], blobs[40]],
     )
@@ -72,9 +72,10 @@ def _empty_cluster() -> Example:
         "empty-cluster",
         "Empty cluster",
         "Centroid 2 starts far from everything: no point is nearer to it than to "
-        "another, and the mean of no points is nothing. It restarts at the point that "
-        "is farthest from its centroid. Without that, 0 / 0 would make it "
-        "\u201cnot a number\u201d, which then wins every comparison.",
+        "another, and no points have no mean. So its centroid restarts at the point "
+        "that is farthest from its own centroid. A program that divides anyway gets "
+        "0 / 0, \u201cnot a number\u201d, and argmin then takes that for the "
+        "smallest of all distances.",
         of_points(blobs),
         [blobs[0], blobs[45], np.array([14.0, 11.0])],
     )
@@ -86,8 +87,8 @@ def _tie() -> Example:
         "tie",
         "Tie",
         "The point in the middle is exactly as far from centroid 0 as from centroid 1. "
-        "The rule is: the lower number wins. Without a rule the answer would depend on "
-        "the computer; so it does not.",
+        "The rule is: the lower number wins. Without a rule, the answer would depend "
+        "on the program; with it, all give the same.",
         of_points(np.array(points, np.float64)),
         [np.array([1.0, 2.0]), np.array([7.0, 2.0])],
     )

@@ -42,7 +42,7 @@ class Move(NamedTuple):
     caption, note : str
         What happened, in one line, and what else is worth saying.
     here : int or None
-        Where in the inertia curve it is.
+        Where in the inertia of all moves it is.
     centroids : (k, d) array of float64 or None
         The centroids, None if there are none yet.
     labels : (m,) array of int or None
@@ -99,7 +99,7 @@ def moves(record: Record, material: Material) -> Iterator[Move]:
     last = record.end.new_centroids
     why, note = _why(record, noun)
     yield Move(
-        "stop", why, note, record.n_iter, last, record.labels, last, shares,
+        "stop", why, note, 2 * record.n_iter, last, record.labels, last, shares,
         np.array(path),
     )  # fmt: skip
 
@@ -146,7 +146,14 @@ def _of_step(
         changed = f"all {total:,.0f} {noun} join their nearest centroid"
         changed = changed if total > 1 else "the only one joins its nearest centroid"
     shares = record.counts_of(step) / total
-    both = (number - 1, step.centroids, step.labels, step.centroids, shares, path[:-1])
+    both = (
+        2 * number - 2,
+        step.centroids,
+        step.labels,
+        step.centroids,
+        shares,
+        path[:-1],
+    )
     yield Move("assign", f"assign {number}: {changed}", note, *both)
     moved = step.new_centroids - step.centroids
     far = np.sqrt(np.square(moved).sum(axis=1)).max()
@@ -155,7 +162,14 @@ def _of_step(
         n = len(step.restarted)
         what = "an empty cluster" if n == 1 else f"{n} empty clusters"
         words = f"{what} restarted, {words}"
-    both = (number - 1, step.new_centroids, step.labels, step.centroids, shares, path)
+    both = (
+        2 * number - 1,
+        step.new_centroids,
+        step.labels,
+        step.centroids,
+        shares,
+        path,
+    )
     yield Move("update", f"update {number}: {words}", note, *both)
 
 
@@ -224,7 +238,7 @@ class Painter:
         self._palette(
             paper, (MARGIN, foot + 17, MARGIN + half, foot + 37), move, colors
         )
-        values = np.append(self.record.inertias, self.record.inertia)
+        values = self.record.inertia_of_moves()
         at = (middle, foot + 36, right, foot + 70)
         ink.curve(paper, at, values, move.here, 1)
         paper.text(middle, foot + 27, "inertia", SMALL, ink.SOFT)

@@ -75,6 +75,32 @@ class Record(NamedTuple):
         counts = np.bincount(step.labels, self.weights, len(self.start))
         return counts.astype(np.float64, copy=False)
 
+    def inertia_after(self, step: Step) -> float:
+        """Return the inertia after the update of a step, while the labels stay.
+
+        A mean is where the squared distances to its points are smallest: to come there
+        saves each cluster the squared move of its centroid, times its count. If a
+        cluster restarted, the inertia of the next step is not far, and nobody has
+        computed this one: that of the step is returned.
+        """
+        if step.restarted:
+            return step.inertia
+        moves = np.square(step.new_centroids - step.centroids).sum(axis=1)
+        return max(0.0, step.inertia - float(self.counts_of(step) @ moves))
+
+    def inertia_of_moves(self) -> Floats:
+        """Return the inertia after each assign, each update and at the end, (2 n + 1,).
+
+        The updates of steps that are not kept lie between the steps around them.
+        """
+        values = np.append(self.inertias, self.inertia)
+        both = np.append(
+            np.stack([values[:-1], (values[:-1] + values[1:]) / 2], axis=1), values[-1]
+        )
+        for step in self.steps:
+            both[2 * step.iteration - 1] = self.inertia_after(step)
+        return both
+
 
 def kept_steps(n_iter: int) -> list[int]:
     """Return which of so many iterations are kept, from 1."""

@@ -61,8 +61,8 @@ function viewOf(t = 1) {
   };
   const i = pointAt();
   if (i >= 0 && places.length)
-    view.pixelDistances = (view.labelCentroids ?? places).map((centroid) =>
-      Math.sqrt(squaredDistance(run.points, i, centroid)),
+    view.pixelDistances = places.map((place) =>
+      Math.sqrt(squaredDistance(run.points, i, place)),
     );
   return view;
 }
@@ -101,14 +101,15 @@ function marksOf(run, { move, colors }) {
         marks.push({ row, column, text: String(label), color: rgbOf(run, point) });
     });
   } else if (move.kind === "choose") {
-    run.starts ??= run.start.map((place) => findPixel(run, place));
+    run.starts ??= run.start.map((_, label) => findPixel(run, label));
     run.starts.forEach((pixel, label) => {
       if (pixel < 0) return;
       const [row, column] = placeOf(run, pixel);
       marks.push({ row, column, text: String(label), color: colors[label] });
     });
   }
-  if (page.pixel) {
+  const dropped = page.own?.some(({ row, column }) => page.pixel?.[0] === row && page.pixel[1] === column);
+  if (page.pixel && !dropped) {
     const [row, column] = page.pixel;
     const i = (row * run.shown[1] + column) * 3;
     marks.push({ row, column, text: null, color: [...run.original.slice(i, i + 3)] });
@@ -120,22 +121,31 @@ const placeOf = (run, pixel) => [
   Math.floor(pixel / run.shown[1]), pixel % run.shown[1],
 ];
 
-// One of the pixels with exactly this color, in the middle of them; -1 if there is none.
-function findPixel(run, place) {
+// A pixel with the color of a starting centroid, -1 if there is none; several centroids
+// of the same color have different ones.
+function findPixel(run, label) {
+  const same = run.start.map((place) => place.every((x, j) => x === run.start[label][j]));
+  const before = same.slice(0, label).filter(Boolean).length;
+  const place = run.start[label];
   const found = [];
   for (let i = 0; i < run.pixelOf.length; i++)
     if (place.every((x, j) => run.points[i * run.d + j] === x)) found.push(run.pixelOf[i]);
-  return found.length ? found[found.length >> 1] : -1;
+  if (!found.length) return -1;
+  return found[Math.floor((found.length * (before + 1)) / (same.filter(Boolean).length + 1))];
 }
 
 function say(run, move) {
   const { at, moves } = page;
   const number = move.step ? `step ${move.step.iteration} of ${run.inertias.length}` : "before the first step";
   byId("where").textContent = move.kind === "stop" ? `after ${several(run.inertias.length, "step")}` : number;
-  byId("move").textContent = TITLES[move.kind];
+  byId("move").textContent =
+    move.kind === "flatten" && !run.isImage ? "The points" : TITLES[move.kind];
   byId("sentence").textContent = sentenceOf(run, move);
   byId("formula").innerHTML = formulaOf(run, move);
-  byId("code").textContent = codeOf(run, move);
+  const { line, file } = codeOf(run, move);
+  byId("code").textContent = line;
+  byId("file").textContent = file;
+  byId("how").hidden = false;
   byId("story").dataset.kind = move.kind;
   byId("intro").textContent = run.intro ?? "";
   const here = placeOnCurve(run, move);
@@ -154,30 +164,41 @@ function say(run, move) {
       : "Point at a cluster to see where it is.";
 }
 
-function sayPixel(run, { move, changed, pixelDistances }) {
+function sayPixel(run, { move, labels, changed, pixelDistances }) {
   if (!run.isImage) return;
   const note = byId("pixel");
   if (!page.pixel) {
     note.textContent =
-      page.mode === "changed" && changed === null && move.step
-        ? "The step before is not kept, so what changed cannot be marked."
+      page.mode === "changed"
+        ? changed === null && move.step
+          ? "The step before is not kept, so what changed cannot be marked."
+          : "Strong colors: pixels that changed cluster in this step. Pale: those that stayed."
         : "Point at a pixel to see its color and how far it is from each centroid.";
     return;
   }
   const [row, column] = page.pixel;
   const pixel = row * run.shown[1] + column;
-  const color = run.raw(pixel).map(real).join(", ");
+  const named = run.d === 1 || run.d === 3;
+  const color = run.raw(pixel).map((x, j) => (named ? `${run.axes[j]} ${real(x)}` : real(x))).join(", ");
   const across = (count, i) => Math.floor((i * run.full[count]) / run.shown[count]);
   let text = `Row ${across(0, row)}, column ${across(1, column)}: ${color}.`;
-  if (run.pointOf[pixel] < 0) text += " It takes no part.";
+  const i = run.pointOf[pixel];
+  const nearest = pixelDistances && pixelDistances.indexOf(Math.min(...pixelDistances));
+  if (i < 0) text += " It takes no part.";
   else if (pixelDistances) {
-    const nearest = pixelDistances.indexOf(Math.min(...pixelDistances));
-    text += ` Nearest is centroid ${nearest}, at a distance of ${real(pixelDistances[nearest])}.`;
-    const tied = pixelDistances.filter((x) => x === pixelDistances[nearest]).length;
-    if (tied > 1) text += " Another is just as near: the first one wins.";
+    const far = real(pixelDistances[nearest]);
+    const own = labels ? labels[i] : nearest;
+    if (own === nearest) {
+      const scaled = run.unit === 1 ? "" : ` (of colors divided by ${whole(run.unit).replaceAll(",", "")})`;
+      text += ` Nearest is centroid ${nearest}, at a distance of ${far}${scaled}.`;
+      const tied = pixelDistances.filter((x) => x === pixelDistances[nearest]).length;
+      if (tied > 1) text += " Another is just as near: the first one wins.";
+    } else {
+      text += ` It is in cluster ${own}, but centroid ${nearest} has come nearer: ${far}. The next assign would move it there.`;
+    }
   }
   note.textContent = text;
-  note.dataset.nearest = pixelDistances ? pixelDistances.indexOf(Math.min(...pixelDistances)) : "";
+  note.dataset.nearest = nearest ?? "";
 }
 
 // ---- Going ------------------------------------------------------------------------
@@ -254,14 +275,21 @@ function open(run, at = 0) {
   byId("play").disabled = byId("slider").disabled = false;
   Object.assign(page, { run, moves: movesOf(run), lit: null, pixel: null, own: null });
   for (const tab of byId("runs").children)
-    tab.setAttribute("aria-pressed", String(tab.dataset.run === run.id));
+    press(tab, tab.dataset.run === run.id);
   document.body.classList.toggle("points", !run.isImage);
   byId("own").hidden = run.id !== OWN;
+  byId("own-text").textContent = "This is your run. Take a centroid away, or clear them all, to start from others.";
+  byId("own-run").disabled = byId("own-random").disabled = true;
   byId("about").textContent = aboutOf(run);
   byId("far").textContent = run.isImage ? "distance" : "";
   buildTable(run, light);
   nameViews(run);
   go(at);
+}
+
+function press(tab, on) {
+  tab.setAttribute("aria-pressed", String(on));
+  if (on) tab.scrollIntoView({ block: "nearest", inline: "center" });
 }
 
 function nameViews(run) {
@@ -281,7 +309,7 @@ function nameViews(run) {
   byId("curve-note").textContent =
     kept < run.inertias.length
       ? `Of ${run.inertias.length} steps ${kept} can be visited: the first ten, the last ten, and some between.`
-      : "It never rises: both moves can only lower it.";
+      : "It never rises: points only go to nearer centroids, and a mean is the best place for one.";
   const small = [];
   if (run.isImage && run.shown.some((count, axis) => count < run.full[axis]))
     small.push(`The picture is shown reduced, ${run.shown.slice(0, 2).map(whole).join(" × ")} of ${run.full.map(whole).join(" × ")} pixels. What is computed is not reduced: all numbers are those of all pixels.`);
@@ -326,7 +354,7 @@ function openOwn(starts = [], { pixel = null, spot = null } = {}) {
   play(false);
   Object.assign(page, { moves: [{ kind: "choose" }], at: 0, own: starts, lit: null, pixel, spot });
   for (const tab of byId("runs").children)
-    tab.setAttribute("aria-pressed", String(tab.dataset.run === OWN));
+    press(tab, tab.dataset.run === OWN);
   document.body.classList.toggle("points", !run.isImage);
   byId("own").hidden = false;
   byId("about").textContent = run.about;
@@ -371,13 +399,16 @@ function drawOwn() {
   }
   drawCloud(run, view);
   fillTable(run, view);
+  sayPixel(run, view);
   byId("curve").replaceChildren();
   byId("where").textContent = "before the first step";
   byId("move").textContent = "Choose your own start";
   byId("sentence").textContent = own.length
     ? `${several(own.length, "centroid")} so far.`
     : "Where will the centroids end if they start somewhere else?";
-  for (const id of ["formula", "code", "inertia", "intro", "count"]) byId(id).textContent = "";
+  for (const id of ["formula", "code", "file", "inertia", "intro", "count", "curve-note", "table-note"])
+    byId(id).textContent = "";
+  byId("how").hidden = true;
   byId("slider").max = byId("slider").value = 0;
 }
 
@@ -422,7 +453,8 @@ function runOwn() {
   const { tol, maxIter } = page.runs[0];
   const start = own.map(({ point }) => point);
   const found = lloyd(run.points, start, { tol, maxIter });
-  const mine = { ...run, ...found, n: run.pixelOf.length, all: run.pixelOf.length, init: "given", starts: undefined, cache: undefined };
+  const mine = { ...run, ...found, n: run.pixelOf.length, all: run.pixelOf.length, init: "given", cache: undefined };
+  mine.starts = own.map(({ row, column }) => (row === null ? -1 : row * run.shown[1] + column));
   page.mine = mine;
   open(mine, 1);
 }
@@ -527,7 +559,10 @@ function listenToControls() {
   byId("slider").addEventListener("input", jump(() => Number(byId("slider").value)));
   byId("speed").addEventListener("change", () => page.playing && play(true));
   byId("own-random").addEventListener("click", fillUp);
-  byId("own-clear").addEventListener("click", () => openOwn());
+  byId("own-clear").addEventListener("click", () => {
+    page.mine = null;
+    openOwn();
+  });
   byId("own-run").addEventListener("click", runOwn);
   document.addEventListener("keydown", (event) => {
     if (event.altKey || event.ctrlKey || event.metaKey) return;
@@ -547,7 +582,8 @@ function listenToControls() {
     keys[event.key]();
   });
   window.addEventListener("hashchange", goToAddress);
-  window.addEventListener("resize", redraw);
+  for (const event of ["resize", "beforeprint", "afterprint"])
+    window.addEventListener(event, redraw);
   window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
 }
 
@@ -558,7 +594,7 @@ function redraw() {
 
 function buildTabs() {
   const tabs = page.runs.map(({ id, title }) => ({ id, title, act: () => open(page.runs.find((run) => run.id === id)) }));
-  tabs.push({ id: OWN, title: "Try it yourself", act: () => openOwn() });
+  tabs.push({ id: OWN, title: "Try it yourself", act: () => (page.mine ? open(page.mine, 1) : openOwn()) });
   byId("runs").replaceChildren(
     ...tabs.map(({ id, title, act }) => {
       const tab = document.createElement("button");

@@ -5,6 +5,8 @@
 const CLUSTERS = [
   "#3a6fb5", "#dd7a2a", "#3d9970", "#8a5fb3", "#c94f5e", "#2b9db0", "#b58f1e", "#7a8494",
 ];
+// More centroids than these are drawn small, without numbers.
+const MANY = 16;
 const byId = (id) => document.getElementById(id);
 const themed = (name) =>
   getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -181,11 +183,17 @@ function drawTrails(pen, run, view, project) {
     pen.stroke();
     pen.globalAlpha = 1;
   });
-  // Of several at one place the first is seen, which is the one that wins.
-  for (let label = view.places.length - 1; label >= 0; label--) {
-    if (view.lit !== null && view.lit !== label) continue;
-    drawCentroid(pen, project(view.places[label]), view.colors[label], String(label));
-  }
+  const key = (label) => view.places[label].join();
+  view.places.forEach((place, label) => {
+    if (view.lit !== null && view.lit !== label) return;
+    // Several at one place share a ring.
+    const here = view.places.map((_, other) => other).filter((other) => key(other) === key(label));
+    const alone = here.length === 1 || view.lit !== null;
+    if (!alone && here[0] !== label) return;
+    const many = view.places.length > MANY && view.lit === null;
+    const text = alone ? String(label) : here.join();
+    drawCentroid(pen, project(place), view.colors[label], many ? null : text, many ? 4 : alone ? 9 : 12);
+  });
 }
 
 // Three axes, seen from the direction `view.turn` = [around, above].
@@ -233,21 +241,34 @@ function drawBox(pen, run, ranges, project) {
   }
 }
 
+// The name of each axis beside it, with an arrow to where it is large.
 function nameAxes(pen, run, ranges, project) {
-  const low = ranges.map(([from]) => from);
   pen.strokeStyle = themed("--stage");
   pen.lineJoin = "round";
   pen.fillStyle = themed("--soft");
   pen.font = "13px system-ui, sans-serif";
   pen.textAlign = "center";
   pen.textBaseline = "middle";
+  const corner = (bits) => ranges.map((range, j) => range[(bits >> j) & 1]);
+  const [middle, center] = project(ranges.map(([from, to]) => (from + to) / 2));
   for (let j = 0; j < 3; j++) {
-    const end = low.slice();
-    end[j] += 1.09 * (ranges[j][1] - ranges[j][0]);
-    const [x, y] = project(end);
+    // Of the four edges along an axis, the lowest of those on the outside.
+    const edges = [0, 1, 2, 3].map((rest) => {
+      const bits = ((rest >> j) << (j + 1)) | (rest & ((1 << j) - 1));
+      const [from, to] = [project(corner(bits)), project(corner(bits | (1 << j)))];
+      const at = [0, 1].map((axis) => (from[axis] + to[axis]) / 2);
+      return { from, to, at, far: Math.hypot(at[0] - middle, at[1] - center) };
+    });
+    const outer = Math.max(...edges.map(({ far }) => far));
+    const { from, to, at } = edges
+      .filter(({ far }) => far > 0.9 * outer)
+      .sort((one, other) => other.at[1] - one.at[1])[0];
+    const way = Math.round((Math.atan2(from[1] - to[1], to[0] - from[0]) * 4) / Math.PI);
+    const name = `${run.axes[j]} ${"→↗↑↖←↙↓↘"[(way + 8) % 8]}`;
+    const [x, y] = [0, 1].map((axis) => at[axis] + 0.16 * (at[axis] - [middle, center][axis]));
     pen.lineWidth = 4;
-    pen.strokeText(run.axes[j], x, y);
-    pen.fillText(run.axes[j], x, y);
+    pen.strokeText(name, x, y);
+    pen.fillText(name, x, y);
   }
 }
 
@@ -353,16 +374,23 @@ function drawCurve(run, move, goTo) {
   const svg = byId("curve");
   svg.replaceChildren();
   const width = svg.clientWidth || 400;
-  const height = 136;
+  const height = 116;
   svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
   const values = [...run.inertias, run.end.inertia];
+  // After every move that is known, [step, inertia].
+  const known = values.map((value, i) => [i + 1, value]);
+  for (const step of run.steps) {
+    const after = inertiaAfterUpdate(step);
+    if (after !== null) known.push([step.iteration + 0.5, after]);
+  }
+  known.sort(([one], [other]) => one - other);
   const most = Math.max(...values) || 1;
   const [left, right, top, bottom] = [10, width - 14, 18, height - 26];
   const x = (step) => left + ((right - left) * (step - 1)) / Math.max(1, values.length - 1);
   const y = (value) => bottom - ((bottom - top) * value) / most;
   shape("path", { d: `M${left} ${bottom}H${right}`, class: "axis" }, svg);
   shape("path", {
-    d: values.map((value, i) => `${i ? "L" : "M"}${x(i + 1)} ${y(value)}`).join(""),
+    d: known.map(([at, value], i) => `${i ? "L" : "M"}${x(at)} ${y(value)}`).join(""),
     class: "line",
   }, svg);
   shape("text", { x: left, y: height - 8, class: "tick" }, svg, "step 1");

@@ -2,15 +2,26 @@
 // What is said about each move.
 
 const whole = (x) => Math.round(x).toLocaleString("en-US");
-// Four digits that count, without an exponent where that reads well.
+// Four digits that count, three of very small numbers.
 function real(x) {
   if (x === 0) return "0";
   const size = Math.abs(x);
-  if (size >= 1e7 || size < 1e-5) return x.toExponential(2).replace("e", " · 10^");
+  if (size >= 1e12 || size < 1e-9) return x.toExponential(2);
   if (size >= 1000) return whole(x);
+  if (size < 1e-4) return x.toFixed(2 - Math.floor(Math.log10(size))).replace(/0+$/, "");
   return String(Number(x.toPrecision(4)));
 }
-const percent = (share) => `${(100 * share).toFixed(1)} %`;
+const percent = (share) => `${(100 * share).toFixed(1)}%`;
+// Two numbers with as many digits as it takes to see that they differ.
+function realTwo(one, other) {
+  for (let digits = 4; digits < 15; digits++) {
+    const both = [one, other].map((x) => Number(x.toPrecision(digits)));
+    if (real(one) !== real(other)) return [real(one), real(other)];
+    if (both[0] !== both[1] || one === other)
+      return both.map((x) => x.toLocaleString("en-US", { maximumSignificantDigits: digits }));
+  }
+  return [real(one), real(other)];
+}
 const shapeOf = (shape) => `(${shape.join(", ")}${shape.length === 1 ? "," : ""})`;
 const several = (count, one, many = `${one}s`) =>
   `${whole(count)} ${count === 1 ? one : many}`;
@@ -26,7 +37,7 @@ const TITLES = {
 };
 // Formulas in HTML, and the line of Python of each move.
 const FORMULAS = {
-  flatten: "<i>p</i> = (<i>p</i><sub>1</sub>, …, <i>p</i><sub>d</sub>) / @unit@",
+  flatten: "<i>p</i> = @pixel@ / @unit@",
   choose: "<i>c</i><sub>0</sub>, …, <i>c</i><sub>k−1</sub> &nbsp;with&nbsp; k = @k@",
   assign:
     "label(<i>p</i>) = argmin<sub><i>j</i></sub> ‖<i>p</i> − <i>c</i><sub><i>j</i></sub>‖²",
@@ -57,6 +68,7 @@ function fill(text, run) {
     .replaceAll("@unit@", unit)
     .replaceAll("@k@", run.start.length)
     .replaceAll("@d@", run.d)
+    .replaceAll("@pixel@", run.d === 1 ? "gray" : run.d === 3 ? "(red, green, blue)" : "(channel 1, …)")
     .replaceAll("@points@", run.isImage ? "pixels" : "points");
 }
 
@@ -66,11 +78,17 @@ function formulaOf(run, move) {
   return fill(FORMULAS[key], run);
 }
 
+// Which of them stand so in lloyd.py.
+const IN_LLOYD = ["given", "assign", "update", "labels", "tol", "max_iter"];
+
 function codeOf(run, move) {
   let key = move.kind === "stop" ? move.step.stoppedBy : move.kind;
   if (key === "flatten" && !run.isImage) key = "points";
   if (key === "choose" && run.init !== "random") key = run.init;
-  return fill(CODE[key], run).replace(/ \/ 1$/, "");
+  return {
+    line: fill(CODE[key], run).replace(/ \/ 1$/, ""),
+    file: IN_LLOYD.includes(key) ? "lloyd.py" : "",
+  };
 }
 
 function sentenceOf(run, move) {
@@ -79,9 +97,10 @@ function sentenceOf(run, move) {
   if (move.kind === "choose") {
     const k = run.start.length;
     const are = k === 1 ? "is the first centroid" : "are the first centroids";
+    const those = run.isImage ? `The colors of ${several(k, "pixel")}` : several(k, "of the points", "of the points");
     const how = {
-      random: `${whole(k)} of the ${noun}, picked at random, ${are}`,
-      "k-means++": `${whole(k)} of the ${noun}, picked at random but far from each other, ${are}`,
+      random: `${those}, picked at random, ${are}`,
+      "k-means++": `${those}, picked at random but far from each other, ${are}`,
       given: `The first ${k === 1 ? "centroid is" : `${k} centroids are`} given`,
     }[run.init];
     return `${how}. From here on, nothing is left to chance.`;
@@ -110,15 +129,18 @@ function flattened(run) {
 
 function assigned(run, move, noun) {
   const { step } = move;
-  const before = run.steps[move.index - 1];
-  if (step.iteration === 1)
-    return `Each of the ${whole(run.n)} ${noun} joins the nearest centroid. The squared distances add up to ${real(step.inertia)}: the inertia.`;
+  if (step.iteration === 1) {
+    const near = run.isImage ? ": the one most like it in color, wherever the pixel lies" : "";
+    return `Each of the ${whole(run.n)} ${noun} joins the nearest centroid${near}. The squared distances add up to ${real(step.inertia)}: the inertia.`;
+  }
   const changed = `${whole(step.nChanged)} of ${whole(run.n)} ${noun} changed cluster`;
-  const fell =
-    before && before.iteration === step.iteration - 1 && step.nChanged > 0
-      ? `, each to a centroid that is nearer. The inertia is ${real(step.inertia)}; in step ${before.iteration} it was ${real(before.inertia)}.`
-      : `. The inertia is ${real(step.inertia)}.`;
-  return changed + fell;
+  const before = run.steps[move.index - 1];
+  const known = before.iteration === step.iteration - 1;
+  const then = known ? inertiaAfterUpdate(before) : null;
+  if (!step.nChanged || then === null)
+    return `${changed}. The inertia is ${real(step.inertia)}.`;
+  const [high, low] = realTwo(then, step.inertia);
+  return `${changed}, each to a centroid that is nearer. That lowers the inertia from ${high} to ${low}.`;
 }
 
 function updated(step, noun) {
@@ -131,9 +153,9 @@ function updated(step, noun) {
   const left = inertiaAfterUpdate(step);
   if (moves[farthest] === 0 && !restarted.length)
     return `Each centroid is already the mean of its ${noun}: none moved.${idle(step, noun)}`;
-  const far = `Each centroid moves to the mean of its ${noun}; the farthest, number ${farthest}, moved ${real(moves[farthest])}.`;
-  const lower =
-    left === null ? "" : ` That alone lowers the inertia from ${real(step.inertia)} to ${real(left)}.`;
+  const far = `Each centroid moves to the mean of its ${noun}, the place with the smallest sum of squared distances to them; the farthest, number ${farthest}, moved ${real(moves[farthest])}.`;
+  const [high, low] = left === null ? [] : realTwo(step.inertia, left);
+  const lower = left === null ? "" : ` That lowers the inertia from ${high} to ${low}.`;
   return far + lower + again(restarted, noun) + idle(step, noun);
 }
 
@@ -141,8 +163,8 @@ function again(restarted, noun) {
   if (!restarted.length) return "";
   const names = list(restarted.map(String));
   return restarted.length === 1
-    ? ` Cluster ${names} had lost all its ${noun}: its centroid restarts at one that is farthest from its own.`
-    : ` Clusters ${names} had lost all their ${noun}: their centroids restart at those that are farthest from their own.`;
+    ? ` Cluster ${names} has no ${noun}: its centroid restarts at the one that is farthest from its own centroid.`
+    : ` Clusters ${names} have no ${noun}: their centroids restart at those that are farthest from their own centroids.`;
 }
 
 function idle({ counts, restarted }, noun) {
@@ -156,13 +178,14 @@ function idle({ counts, restarted }, noun) {
 function stopped(run, step, noun) {
   const after = `after ${several(step.iteration, "step")}`;
   const bound = run.tol * run.meanVariance;
-  const limit = `${real(run.tol)} · ${real(run.meanVariance)} = ${real(bound)}`;
-  const both = `The squared moves of the centroids add up to ${real(step.shift)}; tol times the mean variance is ${limit}.`;
+  const spread = run.isImage ? "how widely the colors are spread" : "how widely the points are spread";
+  const limit = `${real(bound)}: tol, ${real(run.tol)}, times the mean variance, ${real(run.meanVariance)} (${spread})`;
+  const moves = `the squares of their moves add up to ${real(step.shift)}`;
   const why = {
-    labels: `It stopped ${after}, because no label changed: the means would not change either, and every further step would be the same. ${both}`,
-    tol: `It stopped ${after}, because the centroids hardly moved: the squares of their moves add up to ${real(step.shift)}, which is at most tol times the mean variance of the ${noun}, ${limit}.`,
-    max_iter: `It stopped ${after}, because that is the largest number of steps allowed. ${both}`,
-    callback: `It was stopped from outside ${after}. ${both}`,
+    labels: `no label changed: the means would not change either, and every further step would be the same. That does not mean that the answer is the best. (The other rule: ${moves.replace("their", "the centroids'")}; its limit is ${real(bound)}.)`,
+    tol: `${step.shift === 0 ? "no centroid moved" : "the centroids hardly moved"}: ${moves}. The limit is ${limit}.`,
+    max_iter: `that is the largest number of steps allowed. The centroids still moved: ${moves}. The limit is ${limit}.`,
+    callback: `it was told to. The centroids still moved: ${moves}. The limit is ${limit}.`,
   }[step.stoppedBy];
-  return `${why} The inertia of the centroids where it ended is ${real(run.end.inertia)}.`;
+  return `It stopped ${after}, because ${why} The inertia at the end is ${real(run.end.inertia)}.`;
 }
