@@ -1,6 +1,7 @@
 """K-means from scratch in NumPy, to segment pictures and to be read."""
 
 from kmeans_np.clustering import Clustering, kmeans
+from kmeans_np.estimator import KMeans
 from kmeans_np.explanation import Explanation, explain
 from kmeans_np.files import read_image, write_image
 from kmeans_np.image import (
@@ -16,6 +17,7 @@ from kmeans_np.sample import sample_image
 __all__ = [
     "Clustering",
     "Explanation",
+    "KMeans",
     "Segmentation",
     "Step",
     "Sweep",

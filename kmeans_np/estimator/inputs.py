@@ -1,0 +1,187 @@
+"""What an estimator takes: array-likes and data frames, in scikit-learn's words.
+
+What this file adds: the checks of data and weights as scikit-learn makes them, with its
+messages, since other people's code and tests look for these. What it leaves out: the
+package's own border (`kmeans_np.checks`), whose sentences are another kind.
+"""
+
+import numbers
+import sys
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kmeans_np.lloyd import Array, Floats
+
+# How many names an error lists.
+LISTED = 5
+KINDS = (np.dtype(np.float64), np.dtype(np.float32))
+
+
+class NotFittedError(ValueError, AttributeError):
+    """The estimator has not been fitted yet; scikit-learn's own if it is there."""
+
+
+class ConvergenceWarning(UserWarning):
+    """Fewer clusters were found than asked for; scikit-learn's own if it is there."""
+
+
+def known_to_sklearn(kind: type[Any]) -> type[Any]:
+    """Return scikit-learn's exception of that name, if the program has imported it."""
+    found: type[Any] = getattr(
+        sys.modules.get("sklearn.exceptions"), kind.__name__, kind
+    )
+    return found
+
+
+def is_frame(data: Any) -> bool:
+    """Return whether data come in named columns, as of pandas or polars."""
+    return hasattr(data, "columns") and hasattr(data, "to_numpy")
+
+
+def feature_names(data: Any) -> NDArray[np.object_] | None:
+    """Return the names of the columns of a frame, None if they are not strings."""
+    if not is_frame(data):
+        return None
+    names = list(data.columns)
+    kinds = sorted({type(name).__qualname__ for name in names})
+    if kinds == ["str"]:
+        return np.array(names, dtype=object)
+    if "str" in kinds:
+        raise TypeError(
+            "Feature names are only supported if all input features have string "
+            f"names, but your input has {kinds} as feature name / column name types. "
+            "If you want feature names to be stored and validated, you must convert "
+            "them all to strings, by using X.columns = X.columns.astype(str) for "
+            "example. Otherwise you can remove feature / column names from your input "
+            "data, or convert them all to a non-string data type."
+        )
+    return None
+
+
+def numbers_of(data: Any, who: str, name: str = "X") -> Array:
+    """Return array-like data as float64, or as float32 if they are that.
+
+    Raises TypeError or ValueError about the argument `name` of the estimator `who`.
+    """
+    if hasattr(data, "toarray"):
+        raise TypeError(
+            f"{name} must be dense, got a sparse {type(data).__name__}; {who} works on "
+            "dense data only, so pass X.toarray() if it fits in memory"
+        )
+    array: Array = data.to_numpy() if is_frame(data) else np.asarray(data)
+    if array.dtype.kind == "c":
+        raise ValueError(f"Complex data not supported\n{array}\n")
+    if array.dtype.kind in "OUS":
+        array = array.astype(np.float64)
+    if array.dtype.kind not in "biuf":
+        raise ValueError(
+            f"{name} must hold numbers, got an array of type {array.dtype}; convert it"
+        )
+    if array.dtype not in KINDS:
+        array = array.astype(np.float64)
+    if not np.isfinite(array).all():
+        if np.isnan(array).any():
+            raise ValueError(
+                f"Input {name} contains NaN.\n{who} does not accept missing values "
+                "encoded as NaN natively."
+            )
+        raise ValueError(
+            f"Input {name} contains infinity or a value too large for {array.dtype!r}."
+        )
+    return array
+
+
+def table_of(data: Any, who: str, name: str = "X") -> Array:
+    """Return array-like data as `numbers_of`, with rows and columns."""
+    array = numbers_of(data, who, name)
+    if array.ndim < 2:
+        what = "1D" if array.ndim else "scalar"
+        raise ValueError(
+            f"Expected 2D array, got {what} array instead:\narray={array}.\nReshape "
+            "your data either using array.reshape(-1, 1) if your data has a single "
+            "feature or array.reshape(1, -1) if it contains a single sample."
+        )
+    if array.ndim > 2:
+        raise ValueError(f"Found array with dim {array.ndim}. {who} expected <= 2.")
+    for size, what in zip(array.shape, ("sample", "feature")):
+        if size == 0:
+            raise ValueError(
+                f"Found array with 0 {what}(s) (shape={array.shape}) while a minimum "
+                f"of 1 is required by {who}."
+            )
+    return array
+
+
+def weights_of(value: Any, n: int, who: str) -> Floats:
+    """Return the weights of n samples as float64."""
+    if value is None or isinstance(value, numbers.Real):
+        weights = np.full(n, 1.0 if value is None else float(value))
+    else:
+        weights = numbers_of(value, who, "sample_weight").astype(np.float64)
+    if weights.ndim != 1:
+        raise ValueError(
+            f"Sample weights must be 1D array or scalar, got {weights.ndim}D array. "
+            f"Expected either a scalar value or a 1D array of length {n}."
+        )
+    if weights.shape != (n,):
+        raise ValueError(f"sample_weight.shape == {weights.shape}, expected {(n,)}!")
+    if (weights < 0).any():
+        raise ValueError("Negative values in data passed to `sample_weight`.")
+    if not weights.any():
+        raise ValueError("sample_weight must not be zero everywhere.")
+    return weights
+
+
+def check_names(fitted: Any, seen: Any, who: str) -> None:
+    """Warn or raise if the columns have other names than when it was fitted."""
+    if fitted is None and seen is None:
+        return
+    if seen is None:
+        warnings.warn(
+            f"X does not have valid feature names, but {who} was fitted with feature "
+            "names",
+            stacklevel=4,
+        )
+    elif fitted is None:
+        warnings.warn(
+            f"X has feature names, but {who} was fitted without feature names",
+            stacklevel=4,
+        )
+    elif not np.array_equal(fitted, seen):
+        raise ValueError(_differ(fitted.tolist(), seen.tolist()))
+
+
+def _differ(fitted: list[str], seen: list[str]) -> str:
+    lines = ["The feature names should match those that were passed during fit."]
+    unseen, missing = sorted({*seen} - {*fitted}), sorted({*fitted} - {*seen})
+    for title, names in (
+        ("Feature names unseen at fit time:", unseen),
+        ("Feature names seen at fit time, yet now missing:", missing),
+    ):
+        if names:
+            lines += [title, *(f"- {name}" for name in names[:LISTED])]
+            lines += ["- ..."] if len(names) > LISTED else []
+    if not unseen and not missing:
+        lines.append("Feature names must be in the same order as they were in fit.")
+    return "\n".join(lines) + "\n"
+
+
+def in_order(points: Array, weights: Floats) -> tuple[Array, Floats]:
+    """Return the distinct points in the order of their coordinates, and their weights.
+
+    So neither the order of the samples nor whether they are repeated or weighted makes
+    a difference to anything that follows, not even to the last bit.
+    """
+    order = np.argsort(points[:, 0], kind="stable")
+    first = points[order, 0]
+    if (first[1:] == first[:-1]).any():
+        order = np.lexsort(points.T[::-1])
+    points, weights = points[order], weights[order]
+    begins = np.append(True, (points[1:] != points[:-1]).any(axis=1))
+    if begins.all():
+        return points, weights
+    masses: Floats = np.bincount(np.cumsum(begins) - 1, weights).astype(np.float64)
+    return points[begins], masses

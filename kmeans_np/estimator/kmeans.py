@@ -1,0 +1,393 @@
+"""`KMeans`: the estimator, with scikit-learn's names, rules and attributes.
+
+What this file adds: fit, predict, transform and score on top of what `kmeans` runs.
+What it leaves out: what makes it an estimator (`kmeans_np.estimator.parameters`) and
+what it takes (`kmeans_np.estimator.inputs`).
+"""
+
+import warnings
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from kmeans_np import checks
+from kmeans_np.clustering import Clustering, fit, nearest
+from kmeans_np.estimator.inputs import (
+    ConvergenceWarning,
+    check_names,
+    feature_names,
+    in_order,
+    known_to_sklearn,
+    table_of,
+    weights_of,
+)
+from kmeans_np.estimator.parameters import Parameters, at_least_0, one_of, whole
+from kmeans_np.lloyd import Array, Floats, Step, squared_distances
+
+# How many random starts there are if nobody says.
+AUTO = 10
+
+
+class KMeans(Parameters):
+    """K-means clustering, in place of `sklearn.cluster.KMeans`.
+
+    The answer is that of scikit-learn from the same starting centroids: labels, number
+    of steps and centroids. scikit-learn is neither needed nor imported.
+
+    Parameters
+    ----------
+    n_clusters : int, default 8
+        The number of clusters.
+    init : "random", "k-means++", (n_clusters, n_features) array_like or callable
+        Where the centroids start: at random distinct samples [1]_, the default; at
+        samples that are spread out [2]_; at these places; or where
+        ``init(X, n_clusters, random_state=...)`` says.
+    n_init : int or "auto", default "auto"
+        The number of starts, of which the best is kept. "auto" is 10 for random starts
+        and callables, and 1 otherwise.
+    max_iter : int, default 300
+        The largest number of steps of a start.
+    tol : float, default 1e-4
+        Stop when the squared distances that the centroids moved sum up to at most
+        `tol` times the mean variance of the features.
+    verbose : int, default 0
+        Whether to print each step.
+    random_state : None, int, numpy.random.RandomState or numpy.random.Generator
+        Where the random numbers come from. The same int gives the same result.
+    copy_x : bool, default True
+        Has no effect: the data are never written to.
+    algorithm : "lloyd" or "elkan", default "lloyd"
+        Has no effect: bounds are used wherever they help, and the answer is the same.
+
+    Attributes
+    ----------
+    cluster_centers_ : (n_clusters, n_features) array of float64 or float32
+        The centroids, of the type of the data.
+    labels_ : (n_samples,) array of int32
+        The nearest of them for each sample; what `predict` says of the same data.
+    inertia_ : float
+        The weighted sum of the squared distances of the samples to them.
+    n_iter_ : int
+        The number of steps of the best start.
+    n_features_in_ : int
+        The number of features.
+    feature_names_in_ : (n_features_in_,) array of str objects
+        Their names, if the data came with names.
+
+    See Also
+    --------
+    kmeans : the same as a function.
+
+    Notes
+    -----
+    Neither the order of the samples nor whether a sample is repeated or has a weight
+    makes a difference to the centroids, to the last bit.
+
+    References
+    ----------
+    .. [1] S. P. Lloyd, "Least squares quantization in PCM", IEEE Transactions on
+       Information Theory 28 (1982), 129-137. :doi:`10.1109/TIT.1982.1056489`
+    .. [2] D. Arthur and S. Vassilvitskii, "k-means++: the advantages of careful
+       seeding", Proceedings of the 18th ACM-SIAM Symposium on Discrete Algorithms
+       (2007), 1027-1035.
+
+    Examples
+    --------
+    >>> from kmeans_np import KMeans
+    >>> X = [[1, 2], [1, 4], [1, 0], [10, 2], [10, 4], [10, 0]]
+    >>> model = KMeans(n_clusters=2, init=[[0, 0], [9, 9]]).fit(X)
+    >>> model.labels_
+    array([0, 0, 0, 1, 1, 1], dtype=int32)
+    >>> model.predict([[0, 0], [12, 3]])
+    array([0, 1], dtype=int32)
+    >>> model.cluster_centers_
+    array([[ 1.,  2.],
+           [10.,  2.]])
+    """
+
+    def __init__(
+        self,
+        n_clusters: int = 8,
+        *,
+        init: Any = "random",
+        n_init: int | str = "auto",
+        max_iter: int = 300,
+        tol: float = 1e-4,
+        verbose: int = 0,
+        random_state: Any = None,
+        copy_x: bool = True,
+        algorithm: str = "lloyd",
+    ) -> None:
+        self.n_clusters = n_clusters
+        self.init = init
+        self.n_init = n_init
+        self.max_iter = max_iter
+        self.tol = tol
+        self.verbose = verbose
+        self.random_state = random_state
+        self.copy_x = copy_x
+        self.algorithm = algorithm
+
+    def fit(
+        self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None
+    ) -> Self:
+        """Find the clusters.
+
+        Parameters
+        ----------
+        X : (n_samples, n_features) array_like or data frame of real numbers
+            The samples. float32 stays float32, everything else becomes float64.
+        y : object, optional
+            Has no effect.
+        sample_weight : (n_samples,) array_like of real numbers, optional
+            How many times each sample counts; once when not given.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If a parameter, `X` or `sample_weight` is not as said here.
+        TypeError
+            If `X` is sparse, or its columns have names that are and are not strings.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If there are fewer distinct samples than `n_clusters`. The last centroids
+            are then copies, to which no sample belongs.
+        RuntimeWarning
+            If `n_init` is above 1 though `init` is an array, or `algorithm` is "elkan"
+            for one cluster.
+        """
+        who = type(self).__name__
+        array = table_of(X, who)
+        names = feature_names(X)
+        k, n = whole(self.n_clusters, "n_clusters", who), len(array)
+        if n < k:
+            raise ValueError(f"n_samples={n} should be >= n_clusters={k}.")
+        weights = weights_of(sample_weight, n, who)
+        self.n_features_in_ = array.shape[1]
+        if names is not None:
+            self.feature_names_in_ = names
+        elif hasattr(self, "feature_names_in_"):
+            del self.feature_names_in_
+        found = self._best(array, weights, k)
+        centers = found.centroids.astype(array.dtype)
+        missing = k - len(centers)
+        if missing:
+            warnings.warn(
+                f"Number of distinct clusters ({len(centers)}) found smaller than "
+                f"n_clusters ({k}). Possibly due to duplicate points in X.",
+                known_to_sklearn(ConvergenceWarning),
+                stacklevel=2,
+            )
+            centers = np.concatenate([centers, centers[-1:].repeat(missing, axis=0)])
+        self.cluster_centers_: NDArray[Any] = centers
+        self._n_features_out = k
+        # Of the centroids as they are kept, which float32 may have rounded.
+        result = self._nearest(array, weights)
+        self.labels_: NDArray[np.int32] = result.labels.astype(np.int32)
+        self.inertia_ = float(result.inertia)
+        self.n_iter_ = found.n_iter
+        return self
+
+    def _best(self, array: Array, weights: Floats, k: int) -> Clustering:
+        """Return the best of all starts."""
+        who, init = type(self).__name__, self.init
+        given = not isinstance(init, str) and not callable(init)
+        n_init = self._starts(given, k)
+        rng = _generator(self.random_state)
+        points, masses = in_order(array, weights)
+
+        def run(init: Any, n_init: int | str) -> Clustering:
+            options = checks.options(
+                k,
+                array.shape[1],
+                init=init,
+                n_init=n_init,
+                max_iter=whole(self.max_iter, "max_iter", who),
+                tol=at_least_0(self.tol, "tol", who),
+                rng=rng,
+                callback=_print if self.verbose else None,
+            )
+            return fit(points, masses, k, options)
+
+        if isinstance(init, str):
+            one_of(init, "init", who, ("k-means++", "random"))
+            return run(init, n_init)
+        if given:
+            return run(self._centers(init, array, k), "auto")
+        runs = []
+        for _ in range(n_init):
+            state = np.random.RandomState(rng.integers(2**31))
+            centers = init(array, k, random_state=state)
+            runs.append(run(self._centers(centers, array, k), "auto"))
+        return min(runs, key=lambda each: each.inertia)
+
+    def _starts(self, given: bool, k: int) -> int:
+        """Return the number of starts, and warn of what makes no sense."""
+        who = type(self).__name__
+        one_of(self.algorithm, "algorithm", who, ("elkan", "lloyd"))
+        if self.algorithm == "elkan" and k == 1:
+            warnings.warn(
+                "algorithm='elkan' doesn't make sense for a single cluster. Using "
+                "'lloyd' instead.",
+                RuntimeWarning,
+                stacklevel=4,
+            )
+        plus_plus = isinstance(self.init, str) and self.init == "k-means++"
+        self._n_init = 1 if given or plus_plus else AUTO
+        if isinstance(self.n_init, str):
+            one_of(self.n_init, "n_init", who, ("auto",))
+        else:
+            self._n_init = whole(self.n_init, "n_init", who)
+        if given and self._n_init != 1:
+            warnings.warn(
+                "Explicit initial center position passed: performing only one init in "
+                f"{who} instead of n_init={self._n_init}.",
+                RuntimeWarning,
+                stacklevel=4,
+            )
+            self._n_init = 1
+        return self._n_init
+
+    def _centers(self, init: Any, array: Array, k: int) -> Array:
+        """Return starting centroids of the type of the data."""
+        centers = table_of(init, type(self).__name__, "init").astype(array.dtype)
+        for size, wanted, what in (
+            (len(centers), k, "the number of clusters"),
+            (centers.shape[1], array.shape[1], "the number of features of the data"),
+        ):
+            if size != wanted:
+                raise ValueError(
+                    f"The shape of the initial centers {centers.shape} does not match "
+                    f"{what} {wanted}."
+                )
+        return centers
+
+    def _nearest(self, array: Array, weights: Floats) -> Clustering:
+        return nearest(
+            array, weights, self.cluster_centers_.astype(np.float64), cells=False
+        )
+
+    def _checked(self, X: Any) -> Array:
+        """Return data with the features that it was fitted with."""
+        self._check_fitted()
+        who = type(self).__name__
+        check_names(getattr(self, "feature_names_in_", None), feature_names(X), who)
+        array = table_of(X, who)
+        if array.shape[1] != self.n_features_in_:
+            raise ValueError(
+                f"X has {array.shape[1]} features, but {who} is expecting "
+                f"{self.n_features_in_} features as input."
+            )
+        return array
+
+    def predict(self, X: Any) -> NDArray[np.int32]:
+        """Return the nearest centroid of each sample.
+
+        Parameters
+        ----------
+        X : (n_samples, n_features) array_like or data frame of real numbers
+            The samples.
+
+        Returns
+        -------
+        (n_samples,) array of int32
+            Their numbers; of two at the same distance, the lower.
+        """
+        array = self._checked(X)
+        labels = self._nearest(array, np.ones(len(array))).labels
+        return np.asarray(labels, np.int32)
+
+    def fit_predict(
+        self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None
+    ) -> NDArray[np.int32]:
+        """Find the clusters and return the labels; see `fit`.
+
+        Returns
+        -------
+        (n_samples,) array of int32
+            The labels.
+        """
+        return self.fit(X, sample_weight=sample_weight).labels_
+
+    def transform(self, X: Any) -> Any:
+        """Return the distance of each sample to each centroid.
+
+        Parameters
+        ----------
+        X : (n_samples, n_features) array_like or data frame of real numbers
+            The samples.
+
+        Returns
+        -------
+        (n_samples, n_clusters) array of float64 or float32, or data frame
+            The distances, in the unit of the data; see `set_output`.
+        """
+        array = self._checked(X)
+        distances = np.empty((len(array), len(self.cluster_centers_)), array.dtype)
+        for number, center in enumerate(self.cluster_centers_.astype(np.float64)):
+            distances[:, number] = np.sqrt(squared_distances(array, center))
+        return self._in_its_form(distances, X)
+
+    def fit_transform(
+        self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None
+    ) -> Any:
+        """Find the clusters and return the distances; see `fit` and `transform`.
+
+        Returns
+        -------
+        (n_samples, n_clusters) array of float64 or float32, or data frame
+            The distances.
+        """
+        return self.fit(X, sample_weight=sample_weight).transform(X)
+
+    def score(
+        self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None
+    ) -> float:
+        """Return minus the inertia of the samples: the larger, the better.
+
+        Parameters
+        ----------
+        X : (n_samples, n_features) array_like or data frame of real numbers
+            The samples.
+        y : object, optional
+            Has no effect.
+        sample_weight : (n_samples,) array_like of real numbers, optional
+            How many times each sample counts; once when not given.
+
+        Returns
+        -------
+        float
+            Minus the weighted sum of the squared distances.
+        """
+        array = self._checked(X)
+        weights = weights_of(sample_weight, len(array), type(self).__name__)
+        return -float(self._nearest(array, weights).inertia)
+
+
+def _generator(random_state: Any) -> "np.random.Generator":
+    """Return a generator; from a RandomState, by numbers drawn from it."""
+    if isinstance(random_state, np.random.RandomState):
+        random_state = random_state.randint(2**31 - 1, size=4).tolist()
+    return np.random.default_rng(random_state)
+
+
+def _print(step: Step) -> None:
+    """Print a step as scikit-learn does, which counts from 0."""
+    number = step.iteration - 1
+    if number == 0:
+        print("Initialization complete")
+    print(f"Iteration {number}, inertia {step.inertia}.")
+    if step.stopped_by == "labels":
+        print(f"Converged at iteration {number}: strict convergence.")
+    elif step.stopped_by == "tol":
+        print(
+            f"Converged at iteration {number}: center shift {step.shift} within "
+            "tolerance."
+        )

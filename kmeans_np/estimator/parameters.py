@@ -1,0 +1,191 @@
+"""What makes a class an estimator: parameters that can be read, set and copied.
+
+What this file adds: what scikit-learn's pipelines and searches ask of an estimator,
+without a base class of theirs. scikit-learn is imported only when it is scikit-learn
+that calls. What it leaves out: to fit anything.
+"""
+
+import inspect
+import numbers
+import sys
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kmeans_np.estimator.inputs import NotFittedError, known_to_sklearn
+
+OUTPUTS = ("default", "pandas", "polars")
+
+
+class Parameters:
+    """An estimator, as far as its parameters and the form of its output go."""
+
+    @classmethod
+    def _defaults(cls) -> dict[str, Any]:
+        parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]
+        return {each.name: each.default for each in parameters}
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the parameters and their values.
+
+        Parameters
+        ----------
+        deep : bool, default True
+            Has no effect: no parameter is an estimator itself.
+
+        Returns
+        -------
+        dict
+            The values by their names.
+        """
+        return {name: getattr(self, name) for name in sorted(self._defaults())}
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters.
+
+        Parameters
+        ----------
+        **params : dict
+            The values by their names.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If there is no parameter of such a name.
+        """
+        for name, value in params.items():
+            if name not in self._defaults():
+                valid = sorted(self._defaults())
+                raise ValueError(
+                    f"Invalid parameter {name!r} for estimator {self}. Valid "
+                    f"parameters are: {valid!r}."
+                )
+            setattr(self, name, value)
+        return self
+
+    def __repr__(self, N_CHAR_MAX: int = 700) -> str:
+        """Show the parameters that are not the default, in at most so many letters."""
+        changed = [
+            f"{name}={getattr(self, name)!r}"
+            for name, default in self._defaults().items()
+            if repr(getattr(self, name)) != repr(default)
+        ]
+        text = f"{type(self).__name__}({', '.join(changed)})"
+        text = " ".join(text.split())
+        return text if len(text) <= N_CHAR_MAX else text[: N_CHAR_MAX - 3] + "..."
+
+    def __sklearn_tags__(self) -> Any:
+        """Tell scikit-learn what kind of estimator this is."""
+        from sklearn.utils import InputTags, Tags, TargetTags, TransformerTags
+
+        return Tags(
+            estimator_type="clusterer",
+            target_tags=TargetTags(required=False),
+            transformer_tags=TransformerTags(preserves_dtype=["float64", "float32"]),
+            input_tags=InputTags(),
+        )
+
+    def _check_fitted(self) -> None:
+        if not hasattr(self, "cluster_centers_"):
+            name = type(self).__name__
+            raise known_to_sklearn(NotFittedError)(
+                f"This {name} instance is not fitted yet. Call 'fit' with appropriate "
+                "arguments before using this estimator."
+            )
+
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
+        """Return the names of the columns of `transform`.
+
+        Parameters
+        ----------
+        input_features : object, optional
+            Has no effect: the names are those of the clusters.
+
+        Returns
+        -------
+        (n_clusters,) array of str objects
+            "kmeans0", "kmeans1", and so on.
+        """
+        self._check_fitted()
+        prefix = type(self).__name__.lower()
+        names = [f"{prefix}{number}" for number in range(self._n_features_out)]
+        return np.array(names, dtype=object)
+
+    _n_features_out: int
+
+    def set_output(self, *, transform: str | None = None) -> Self:
+        """Choose what `transform` and `fit_transform` return.
+
+        Parameters
+        ----------
+        transform : "default", "pandas", "polars" or None
+            An array, or a frame of one of these libraries; None changes nothing.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If `transform` is something else.
+        """
+        if transform is None:
+            return self
+        if transform not in OUTPUTS:
+            raise ValueError(
+                f"output config must be in {list(OUTPUTS)}, got {transform!r}"
+            )
+        self._sklearn_output_config = {"transform": transform}
+        return self
+
+    def _in_its_form(self, values: NDArray[Any], data: Any) -> Any:
+        """Return the values of `data` as an array or frame, as was chosen."""
+        config = getattr(self, "_sklearn_output_config", {})
+        form = config.get("transform")
+        if form is None and "sklearn" in sys.modules:
+            form = sys.modules["sklearn"].get_config()["transform_output"]
+        names = list(self.get_feature_names_out())
+        if form == "pandas":
+            import pandas as pd
+
+            return pd.DataFrame(values, getattr(data, "index", None), names)
+        if form == "polars":
+            import polars as pl
+
+            return pl.DataFrame(values, schema=names, orient="row")
+        return values
+
+
+def whole(value: Any, name: str, who: str) -> int:
+    """Return a parameter as an int of at least 1."""
+    if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < 1:
+        raise _wrong(name, who, "an int in the range [1, inf)", value)
+    return int(value)
+
+
+def at_least_0(value: Any, name: str, who: str) -> float:
+    """Return a parameter as a float of at least 0."""
+    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not is_number or not 0 <= value < np.inf:
+        raise _wrong(name, who, "a float in the range [0.0, inf)", value)
+    return float(value)
+
+
+def one_of(value: Any, name: str, who: str, allowed: tuple[str, ...]) -> None:
+    """Refuse a parameter that is none of some words."""
+    if not isinstance(value, str) or value not in allowed:
+        raise _wrong(
+            name, who, f"a str among {{{', '.join(map(repr, allowed))}}}", value
+        )
+
+
+def _wrong(name: str, who: str, rule: str, value: Any) -> ValueError:
+    return ValueError(
+        f"The {name!r} parameter of {who} must be {rule}. Got {value!r} instead."
+    )

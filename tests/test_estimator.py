@@ -1,0 +1,266 @@
+"""`KMeans`: what scikit-learn's own tests ask, and where it is better."""
+
+import os
+import pickle
+import re
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+import sklearn.cluster
+from sklearn.base import clone
+from sklearn.datasets import load_digits, load_iris, load_wine, make_blobs
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import check_estimator
+
+from kmeans_np import KMeans, kmeans
+
+HERE = Path(__file__).parent
+BLOBS, _ = make_blobs(300, 3, centers=6, random_state=0)
+
+
+# ---- scikit-learn's own tests ------------------------------------------------------
+
+
+# scikit-learn warns that it is not made of its own base class, and checks all the same.
+@pytest.mark.filterwarnings("ignore")
+def test_every_check_of_estimators_passes():
+    results = check_estimator(KMeans(), on_fail=None)
+    assert len(results) > 45
+    for result in results:
+        # Some need libraries or settings that are not here, and say so.
+        left_out = result["status"] == "skipped" and "Skip" in repr(result["exception"])
+        assert result["status"] == "passed" or left_out, result
+        assert result["expected_to_fail"] is False
+
+
+def test_scikit_learns_tests_of_dense_k_means_pass(tmp_path):
+    """In a process of its own, over seeds 0 to 4, with no failure expected."""
+    run = subprocess.run(
+        [
+            sys.executable, "-m", "pytest", "-q", "-p", "sklearn_swap",
+            "-p", "no:cacheprovider", "--pyargs", "sklearn.cluster.tests.test_k_means",
+        ],
+        cwd=tmp_path,
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join([str(HERE), str(HERE.parent)]),
+            "SKLEARN_TESTS_GLOBAL_RANDOM_SEED": "0-4",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-2000:]
+    summary = run.stdout.splitlines()[-1]
+    assert int(re.search(r"(\d+) passed", summary)[1]) > 150, summary
+    assert "xfailed" not in summary
+    assert "failed" not in summary
+
+
+# ---- Equal -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("k", [2, 3, 8, 20, 50])
+@pytest.mark.parametrize("name", ["iris", "digits", "wine", "blobs"])
+def test_from_the_same_start_it_is_scikit_learn(name, k):
+    load = {"iris": load_iris, "digits": load_digits, "wine": load_wine}
+    data = BLOBS if name == "blobs" else load[name]().data
+    rng = np.random.default_rng(k)
+    # Off the grid that the data lie on: a tie there falls by rounding in theirs.
+    start = data[rng.choice(len(data), k, replace=False)] + rng.normal(
+        0, 1e-3, (k, data.shape[1])
+    )
+    ours = KMeans(k, init=start).fit(data)
+    theirs = sklearn.cluster.KMeans(k, init=start, n_init=1).fit(data)
+    assert np.array_equal(ours.labels_, theirs.labels_)
+    assert ours.n_iter_ == theirs.n_iter_
+    np.testing.assert_allclose(
+        ours.cluster_centers_, theirs.cluster_centers_, rtol=1e-9, atol=1e-9
+    )
+    assert ours.inertia_ == pytest.approx(theirs.inertia_, rel=1e-9)
+    np.testing.assert_allclose(ours.transform(data), theirs.transform(data), atol=1e-4)
+
+
+def test_it_is_the_function_of_the_package():
+    start = BLOBS[:4]
+    model, result = KMeans(4, init=start).fit(BLOBS), kmeans(BLOBS, 4, init=start)
+    assert np.array_equal(model.labels_, result.labels)
+    np.testing.assert_allclose(model.cluster_centers_, result.centroids, rtol=1e-12)
+
+
+# ---- Better ------------------------------------------------------------------------
+
+
+def test_far_from_zero_in_float32_predict_says_what_fit_said():
+    rng = np.random.default_rng(0)
+    data = (30_000 + 8 * rng.integers(0, 5, (2000, 2))).astype(np.float32)
+    start = np.unique(data, axis=0)[:8]
+    ours = KMeans(8, init=start).fit(data)
+    assert np.array_equal(ours.predict(data), ours.labels_)
+    assert ours.score(data) == -ours.inertia_
+    assert ours.cluster_centers_.dtype == np.float32
+    theirs = sklearn.cluster.KMeans(8, init=start, n_init=1).fit(data)
+    assert (theirs.predict(data) != theirs.labels_).mean() > 0.1
+
+
+@pytest.mark.parametrize("init", ["random", "k-means++"])
+def test_neither_order_nor_repetition_changes_a_bit(init):
+    rng = np.random.default_rng(0)
+    data = rng.integers(0, 9, (200, 3)).astype(float)
+    weights = rng.integers(1, 4, 200)
+    one = KMeans(5, init=init, random_state=3).fit(data, sample_weight=weights)
+    order = rng.permutation(weights.sum())
+    other = KMeans(5, init=init, random_state=3).fit(
+        data.repeat(weights, axis=0)[order]
+    )
+    assert np.array_equal(one.cluster_centers_, other.cluster_centers_)
+    assert np.array_equal(one.labels_.repeat(weights)[order], other.labels_)
+
+
+def test_the_global_random_state_is_left_alone():
+    def state():
+        return np.random.get_state()[1].copy()  # noqa: NPY002
+
+    before = state()
+    KMeans(3).fit(BLOBS)
+    KMeans(3, random_state=1).fit(BLOBS)
+    assert np.array_equal(state(), before)
+
+
+# ---- At home in scikit-learn -------------------------------------------------------
+
+
+def test_clone_pickle_and_parameters():
+    model = KMeans(4, init="k-means++", random_state=0)
+    other = clone(model)
+    assert other is not model
+    assert other.get_params() == model.get_params()
+    assert repr(other) == "KMeans(n_clusters=4, init='k-means++', random_state=0)"
+    again = pickle.loads(pickle.dumps(model.fit(BLOBS)))
+    assert np.array_equal(again.predict(BLOBS), model.labels_)
+    with pytest.raises(ValueError, match="Invalid parameter 'clusters'"):
+        model.set_params(clusters=3)
+
+
+def test_pipelines_and_searches():
+    pipeline = make_pipeline(StandardScaler(), KMeans(random_state=0))
+    search = GridSearchCV(pipeline, {"kmeans__n_clusters": [2, 6]}, cv=3, n_jobs=2)
+    search.fit(BLOBS)
+    assert search.best_params_ == {"kmeans__n_clusters": 6}
+    scores = cross_val_score(KMeans(6, random_state=0), BLOBS, cv=3)
+    assert (scores < 0).all()
+    assert len(pipeline.fit(BLOBS).predict(BLOBS)) == len(BLOBS)
+
+
+class Frame:
+    """As much of a data frame as is asked for: no frame library is needed for it."""
+
+    def __init__(self, values, columns):
+        self.values, self.columns, self.shape = values, columns, values.shape
+
+    def to_numpy(self):
+        return self.values
+
+
+def test_names_of_columns_are_remembered_and_compared():
+    frame = Frame(BLOBS, ["a", "b", "c"])
+    model = KMeans(3, random_state=0).fit(frame)
+    assert model.feature_names_in_.tolist() == ["a", "b", "c"]
+    assert np.array_equal(model.predict(frame), model.labels_)
+    with pytest.warns(UserWarning, match="does not have valid feature names"):
+        model.predict(BLOBS)
+    with pytest.raises(ValueError, match=r"unseen at fit time:\n- d\n.*missing:\n- c"):
+        model.predict(Frame(BLOBS, ["a", "b", "d"]))
+    with pytest.raises(ValueError, match="must be in the same order"):
+        model.predict(Frame(BLOBS, ["b", "a", "c"]))
+    with pytest.raises(TypeError, match="only supported if all input features"):
+        model.fit(Frame(BLOBS, ["a", 1, "c"]))
+    model.fit(BLOBS)
+    assert not hasattr(model, "feature_names_in_")
+    with pytest.warns(UserWarning, match="was fitted without feature names"):
+        model.predict(frame)
+
+
+def test_frames_come_out_when_asked_for():
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame(BLOBS, columns=["a", "b", "c"], index=range(7, 307))
+    out = KMeans(2, random_state=0).set_output(transform="pandas").fit_transform(frame)
+    assert out.columns.tolist() == ["kmeans0", "kmeans1"]
+    assert out.index.equals(frame.index)
+
+
+def test_scikit_learn_is_not_imported():
+    code = (
+        "import sys; from kmeans_np import KMeans;"
+        "m = KMeans(2, random_state=0).fit([[0.], [1.], [9.]]); m.predict([[3.]]);"
+        "m.transform([[3.]]); repr(m); print('sklearn' in sys.modules)"
+    )
+    run = [sys.executable, "-c", code]
+    out = subprocess.run(run, capture_output=True, text=True, check=True).stdout
+    assert out.strip() == "False"
+
+
+# ---- Bad input ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"n_clusters": 0}, "'n_clusters' parameter of KMeans must be an int in the"),
+        ({"n_clusters": 2.0}, "'n_clusters' parameter of KMeans must be an int in the"),
+        ({"n_clusters": 301}, "n_samples=300 should be >= n_clusters=301."),
+        ({"n_init": 0}, "'n_init' parameter of KMeans must be an int in the range"),
+        ({"n_init": "many"}, "'n_init' parameter of KMeans must be a str among"),
+        ({"max_iter": 0}, "'max_iter' parameter of KMeans must be an int in the range"),
+        ({"tol": -1}, "'tol' parameter of KMeans must be a float in the range"),
+        ({"init": "best"}, "'init' parameter of KMeans must be a str among"),
+        ({"algorithm": "full"}, "'algorithm' parameter of KMeans must be a str among"),
+    ],
+)
+def test_bad_parameters_are_refused(parameters, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        KMeans(**parameters).fit(BLOBS)
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        (np.ones(299), "sample_weight.shape == (299,), expected (300,)!"),
+        (np.ones((300, 2)), "Sample weights must be 1D array or scalar"),
+        (-np.ones(300), "Negative values in data passed to `sample_weight`"),
+        (np.zeros(300), "sample_weight must not be zero everywhere"),
+        (np.full(300, np.nan), "Input sample_weight contains NaN"),
+    ],
+)
+def test_bad_weights_are_refused(weights, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        KMeans(2).fit(BLOBS, sample_weight=weights)
+
+
+def test_sparse_data_are_refused_in_a_sentence():
+    from scipy.sparse import csr_array
+
+    with pytest.raises(TypeError, match=r"X must be dense, got a sparse csr_array; .*"):
+        KMeans(2).fit(csr_array(BLOBS))
+
+
+def test_unfitted_and_too_few_distinct_samples():
+    with pytest.raises(NotFittedError, match="is not fitted yet"):
+        KMeans().predict(BLOBS)
+    with pytest.warns(
+        ConvergenceWarning, match=r"distinct clusters \(2\) found smaller"
+    ):
+        model = KMeans(4, random_state=0).fit([[0.0], [0.0], [1.0], [1.0]])
+    assert model.cluster_centers_.shape == (4, 1)
+    assert {*model.labels_.tolist()} == {0, 1}
+    assert model.inertia_ == 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.predict([[0.2]])
