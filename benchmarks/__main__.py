@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 try:
     from benchmarks import (
+        estimator,
         features,
         growth,
         harness,
@@ -65,6 +66,7 @@ PARTS = {
     "limit": Part(limit.verdicts, limit.section),
     "restarts": Part(restarts.verdicts, restarts.section),
     "features": Part(features.verdicts, features.section),
+    "estimator": Part(estimator.verdicts, estimator.section),
     "kinds": Part(kinds.verdicts, kinds.section),
     "growth": Part(growth.verdicts, growth.section),
     "small": Part(small.verdicts, small.section),
@@ -130,6 +132,7 @@ def measure(
         "limit": partial(limit.limit, plan),
         "restarts": partial(restarts.restarts, plan),
         "features": partial(features.features, plan, bad),
+        "estimator": partial(estimator.estimator, plan, bad),
         "kinds": partial(kinds.kinds, plan),
         "growth": partial(growth.growth, plan),
         "small": partial(small.small, plan, bad),

@@ -84,11 +84,7 @@ def measure(case: Case, rounds: int) -> FeatureCell:
     """Cluster the points of a case, everyone from the same random points."""
     points = case.points()
     case = case._replace(n=len(points))
-    rng = np.random.default_rng(0)
-    start = points[rng.choice(len(points), case.k, replace=False)]
-    # A little beside points: in tables of whole numbers there would be ties, which are
-    # broken by rounding in peers.
-    start += (1e-3 * points.std() * rng.standard_normal(start.shape)).astype(case.dtype)
+    start = beside_points(points, case)
 
     def peer(threads: int | None = None, estimator: Any = KMeans) -> Any:
         return partial(sklearn, points, start, estimator, threads)
@@ -105,6 +101,19 @@ def measure(case: Case, rounds: int) -> FeatureCell:
         for name, (seconds, (labels, centroids, steps)) in found.items()
     }
     return FeatureCell(case, fits)
+
+
+def beside_points(points: Array, case: Case) -> Array:
+    """Return starting centroids a little beside points.
+
+    In tables of whole numbers there would be ties, which are broken by rounding in
+    peers.
+    """
+    rng = np.random.default_rng(0)
+    start = points[rng.choice(len(points), case.k, replace=False)]
+    shift = 1e-3 * points.std() * rng.standard_normal(start.shape)
+    start += shift.astype(case.dtype)
+    return start
 
 
 def ours(points: Array, start: Array) -> tuple[Array, Array, int]:

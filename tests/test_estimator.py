@@ -1,5 +1,6 @@
 """`KMeans`: what scikit-learn's own tests ask, and where it is better."""
 
+import importlib
 import os
 import pickle
 import re
@@ -9,6 +10,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import sklearn.cluster
 from sklearn.base import clone
@@ -188,12 +190,36 @@ def test_names_of_columns_are_remembered_and_compared():
         model.predict(frame)
 
 
-def test_frames_come_out_when_asked_for():
-    pd = pytest.importorskip("pandas")
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_frames_go_in_and_come_out(library):
+    frames = importlib.import_module(library)
+    frame = frames.DataFrame(dict(zip("abc", BLOBS.T)))
+    model = KMeans(2, random_state=0).set_output(transform=library).fit(frame)
+    assert np.array_equal(model.labels_, KMeans(2, random_state=0).fit(BLOBS).labels_)
+    assert model.feature_names_in_.tolist() == ["a", "b", "c"]
+    out = model.transform(frame)
+    assert isinstance(out, frames.DataFrame)
+    assert list(out.columns) == ["kmeans0", "kmeans1"]
+    expected = model.set_output(transform="default").transform(frame)
+    assert np.array_equal(out.to_numpy(), expected)
+    model.fit(frame, sample_weight=frames.Series(np.ones(300)))
+    with sklearn.config_context(transform_output=library):
+        form = KMeans(2, random_state=0).fit_transform(frame)
+    assert isinstance(form, frames.DataFrame)
+
+
+def test_rows_of_a_frame_keep_their_names():
     frame = pd.DataFrame(BLOBS, columns=["a", "b", "c"], index=range(7, 307))
-    out = KMeans(2, random_state=0).set_output(transform="pandas").fit_transform(frame)
-    assert out.columns.tolist() == ["kmeans0", "kmeans1"]
-    assert out.index.equals(frame.index)
+    model = KMeans(2, random_state=0).set_output(transform="pandas")
+    assert model.fit_transform(frame).index.equals(frame.index)
+
+
+def test_missing_values_of_pandas_are_missing_values():
+    frame = pd.DataFrame({"a": pd.array([1, 2, None], dtype="Int64"), "b": [1.0, 2, 3]})
+    with pytest.raises(ValueError, match="Input X contains NaN"):
+        KMeans(2).fit(frame)
+    model = KMeans(2, random_state=0).fit(frame.dropna())
+    assert model.inertia_ == 0
 
 
 def test_scikit_learn_is_not_imported():
@@ -249,6 +275,12 @@ def test_sparse_data_are_refused_in_a_sentence():
 
     with pytest.raises(TypeError, match=r"X must be dense, got a sparse csr_array; .*"):
         KMeans(2).fit(csr_array(BLOBS))
+
+
+def test_masked_data_are_refused():
+    masked = np.ma.array(BLOBS, mask=BLOBS > 3)
+    with pytest.raises(TypeError, match="X must be a plain array, got a masked array"):
+        KMeans(2).fit(masked)
 
 
 def test_unfitted_and_too_few_distinct_samples():

@@ -5,6 +5,7 @@ work around the loop, `points` is `kmeans`. What it leaves out: the loop itself
 (`kmeans_np.lloyd`) and pictures (`kmeans_np.image`).
 """
 
+from kmeans_np.clustering.passes import direct_inertia
 from kmeans_np.clustering.points import kmeans
 from kmeans_np.clustering.runs import (
     Clustering,
@@ -18,6 +19,7 @@ from kmeans_np.clustering.runs import (
 __all__ = [
     "Clustering",
     "describe_stop",
+    "direct_inertia",
     "fit",
     "fit_each",
     "kmeans",

@@ -107,12 +107,14 @@ def pair_for(short: Histograms, k: int) -> tuple[Histogram, Histogram] | None:
     return short.coarse if many else short.fine, short.fine
 
 
-def direct_inertia(sweep: Sweep, centroids: Floats, labels: Array) -> float:
+def direct_inertia(
+    points: Array, weights: Floats, centroids: Floats, labels: Array
+) -> float:
     """Add up the weighted squared distances, point by point."""
-    step, total = max(512, BLOCK // sweep.points.shape[1]), 0.0
+    step, total = max(512, BLOCK // points.shape[1]), 0.0
     for start in range(0, len(labels), step):
         block = slice(start, start + step)
         nearest = centroids.take(labels[block], axis=0)
-        distances = squared_distances(sweep.points[block], nearest)
-        total += float((sweep.weights[block] * distances).sum())
+        distances = squared_distances(points[block], nearest)
+        total += float((weights[block] * distances).sum())
     return total

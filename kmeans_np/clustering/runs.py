@@ -127,7 +127,9 @@ def fit(
         result = _in_order(sweep, result, origin)
     result = _with_inertia(sweep, result, origin)
     if not all_count:
-        labels, _ = BlockedSweep(points).assign(result.centroids)
+        labels = np.empty(len(points), np.int32)
+        labels[some] = result.labels
+        labels[~some], _ = BlockedSweep(points[~some]).assign(result.centroids)
         result = replace(result, labels=labels)
     return result
 
@@ -236,8 +238,10 @@ def _run(
         if options.callback is not None and options.callback(_shown(step, origin)):
             stopped_by = "callback"
             break
+    # As they are returned: to move them back to the data's own origin may round them.
+    centroids = (step.new_centroids + origin).astype(options.dtype) - origin
     end = (step.iteration, str(stopped_by))
-    return _settled(sweep, step.new_centroids, origin, *end, step.labels)
+    return _settled(sweep, centroids, origin, *end, step.labels)
 
 
 def _shown(step: Step, origin: Floats) -> Step:
@@ -261,14 +265,12 @@ def _settled(
 ) -> Clustering:
     """Make labels, counts and inertia those of exactly the centroids returned.
 
-    The labels of the last step belong to the centroids before its update; and to move
-    back to the data's own origin may round the centroids. So assign once more, to the
-    centroids as they are returned. If that leaves a cluster empty, it gets the
-    farthest point: its centroid had no points to lose, so this only makes distances
-    smaller and ends soon. Clusters stay empty only for lack of distinct points; they
-    are left out. The labels of the last step, if given, only save time.
+    The labels of the last step belong to the centroids before its update. So assign
+    once more, to these centroids, which may be written to. If that leaves a cluster
+    empty, it gets the farthest point: its centroid had no points to lose, so this only
+    makes distances smaller and ends soon. Clusters stay empty only for lack of distinct
+    points; they are left out. The labels of the last step, if given, only save time.
     """
-    centroids = centroids + origin - origin
     while True:
         tally = sweep(centroids, labels)
         labels = tally.labels
@@ -314,5 +316,7 @@ def _with_inertia(sweep: Sweep, result: Clustering, origin: Floats) -> Clusterin
     scatter = sweep.mean_variance() * len(origin) * float(sweep.weights.sum())
     if result.inertia > scatter / 1000:
         return result
-    inertia = direct_inertia(sweep, result.centroids - origin, result.labels)
+    inertia = direct_inertia(
+        sweep.points, sweep.weights, result.centroids - origin, result.labels
+    )
     return replace(result, inertia=inertia)

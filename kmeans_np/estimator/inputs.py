@@ -71,7 +71,15 @@ def numbers_of(data: Any, who: str, name: str = "X") -> Array:
             f"{name} must be dense, got a sparse {type(data).__name__}; {who} works on "
             "dense data only, so pass X.toarray() if it fits in memory"
         )
+    if isinstance(data, np.ma.MaskedArray):
+        raise TypeError(
+            f"{name} must be a plain array, got a masked array, whose mask would be "
+            "lost; fill it or leave the masked values out"
+        )
     array: Array = data.to_numpy() if is_frame(data) else np.asarray(data)
+    if array.dtype.kind == "O" and hasattr(data, "isna"):
+        # Columns of pandas with missing values of its own.
+        array = data.to_numpy(dtype=np.float64, na_value=np.nan)
     if array.dtype.kind == "c":
         raise ValueError(f"Complex data not supported\n{array}\n")
     if array.dtype.kind in "OUS":
@@ -169,19 +177,24 @@ def _differ(fitted: list[str], seen: list[str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def in_order(points: Array, weights: Floats) -> tuple[Array, Floats]:
-    """Return the distinct points in the order of their coordinates, and their weights.
+def distinct(points: Array, weights: Floats) -> tuple[Array, Floats, NDArray[np.intp]]:
+    """Return the distinct points, their weights, and which of them each point is.
 
-    So neither the order of the samples nor whether they are repeated or weighted makes
-    a difference to anything that follows, not even to the last bit.
+    They come in the order of their coordinates. So neither the order of the samples nor
+    whether they are repeated or weighted makes a difference to the starts that are
+    drawn from them, nor does it whether they are float64 or float32.
     """
-    order = np.argsort(points[:, 0], kind="stable")
-    first = points[order, 0]
-    if (first[1:] == first[:-1]).any():
-        order = np.lexsort(points.T[::-1])
-    points, weights = points[order], weights[order]
+    order = np.argsort(points[:, 0])
+    equal = np.diff(points[order, 0]) == 0
+    # All coordinates only of those that have the first in common.
+    tied = np.append(equal, False) | np.append(False, equal)
+    some = order[tied]
+    order[tied] = some[np.lexsort(points[some].T[::-1])]
+    points = points[order]
     begins = np.append(True, (points[1:] != points[:-1]).any(axis=1))
+    which = np.empty(len(order), np.intp)
+    which[order] = np.cumsum(begins) - 1
     if begins.all():
-        return points, weights
-    masses: Floats = np.bincount(np.cumsum(begins) - 1, weights).astype(np.float64)
-    return points[begins], masses
+        return points, weights[order], which
+    masses: Floats = np.bincount(which, weights).astype(np.float64)
+    return points[begins], masses, which

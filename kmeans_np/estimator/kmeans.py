@@ -6,18 +6,19 @@ what it takes (`kmeans_np.estimator.inputs`).
 """
 
 import warnings
+from operator import attrgetter
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kmeans_np import checks
-from kmeans_np.clustering import Clustering, fit, nearest
+from kmeans_np.clustering import Clustering, direct_inertia, fit, nearest
 from kmeans_np.estimator.inputs import (
     ConvergenceWarning,
     check_names,
+    distinct,
     feature_names,
-    in_order,
     known_to_sklearn,
     table_of,
     weights_of,
@@ -81,8 +82,9 @@ class KMeans(Parameters):
 
     Notes
     -----
-    Neither the order of the samples nor whether a sample is repeated or has a weight
-    makes a difference to the centroids, to the last bit.
+    Neither the order of the samples nor whether a sample is repeated or has that weight
+    makes a difference to which starts are drawn, and to the centroids none beyond the
+    last bits.
 
     References
     ----------
@@ -105,6 +107,13 @@ class KMeans(Parameters):
     array([[ 1.,  2.],
            [10.,  2.]])
     """
+
+    cluster_centers_: NDArray[Any]
+    labels_: NDArray[np.int32]
+    inertia_: float
+    n_iter_: int
+    n_features_in_: int
+    feature_names_in_: NDArray[np.object_]
 
     def __init__(
         self,
@@ -175,7 +184,7 @@ class KMeans(Parameters):
             self.feature_names_in_ = names
         elif hasattr(self, "feature_names_in_"):
             del self.feature_names_in_
-        found = self._best(array, weights, k)
+        found, points = self._best(array, weights, k)
         centers = found.centroids.astype(array.dtype)
         missing = k - len(centers)
         if missing:
@@ -186,22 +195,29 @@ class KMeans(Parameters):
                 stacklevel=2,
             )
             centers = np.concatenate([centers, centers[-1:].repeat(missing, axis=0)])
-        self.cluster_centers_: NDArray[Any] = centers
+        self.cluster_centers_ = centers
         self._n_features_out = k
-        # Of the centroids as they are kept, which float32 may have rounded.
-        result = self._nearest(array, weights)
-        self.labels_: NDArray[np.int32] = result.labels.astype(np.int32)
-        self.inertia_ = float(result.inertia)
+        labels = found.labels if points is None else found.labels[points]
+        self.labels_ = labels.astype(np.int32)
+        self.inertia_ = self._inertia(array, weights, self.labels_)
         self.n_iter_ = found.n_iter
         return self
 
-    def _best(self, array: Array, weights: Floats, k: int) -> Clustering:
-        """Return the best of all starts."""
+    def _best(
+        self, array: Array, weights: Floats, k: int
+    ) -> tuple[Clustering, NDArray[np.intp] | None]:
+        """Return the best of all starts, and which of its points each sample is.
+
+        None if each is its own: only where starts are drawn, points are merged.
+        """
         who, init = type(self).__name__, self.init
         given = not isinstance(init, str) and not callable(init)
         n_init = self._starts(given, k)
         rng = _generator(self.random_state)
-        points, masses = in_order(array, weights)
+        points, masses, which = array, weights, None
+        if isinstance(init, str):
+            one_of(init, "init", who, ("k-means++", "random"))
+            points, masses, which = distinct(array, weights)
 
         def run(init: Any, n_init: int | str) -> Clustering:
             options = checks.options(
@@ -214,19 +230,18 @@ class KMeans(Parameters):
                 rng=rng,
                 callback=_print if self.verbose else None,
             )
-            return fit(points, masses, k, options)
+            return fit(points, masses, k, options._replace(dtype=array.dtype))
 
         if isinstance(init, str):
-            one_of(init, "init", who, ("k-means++", "random"))
-            return run(init, n_init)
+            return run(init, n_init), which
         if given:
-            return run(self._centers(init, array, k), "auto")
+            return run(self._centers(init, array, k), "auto"), which
         runs = []
         for _ in range(n_init):
             state = np.random.RandomState(rng.integers(2**31))
             centers = init(array, k, random_state=state)
             runs.append(run(self._centers(centers, array, k), "auto"))
-        return min(runs, key=lambda each: each.inertia)
+        return min(runs, key=attrgetter("inertia")), which
 
     def _starts(self, given: bool, k: int) -> int:
         """Return the number of starts, and warn of what makes no sense."""
@@ -269,10 +284,14 @@ class KMeans(Parameters):
                 )
         return centers
 
-    def _nearest(self, array: Array, weights: Floats) -> Clustering:
-        return nearest(
-            array, weights, self.cluster_centers_.astype(np.float64), cells=False
-        )
+    def _labels(self, array: Array) -> NDArray[np.int32]:
+        centers = self.cluster_centers_.astype(np.float64)
+        labels = nearest(array, np.ones(len(array)), centers, cells=False).labels
+        return np.asarray(labels, np.int32)
+
+    def _inertia(self, array: Array, weights: Floats, labels: Array) -> float:
+        centers = self.cluster_centers_.astype(np.float64)
+        return direct_inertia(array, weights, centers, labels)
 
     def _checked(self, X: Any) -> Array:
         """Return data with the features that it was fitted with."""
@@ -300,9 +319,7 @@ class KMeans(Parameters):
         (n_samples,) array of int32
             Their numbers; of two at the same distance, the lower.
         """
-        array = self._checked(X)
-        labels = self._nearest(array, np.ones(len(array))).labels
-        return np.asarray(labels, np.int32)
+        return self._labels(self._checked(X))
 
     def fit_predict(
         self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None
@@ -368,7 +385,7 @@ class KMeans(Parameters):
         """
         array = self._checked(X)
         weights = weights_of(sample_weight, len(array), type(self).__name__)
-        return -float(self._nearest(array, weights).inertia)
+        return -self._inertia(array, weights, self._labels(array))
 
 
 def _generator(random_state: Any) -> "np.random.Generator":

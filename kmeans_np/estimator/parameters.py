@@ -21,6 +21,8 @@ OUTPUTS = ("default", "pandas", "polars")
 class Parameters:
     """An estimator, as far as its parameters and the form of its output go."""
 
+    _n_features_out: int
+
     @classmethod
     def _defaults(cls) -> dict[str, Any]:
         parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]
@@ -115,8 +117,6 @@ class Parameters:
         prefix = type(self).__name__.lower()
         names = [f"{prefix}{number}" for number in range(self._n_features_out)]
         return np.array(names, dtype=object)
-
-    _n_features_out: int
 
     def set_output(self, *, transform: str | None = None) -> Self:
         """Choose what `transform` and `fit_transform` return.
