@@ -13,6 +13,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import sklearn.cluster
+from hypothesis import given
+from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.datasets import load_digits, load_iris, load_wine, make_blobs
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
@@ -112,6 +114,35 @@ def test_far_from_zero_in_float32_predict_says_what_fit_said():
     assert (theirs.predict(data) != theirs.labels_).mean() > 0.1
 
 
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    dtype=st.sampled_from([np.float32, np.float64]),
+    offset=st.sampled_from([0, 30_000, -3e6]),
+    n=st.sampled_from([60, 3000]),
+    init=st.sampled_from(["random", "k-means++", "given"]),
+    weighted=st.booleans(),
+)
+def test_predict_and_score_repeat_what_fit_said(seed, dtype, offset, n, init, weighted):
+    rng = np.random.default_rng(seed)
+    data = (offset + 8 * rng.normal(0, rng.uniform(0.1, 2), (n, 3))).astype(dtype)
+    weights = rng.integers(0, 3, n) if weighted else None
+    start = data[rng.choice(n, 16, replace=False)] if init == "given" else init
+    with warnings.catch_warnings():
+        # Far away there may be fewer than 16 numbers of float32.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model = KMeans(16, init=start, n_init=1, random_state=seed)
+        model.fit(data, sample_weight=weights)
+    assert np.array_equal(model.predict(data), model.labels_)
+    assert model.score(data, sample_weight=weights) == -model.inertia_
+    assert model.cluster_centers_.dtype == dtype
+    distances = ((data[:, np.newaxis].astype(float) - model.cluster_centers_) ** 2).sum(
+        axis=2
+    )
+    assert np.array_equal(distances.argmin(axis=1), model.labels_)
+    masses = np.ones(n) if weights is None else weights
+    assert model.inertia_ == pytest.approx((masses * distances.min(axis=1)).sum())
+
+
 @pytest.mark.parametrize("init", ["random", "k-means++"])
 def test_neither_order_nor_repetition_changes_a_bit(init):
     rng = np.random.default_rng(0)
@@ -124,6 +155,41 @@ def test_neither_order_nor_repetition_changes_a_bit(init):
     )
     assert np.array_equal(one.cluster_centers_, other.cluster_centers_)
     assert np.array_equal(one.labels_.repeat(weights)[order], other.labels_)
+
+
+def test_the_random_state_is_what_the_starts_come_from():
+    data = np.random.default_rng(0).uniform(size=(400, 2))
+
+    def centers(state):
+        return KMeans(12, n_init=1, random_state=state).fit(data).cluster_centers_
+
+    makers = [
+        lambda: 1,
+        lambda: 2,
+        lambda: np.random.default_rng(1),
+        lambda: np.random.RandomState(2),
+    ]
+    found = [centers(make()) for make in makers]
+    assert np.array_equal(found[0], found[2])
+    for make, once in zip(makers, found):
+        assert np.array_equal(centers(make()), once)
+    assert len({one.tobytes() for one in found}) == 3
+    assert not np.array_equal(centers(None), centers(None))
+
+
+def test_of_the_starts_of_a_callable_the_best_is_kept():
+    data = np.array([[0.0], [1], [10], [11], [20], [21]])
+    starts = [[[0], [1], [10]], [[0], [10], [20]], [[1], [0], [10]]]
+
+    def start(samples, n_clusters, random_state):
+        assert np.array_equal(samples, data)
+        assert isinstance(random_state, np.random.RandomState)
+        assert n_clusters == 3
+        return starts.pop(0)
+
+    model = KMeans(3, init=start, n_init=3).fit(data)
+    assert model.cluster_centers_.tolist() == [[0.5], [10.5], [20.5]]
+    assert not starts
 
 
 def test_the_global_random_state_is_left_alone():
@@ -145,6 +211,7 @@ def test_clone_pickle_and_parameters():
     assert other is not model
     assert other.get_params() == model.get_params()
     assert repr(other) == "KMeans(n_clusters=4, init='k-means++', random_state=0)"
+    assert len(repr(KMeans(init=[[0.0, 0.0]] * 500))) <= 700
     again = pickle.loads(pickle.dumps(model.fit(BLOBS)))
     assert np.array_equal(again.predict(BLOBS), model.labels_)
     with pytest.raises(ValueError, match="Invalid parameter 'clusters'"):
@@ -290,7 +357,8 @@ def test_unfitted_and_too_few_distinct_samples():
         ConvergenceWarning, match=r"distinct clusters \(2\) found smaller"
     ):
         model = KMeans(4, random_state=0).fit([[0.0], [0.0], [1.0], [1.0]])
-    assert model.cluster_centers_.shape == (4, 1)
+    # The last one twice more; none of the samples belongs to these.
+    assert np.array_equal(model.cluster_centers_[1:], model.cluster_centers_[[1, 1, 1]])
     assert {*model.labels_.tolist()} == {0, 1}
     assert model.inertia_ == 0
     with warnings.catch_warnings():
