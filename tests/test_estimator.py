@@ -249,6 +249,11 @@ def test_names_of_columns_are_remembered_and_compared():
         model.predict(Frame(BLOBS, ["a", "b", "d"]))
     with pytest.raises(ValueError, match="must be in the same order"):
         model.predict(Frame(BLOBS, ["b", "a", "c"]))
+    wide = Frame(np.zeros((2, 9)), list("ijklmnopq"))
+    with pytest.raises(
+        ValueError, match=r"time:\n- i\n(- .\n){3}- m\n- \.\.\.\nFeature"
+    ):
+        model.predict(wide)
     with pytest.raises(TypeError, match="only supported if all input features"):
         model.fit(Frame(BLOBS, ["a", 1, "c"]))
     model.fit(BLOBS)
@@ -273,6 +278,11 @@ def test_frames_go_in_and_come_out(library):
     with sklearn.config_context(transform_output=library):
         form = KMeans(2, random_state=0).fit_transform(frame)
     assert isinstance(form, frames.DataFrame)
+
+
+def test_an_unknown_form_of_output_is_refused():
+    with pytest.raises(ValueError, match=r"output config must be in .*, got 'numpy'"):
+        KMeans().set_output(transform="numpy")
 
 
 def test_rows_of_a_frame_keep_their_names():
