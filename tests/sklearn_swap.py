@@ -9,8 +9,6 @@ import sklearn.cluster
 
 import kmeans_np
 
-sklearn.cluster.KMeans = kmeans_np.KMeans
-
 # Tests of something else, by name, and why.
 OTHERS = {
     "test_relocate_empty_clusters": "a private function in Cython",
@@ -40,6 +38,11 @@ OTHERS = {
 }
 # Parameters of the other tests that stand for sparse data or for MiniBatchKMeans.
 OTHER_PARAMETERS = ("sparse", "csr", "MiniBatchKMeans")
+
+
+def pytest_configure():
+    # Not when this file is imported, which whoever collects tests may do.
+    sklearn.cluster.KMeans = kmeans_np.KMeans
 
 
 def is_ours(item):

@@ -26,6 +26,8 @@ from sklearn.utils.estimator_checks import check_estimator
 from kmeans_np import KMeans, kmeans
 
 HERE = Path(__file__).parent
+# Not ours, as in the process that runs scikit-learn's tests.
+assert sklearn.cluster.KMeans.__module__.startswith("sklearn.")
 BLOBS, _ = make_blobs(300, 3, centers=6, random_state=0)
 
 
