@@ -1,10 +1,12 @@
 """K-means from scratch in NumPy, to segment pictures and to be read."""
 
+from kmeans_np.blocks import Progress
 from kmeans_np.clustering import Clustering, kmeans
 from kmeans_np.estimator import KMeans
 from kmeans_np.explanation import Explanation, explain
 from kmeans_np.files import read_image, write_image
 from kmeans_np.image import (
+    Batch,
     Segmentation,
     apply_palette,
     cluster_image,
@@ -15,9 +17,11 @@ from kmeans_np.lloyd import Step, Sweep, assign, lloyd, update
 from kmeans_np.sample import sample_image
 
 __all__ = [
+    "Batch",
     "Clustering",
     "Explanation",
     "KMeans",
+    "Progress",
     "Segmentation",
     "Step",
     "Sweep",

@@ -538,8 +538,7 @@ def test_a_picture_of_another_kind_is_left_out(tmp_path, run):
     status, out, err = run("segment", *paths, "-k", 3, "--shared-palette")
     assert status == 2
     begin = (
-        "kmeans-np: error: IMAGE must be RGB of type uint8 with --shared-palette, as "
-        "the first one is, got"
+        "kmeans-np: error: image must be RGB of type uint8, as the first one is, got"
     )
     assert err.splitlines() == [
         f"{begin} {paths[1]}, which is gray of type uint8; convert it",
@@ -599,22 +598,6 @@ def test_a_mask_is_for_all_pictures(tmp_path, run):
         assert run(*command)[0] == 0
         expected = answer.apply(PICTURE, mask=part).image
         assert np.array_equal(read_image(tmp_path / "0-k3.png"), expected)
-
-
-def test_memory_is_for_the_colors_of_all_pictures(photos, monkeypatch):
-    def pool():
-        pool = finding.Pool()
-        for path in photos * 10:
-            pool.add(path, None, "auto")
-        return pool
-
-    expected = pool().as_picture(4)
-    monkeypatch.setattr(finding, "MANY_COLORS", 1000)
-    small = pool()
-    n_colors = len(np.unique(as_one([*map(read_image, photos)])[0], axis=0))
-    assert sum(map(len, small.counts)) < 3 * n_colors
-    for found, wanted in zip(small.as_picture(4), expected):
-        assert np.array_equal(found, wanted)
 
 
 # ---- Masks -----------------------------------------------------------------------

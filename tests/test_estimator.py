@@ -252,9 +252,7 @@ def test_names_of_columns_are_remembered_and_compared():
     with pytest.raises(ValueError, match="must be in the same order"):
         model.predict(Frame(BLOBS, ["b", "a", "c"]))
     wide = Frame(np.zeros((2, 9)), list("ijklmnopq"))
-    with pytest.raises(
-        ValueError, match=r"\n- i\n(- .\n){3}- m\n- \.\.\.\nF"
-    ):
+    with pytest.raises(ValueError, match=r"\n- i\n(- .\n){3}- m\n- \.\.\.\nF"):
         model.predict(wide)
     with pytest.raises(TypeError, match="only supported if all input features"):
         model.fit(Frame(BLOBS, ["a", 1, "c"]))

@@ -445,9 +445,10 @@ def test_segment_image_is_the_image_of_cluster_image(photos, rng):
         "callback": lambda step: step.iteration == 1,
         "coarse_start": False,
     }
-    expected = ["image", "k", *options, "channel_axis"]
-    for function in (segment_image, cluster_image):
-        assert sorted(inspect.signature(function).parameters) == sorted(expected)
+    expected = ["image", "k", *options, "channel_axis", "progress"]
+    for function, own in ((segment_image, ["out"]), (cluster_image, [])):
+        names = inspect.signature(function).parameters
+        assert sorted(names) == sorted(expected + own)
     painted = []
     for left_out in ("nothing", *options):
         some = {**options, "channel_axis": 1}

@@ -114,16 +114,19 @@ def _fitting(array: Array, shape: tuple[int, ...], without: str) -> str:
     return "pass one that fits the image"
 
 
-def some_take_part(part: NDArray[np.bool_], mask: NDArray[np.bool_] | None) -> None:
-    """Refuse an image without pixels to cluster."""
-    if part.any():
+def some_take_part(n: int, size: int, n_masked: int | None) -> None:
+    """Refuse an image of which none of its pixels, `size`, takes part.
+
+    `n_masked` says how many the mask lets take part, None if there is none.
+    """
+    if n:
         return
-    if mask is not None and not mask.any():
+    if n_masked == 0:
         raise ValueError(
-            f"mask must let at least one pixel take part, got none of {part.size:,}; "
+            f"mask must let at least one pixel take part, got none of {size:,}; "
             "True is for those that take part, so perhaps pass ~mask"
         )
-    if mask is not None:
+    if n_masked is not None:
         raise ValueError(
             "mask must let at least one pixel take part that is not fully transparent, "
             "got only transparent ones; pass another mask, or alpha=False to cluster "
@@ -131,7 +134,7 @@ def some_take_part(part: NDArray[np.bool_], mask: NDArray[np.bool_] | None) -> N
         )
     raise ValueError(
         "image must have at least one pixel that is not fully transparent, got "
-        f"{part.size:,} transparent ones; pass alpha=False, or the image without its "
+        f"{size:,} transparent ones; pass alpha=False, or the image without its "
         "last channel, to cluster the hidden colors"
     )
 

@@ -13,7 +13,7 @@ References
    Image and Vision Computing 29 (2011), 260-271. :doi:`10.1016/j.imavis.2010.10.002`
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -81,11 +81,15 @@ def distinct_colors(pixels: Array) -> Colors:
 
     def count(start: int) -> tuple[Array, Array]:
         block = slice(start, start + COUNT_BLOCK)
-        _pack(pixels[block], codes[block])
-        return _count(codes[block])
+        pack(pixels[block], codes[block])
+        return count_codes(codes[block])
 
     parts = in_threads(count, range(0, len(pixels), COUNT_BLOCK))
-    color_codes, numbers = _merge(parts)
+    return in_cells(*_merge(parts), codes)
+
+
+def in_cells(color_codes: Array, numbers: Array, codes: Array) -> Colors:
+    """Return the 8-bit colors of codes in the order of their cells."""
     shifts = np.array([[0], [8], [16]], np.uint32)
     colors = (color_codes >> shifts).astype(np.uint8)
     order = np.argsort(cell_numbers(colors.T), kind="stable")
@@ -95,7 +99,7 @@ def distinct_colors(pixels: Array) -> Colors:
     return Colors(colors.T, numbers, codes, color_codes, 24)
 
 
-def _pack(pixels: Array, codes: Array) -> None:
+def pack(pixels: Array, codes: Array) -> None:
     """Write one number for each pixel: blue, green and red side by side."""
     # A window of four bytes from the start of each pixel holds its three channels and
     # the next pixel's first. But for the last, which has no next.
@@ -106,15 +110,15 @@ def _pack(pixels: Array, codes: Array) -> None:
     codes[-1] = blue << 16 | green << 8 | red
 
 
-def _count(codes: Array) -> tuple[Array, Array]:
+def count_codes(codes: Array) -> tuple[Array, Array]:
     """Return the distinct ones of some codes, rising, and how often each occurs."""
     ordered = np.sort(codes)
-    begins = _begins(ordered)
-    counts = np.diff(begins, append=len(ordered))
-    return ordered.take(begins), counts.astype(np.uint64)
+    starts = begins(ordered)
+    counts = np.diff(starts, append=len(ordered))
+    return ordered.take(starts), counts.astype(np.uint64)
 
 
-def _begins(ordered: Array) -> Array:
+def begins(ordered: Array) -> Array:
     """Return where in ordered numbers each run of equal ones begins."""
     return np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)])
 
@@ -139,8 +143,8 @@ def _merge_range(parts: tuple[tuple[Array, Array], ...]) -> tuple[Array, Array]:
     both = np.concatenate([codes.astype(np.uint64) << 32 | n for codes, n in parts])
     both.sort()
     codes = (both >> 32).astype(np.uint32)
-    begins = _begins(codes)
-    return codes.take(begins), np.add.reduceat(both & 0xFFFFFFFF, begins)
+    starts = begins(codes)
+    return codes.take(starts), np.add.reduceat(both & 0xFFFFFFFF, starts)
 
 
 def distinct_values(pixels: Array) -> Colors | None:
@@ -164,26 +168,79 @@ def distinct_values(pixels: Array) -> Colors | None:
     n_bits = sum(bits)
     if n_bits > 64:
         return None
-    kind = np.uint32 if n_bits <= 32 else np.uint64
+    codes = side_by_side(pixels, lows, bits)
+    if n_bits <= COUNT_BITS:
+        levels = np.bincount(codes)
+        color_codes = np.flatnonzero(levels).astype(codes.dtype)
+        counts = levels[color_codes]
+    else:
+        color_codes, counts = count_codes(codes)
+    if 2 * len(color_codes) > len(pixels):
+        return None
+    colors = taken_apart(color_codes, lows, bits, pixels.dtype)
+    return Colors(colors, counts.astype(np.float64), codes, color_codes, n_bits)
+
+
+def side_by_side(pixels: Array, lows: list[int], bits: list[int]) -> Array:
+    """Write one number for each pixel (n, c): its channels, less `lows`, in `bits`."""
+    kind = np.uint32 if sum(bits) <= 32 else np.uint64
     codes: Array = np.zeros(len(pixels), kind)
     for channel, low, width in zip(pixels.T, lows, bits):
         if width:
             codes <<= kind(width % (8 * codes.itemsize))
             codes |= (channel.astype(np.int64) - low).astype(kind)
-    if n_bits <= COUNT_BITS:
-        levels = np.bincount(codes)
-        color_codes = np.flatnonzero(levels).astype(kind)
-        counts = levels[color_codes]
-    else:
-        color_codes, counts = _count(codes)
-    if 2 * len(color_codes) > len(pixels):
-        return None
-    colors = np.empty((len(bits), len(color_codes)), pixels.dtype)
-    left = color_codes.astype(np.uint64)
+    return codes
+
+
+def taken_apart(
+    codes: Array, lows: list[int], bits: list[int], dtype: np.dtype[Any]
+) -> Array:
+    """Return the colors, (m, c), of codes: the way back from `side_by_side`."""
+    colors = np.empty((len(bits), len(codes)), dtype)
+    left = codes.astype(np.uint64)
     for row, low, width in reversed([*zip(colors, lows, bits)]):
         row[:] = (left & np.uint64(2**width - 1)).astype(np.int64) + low
         left >>= np.uint64(width % 64)
-    return Colors(colors.T, counts.astype(np.float64), codes, color_codes, n_bits)
+    return colors.T
+
+
+class Lookup:
+    """To find the value of a color by its code, pixel after pixel.
+
+    Parameters
+    ----------
+    values : (m,) array
+        One value for each distinct color.
+    color_codes : (m,) array of uint8, uint32 or uint64
+        The codes of the colors.
+    n_bits : int
+        How many bits a code has.
+    few : bool, default False
+        Whether few pixels will be looked up.
+    """
+
+    def __init__(
+        self, values: Array, color_codes: Array, n_bits: int, few: bool = False
+    ) -> None:
+        self.searching = few or n_bits > TABLE_BITS
+        if self.searching:
+            order = np.argsort(color_codes)
+            self.ordered, self.values = color_codes[order], values[order]
+        else:
+            # Only the entries for colors that occur are ever written or read.
+            self.values = np.empty(2**n_bits, values.dtype)
+            self.values[color_codes] = values
+
+    def __call__(self, codes: Array) -> Array:
+        """Return the value, of the type of the values, of each pixel's code."""
+        if not self.searching:
+            return take(self.values, codes)
+
+        def search(start: int) -> Array:
+            block = codes[start : start + SEARCH_BLOCK]
+            return self.values[np.searchsorted(self.ordered, block)]
+
+        return np.concatenate(in_threads(search, range(0, len(codes), SEARCH_BLOCK)))
 
 
 def look_up(values: Array, colors: Colors) -> Array:
@@ -201,17 +258,5 @@ def look_up(values: Array, colors: Colors) -> Array:
     (n,) array of the type of `values`
         The value of each pixel.
     """
-    codes, color_codes = colors.codes, colors.color_codes
-    if len(codes) <= FEW_PIXELS or colors.n_bits > TABLE_BITS:
-        order = np.argsort(color_codes)
-        ordered, values = color_codes[order], values[order]
-
-        def search(start: int) -> Array:
-            block = codes[start : start + SEARCH_BLOCK]
-            return values[np.searchsorted(ordered, block)]
-
-        return np.concatenate(in_threads(search, range(0, len(codes), SEARCH_BLOCK)))
-    # Only the entries for colors that occur are ever written or read.
-    table = np.empty(2**colors.n_bits, values.dtype)
-    table[color_codes] = values
-    return take(table, codes)
+    few = len(colors.codes) <= FEW_PIXELS
+    return Lookup(values, colors.color_codes, colors.n_bits, few)(colors.codes)

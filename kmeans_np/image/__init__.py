@@ -1,16 +1,19 @@
 """Images: `segment_image`, `cluster_image`, `apply_palette` and `inertia_curve`.
 
 What this file adds: nothing but the names. An image is taken apart into pixels
-(`pixels`), which become what is compared (`features`); the answer (`segmentation`) is
-that of clusters found (`cluster`) or given (`palette`). What it leaves out: files.
+(`pixels`), or counted in blocks (`streamed`), which become what is compared
+(`features`); the answer (`segmentation`) is that of clusters found (`finding`, `batch`,
+`cluster`) or given (`palette`). What it leaves out: the content of files.
 """
 
+from kmeans_np.image.batch import Batch
 from kmeans_np.image.cluster import cluster_image, segment_image
 from kmeans_np.image.curve import inertia_curve
 from kmeans_np.image.palette import apply_palette
 from kmeans_np.image.segmentation import Segmentation
 
 __all__ = [
+    "Batch",
     "Segmentation",
     "apply_palette",
     "cluster_image",

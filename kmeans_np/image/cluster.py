@@ -1,25 +1,20 @@
 """`segment_image` and `cluster_image`: an image in, the image in k colors out.
 
-What this file adds: the whole task for images. Take the image apart, compare what is to
-be compared, cluster it, and put everything together again. What it leaves out: files
-(`kmeans_np.files`).
-
-Nothing is scaled on the way. To divide all values by 255 would divide all distances by
-255, and change neither which centroid is nearest nor when it stops, while whole gray
-levels add up without any rounding.
+What this file adds: the functions, with one answer or many. What it leaves out: what
+they do with an image (`kmeans_np.image.finding`).
 """
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from kmeans_np import checks
-from kmeans_np.clustering import Clustering, fit, warn_if_fewer
-from kmeans_np.image.features import Features, Points, compare
-from kmeans_np.image.pixels import Pixels, take_apart
-from kmeans_np.image.segmentation import Clusters, Segmentation, in_full, rounded
-from kmeans_np.lloyd import Array
+from kmeans_np.blocks import Report, copy, is_sliced
+from kmeans_np.image.batch import cluster_batch, is_batch
+from kmeans_np.image.finding import Take, cluster
+from kmeans_np.image.segmentation import Segmentation
 
 
 def segment_image(
@@ -40,7 +35,9 @@ def segment_image(
     rng: Any = None,
     callback: checks.Callback | None = None,
     coarse_start: bool = True,
-) -> Array:
+    out: Any = None,
+    progress: Report | None = None,
+) -> Any:
     """Paint an image in k colors, every pixel in that of its cluster.
 
     Takes what `cluster_image` takes, and returns the `image` of its answer.
@@ -57,16 +54,25 @@ def segment_image(
         What is compared, see `cluster_image`.
     init, n_init, max_iter, tol, rng, callback, coarse_start
         How to run, see `cluster_image`.
+    out : array of the shape and type of `image`, optional
+        Where the segmented image is written, block by block: an array, a memory map, or
+        anything that takes slices, such as an array of Zarr or HDF5. It may be `image`
+        itself. If the call fails while it is written, it holds a part of the answer.
+    progress : callable, optional
+        Called with a `Progress` after each block of an image that is read in blocks.
 
     Returns
     -------
     array of the shape and type of `image`
-        The segmented image.
+        The segmented image; `out`, if that is given. Of several images an iterator over
+        the segmented images, each of which is painted when it is asked for.
 
     Raises
     ------
     TypeError, ValueError
         As `cluster_image` does.
+    ValueError
+        If `out` has another shape or type than `image`.
 
     Warns
     -----
@@ -82,13 +88,25 @@ def segment_image(
     >>> segmented = segment_image(image, 4, rng=0)
     >>> segmented.shape, segmented.dtype
     ((375, 500, 3), dtype('uint8'))
+
+    An image larger than memory, from file to file:
+
+    >>> import numpy as np
+    >>> source = np.load("scene.npy", mmap_mode="r")  # doctest: +SKIP
+    >>> target = np.lib.format.open_memmap(
+    ...     "segmented.npy", "w+", source.dtype, source.shape
+    ... )  # doctest: +SKIP
+    >>> segment_image(source, 8, out=target)  # doctest: +SKIP
     """
-    pixels = take_apart(image, mask, channel_axis, alpha)
-    return _cluster(
-        pixels,
+    several = is_batch(image)
+    in_blocks = _fits(out, image, several)
+    run = cluster_batch if several else partial(cluster, in_blocks=in_blocks)
+    answer = run(
+        image,
         k,
-        weights,
+        Take(mask, weights, channel_axis, alpha),
         checks.compared(color_space, normalize, position_weight),
+        progress,
         init=init,
         n_init=n_init,
         max_iter=max_iter,
@@ -96,7 +114,8 @@ def segment_image(
         rng=rng,
         callback=callback,
         coarse_start=coarse_start,
-    ).image
+    )
+    return iter(answer.image) if several else _written(answer, out, progress)
 
 
 def cluster_image(
@@ -117,6 +136,7 @@ def cluster_image(
     rng: Any = None,
     callback: checks.Callback | None = None,
     coarse_start: bool = True,
+    progress: Report | None = None,
 ) -> Segmentation:
     """Divide the pixels of an image into k clusters of similar color.
 
@@ -127,6 +147,12 @@ def cluster_image(
         order; never written to. Two axes are gray. Three are an image with channels,
         of which there may be any number; four, a volume or a film with channels. For a
         gray volume say ``channel_axis=None``.
+
+        A memory map, and whatever else has a shape, a type and slices but is no array
+        of NumPy's, such as an array of Zarr or HDF5, is read in blocks (see Notes).
+
+        Or several images, which then get one palette: a list or tuple of such arrays or
+        of names of files, or anything else to iterate over more than once.
     k : int
         The number of clusters, from 1 to the number of pixels that take part.
     mask : (rows, columns) or (planes, rows, columns) array_like of bool, optional
@@ -184,11 +210,14 @@ def cluster_image(
         `max_iter` stops it there; these are the steps that are counted and shown to
         `callback`. Given centroids always start where they are, and so do all in an
         image whose histogram is too small for `k`.
+    progress : callable, optional
+        Called with a `Progress` after each block of an image that is read in blocks.
 
     Returns
     -------
     Segmentation
-        Labels, palette, counts, shares, the segmented image, and more.
+        Labels, palette, counts, shares, the segmented image, and more. Of several
+        images a `Batch`, which also has the `Segmentation` of each.
 
     Raises
     ------
@@ -219,6 +248,13 @@ def cluster_image(
         If `n_init` or `max_iter` is below 1, or `n_init` above 1 with given
         centroids, or `tol`, `position_weight` or `rng` is negative, or the first two
         not finite.
+    TypeError
+        If `image` can be iterated over only once, as a generator.
+    ValueError
+        If there is no image among several, or one is of another kind than the first, or
+        there is a `mask`, `weights` or a `position_weight` for them.
+    FileNotFoundError, PermissionError, OSError
+        If an image is the name of a file that is not there or cannot be read.
 
     Warns
     -----
@@ -240,8 +276,17 @@ def cluster_image(
     is compared. Images of floats are clustered by their pixels. The answer is the same.
     Colors nearer to each other than about 1e-160 count as equal.
 
-    The memory needed besides the image is at most 24 bytes for each pixel of a photo of
-    12 megapixels of uint8, and 120 for other images of up to 4 channels, whatever k is.
+    An image that is read in blocks is counted in one pass, and `Segmentation.labels`
+    and `Segmentation.image` are computed when they are read, a slice or all of them.
+    The answer is that of the same image in memory, to the last bit, and the memory
+    needed does not grow with the image: it is about half a gigabyte. That is so for
+    integers of at most 32 bits a channel and 64 bits a pixel, of which on average two
+    pixels are equal, without `weights` and `position_weight`. All other images are read
+    as a whole.
+
+    The memory needed besides an image in memory is at most 24 bytes for each pixel of a
+    photo of 12 megapixels of uint8, and 120 for other images of up to 4 channels,
+    whatever k is.
 
     References
     ----------
@@ -268,12 +313,12 @@ def cluster_image(
     array([[  5,   5, 205],
            [  5,   5, 205]])
     """
-    pixels = take_apart(image, mask, channel_axis, alpha)
-    return _cluster(
-        pixels,
+    return (cluster_batch if is_batch(image) else cluster)(
+        image,
         k,
-        weights,
+        Take(mask, weights, channel_axis, alpha),
         checks.compared(color_space, normalize, position_weight),
+        progress,
         init=init,
         n_init=n_init,
         max_iter=max_iter,
@@ -284,42 +329,31 @@ def cluster_image(
     )
 
 
-def _cluster(
-    pixels: Pixels, k: int, weights: Any, what: checks.Compared, **how: Any
-) -> Segmentation:
-    masses = checks.pixel_weights(weights, pixels.shape, pixels.part)
-    n, channels = pixels.values.shape
-    n = n if masses is None else int(np.count_nonzero(masses))
-    k = checks.n_clusters(k, n, "pixels" if masses is None else "pixels with a weight")
-    axes = len(pixels.shape) if what.position_weight else 0
-    options = checks.options(k, channels + axes, **how)
-    features, points = compare(pixels, masses, what)
-    if not isinstance(options.init, str):
-        init = features.of_centroids(options.init, channels, "init")
-        options = options._replace(init=init)
-    result = fit(
-        points.points,
-        points.weights,
-        k,
-        options,
-        cells=points.cells,
-        largest_first=True,
-    )
-    warn_if_fewer(len(result.counts), k, "colors", stacklevel=3)
-    clusters = _clusters(result, features, points, k)
-    return in_full(result, pixels, points, clusters)
+def _written(answer: Segmentation, out: Any, progress: Report | None) -> Any:
+    """Return the segmented image, where it is wanted."""
+    painted: Any = answer.image
+    if out is None and isinstance(painted, np.ndarray):
+        return painted
+    out = np.empty(painted.shape, painted.dtype) if out is None else out
+    copy(painted, out, progress, answer.labels.size)
+    return out
 
 
-def _clusters(
-    result: Clustering, features: Features, points: Points, k: int
-) -> Clusters:
-    """Return the clusters found, with the palette to paint with."""
-    channels = points.colors.shape[1]
-    colors = features.centroids(result.centroids, channels)[:, :channels]
-    if len(colors) < k:
-        # Each color is a cluster; so the image comes back to the last bit.
-        counting = np.flatnonzero(points.weights > 0)
-        _, first = np.unique(result.labels[counting], return_index=True)
-        colors = points.colors[counting[first]]
-    palette = rounded(colors, points.colors.dtype, features.white)
-    return Clusters(features, result.centroids, palette)
+def _fits(out: Any, image: Any, several: bool) -> bool:
+    """Return whether there is an array to write to; refuse one that does not fit."""
+    if out is None:
+        return False
+    if several:
+        raise ValueError(
+            f"out must be left out for several images, got {type(out).__name__}; write "
+            "each image as it comes"
+        )
+    like = image if is_sliced(image) else np.asarray(image)
+    for name in ("shape", "dtype"):
+        wanted, got = getattr(like, name), getattr(out, name, None)
+        if got != wanted:
+            raise ValueError(
+                f"out must have the {name} of the image, {wanted}, got "
+                f"{'none' if got is None else got}; make it like the image"
+            )
+    return True

@@ -118,7 +118,7 @@ def compare(
     distinct = None if what.position_weight else _distinct(pixels.values)
     colors = pixels.values if distinct is None else distinct.colors
     masses = _masses(pixels, weights, distinct)
-    features = _fitted(colors, masses, what, max(pixels.shape))
+    features = fitted(colors, masses, what, max(pixels.shape))
     points = features.of(colors, _places(pixels) if features.pixel else None)
     return features, Points(colors, points, masses, distinct, weights is not None)
 
@@ -157,7 +157,7 @@ def _places(pixels: Pixels) -> Array:
     return np.indices(pixels.shape).reshape(len(pixels.shape), -1).T
 
 
-def _fitted(colors: Array, weights: Floats, what: Compared, side: int) -> Features:
+def fitted(colors: Array, weights: Floats, what: Compared, side: int) -> Features:
     """Return what is compared, fitted to colors (m, c) of a picture of this size."""
     features = Features(checks.white(colors) if what.color_space == "lab" else None)
     if not what.normalize and not what.position_weight:

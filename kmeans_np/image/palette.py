@@ -8,9 +8,9 @@ from numpy.typing import ArrayLike
 
 from kmeans_np import checks
 from kmeans_np.clustering import nearest
-from kmeans_np.image.features import Features, compare_again
-from kmeans_np.image.pixels import take_apart
+from kmeans_np.image.features import Features
 from kmeans_np.image.segmentation import Clusters, Segmentation, in_full, rounded
+from kmeans_np.image.streamed import look_at
 
 
 def apply_palette(
@@ -44,7 +44,8 @@ def apply_palette(
     -------
     Segmentation
         The answer, with the painted `image`. Cluster i is color i of the palette, and
-        may have no pixels. Of two colors at the same distance, the first is taken.
+        may have no pixels. Of two colors at the same distance, the first is taken;
+        distances below about 1e-150 count as the same.
 
     Raises
     ------
@@ -65,14 +66,14 @@ def apply_palette(
     >>> answer.counts
     array([3, 2, 1])
     """
-    pixels = take_apart(image, mask, channel_axis, alpha)
-    values = pixels.values
+    seen = look_at(image, mask, channel_axis, alpha)
+    values = seen.values
     channels, dtype = values.shape[1], values.dtype
     what = checks.compared(color_space, False, 0)
     features = Features(checks.white(values) if what.color_space == "lab" else None)
     colors = checks.palette(palette, channels, dtype, features.white)
-    points = compare_again(pixels, features)
+    points = seen.points(features)
     centroids = features.of_centroids(colors, channels, "palette")
     result = nearest(points.points, points.weights, centroids, points.cells)
     clusters = Clusters(features, centroids, rounded(colors, dtype))
-    return in_full(result, pixels, points, clusters)
+    return in_full(result, seen.pixels, points, clusters)

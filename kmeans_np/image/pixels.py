@@ -7,6 +7,7 @@ whether one of them is alpha is settled here, and nobody else need know. What it
 out: clustering.
 """
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -52,7 +53,7 @@ class Pixels(NamedTuple):
 
     def of_the_same(self, image: Array) -> "Pixels":
         """Return this with another image that has the same axes."""
-        return self._replace(image=_channels_last(image, self.channel_axis))
+        return self._replace(image=channels_last(image, self.channel_axis))
 
 
 def take_apart(
@@ -60,25 +61,38 @@ def take_apart(
 ) -> Pixels:
     """Check an image and return its pixels that take part, one a row."""
     array, axis = checks.image(image, channel_axis)
-    array = _channels_last(array, axis)
+    array = channels_last(array, axis)
     shape, channels = array.shape[:-1], array.shape[-1]
     has_alpha = checks.has_alpha(alpha, None if axis is None else channels)
-    part = masked = checks.mask(mask, shape)
+    masked = checks.mask(mask, shape)
     if has_alpha:
-        opacity = array[..., -1:]
-        checks.finite_pixels(_flat(opacity, part), shape, part, axis)
+        checks.finite_pixels(_flat(array[..., -1:], masked), shape, masked, axis)
+    pixels = apart(array, masked, has_alpha, axis)
+    n_masked = None if masked is None else int(np.count_nonzero(masked))
+    checks.some_take_part(len(pixels.values), math.prod(shape), n_masked)
+    checks.finite_pixels(pixels.values, shape, pixels.part, axis)
+    return pixels
+
+
+def apart(
+    image: Array,
+    mask: NDArray[np.bool_] | None,
+    has_alpha: bool,
+    channel_axis: int | None,
+) -> Pixels:
+    """Return the pixels of an image with its channels last, as they are."""
+    part = mask
+    if has_alpha:
         # NaN outside of the mask is not above 0.
-        visible = opacity[..., 0] > 0
-        part = visible if masked is None else masked & visible
-    if part is not None:
-        checks.some_take_part(part, masked)
-        part = None if part.all() else part
-    values = _flat(array[..., :-1] if has_alpha else array, part)
-    checks.finite_pixels(values, shape, part, axis)
-    return Pixels(array, values, part, has_alpha, axis)
+        visible = image[..., -1] > 0
+        part = visible if mask is None else mask & visible
+    part = None if part is None or part.all() else part
+    values = _flat(image[..., :-1] if has_alpha else image, part)
+    return Pixels(image, values, part, has_alpha, channel_axis)
 
 
-def _channels_last(image: Array, axis: int | None) -> Array:
+def channels_last(image: Array, axis: int | None) -> Array:
+    """Return an image with its channels as the last axis; gray has one."""
     return image[..., np.newaxis] if axis is None else np.moveaxis(image, axis, -1)
 
 

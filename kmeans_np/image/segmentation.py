@@ -11,11 +11,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kmeans_np import checks
+from kmeans_np.blocks import is_sliced, stand_in
 from kmeans_np.clustering import Clustering, describe_stop, nearest
-from kmeans_np.image.features import Features, Points, compare_again
-from kmeans_np.image.pixels import Pixels, paint, take_apart
+from kmeans_np.image.features import Features, Points
+from kmeans_np.image.pixels import Pixels, paint
+from kmeans_np.image.streamed import Painted, Streamed, look_at
 from kmeans_np.lloyd import Array, Floats
-from kmeans_np.pictures import label_overlay, segmentation_in_html
+from kmeans_np.pictures import NOTEBOOK, label_overlay, segmentation_in_html
 
 
 class Clusters(NamedTuple):
@@ -29,6 +31,11 @@ class Clusters(NamedTuple):
 @dataclass(frozen=True, eq=False, repr=False)
 class Segmentation:
     """The answer of `cluster_image`. Clusters are in order of size, the largest first.
+
+    Of an image that was read in blocks, `labels` and `image` are computed when they are
+    read: ``answer.labels[:100]`` computes a hundred rows, ``np.asarray(answer.labels)``
+    all of them; so do arithmetic, `overlay` and `mask_of`. The image must still be
+    there then, as it was.
 
     Attributes
     ----------
@@ -71,7 +78,7 @@ class Segmentation:
     inertia: float
     n_iter: int
     stopped_by: str
-    _pixels: Pixels = field(kw_only=True)
+    _pixels: Pixels | Streamed = field(kw_only=True)
     _clusters: Clusters = field(kw_only=True)
 
     def __repr__(self) -> str:
@@ -87,9 +94,13 @@ class Segmentation:
 
     def _repr_html_(self) -> str:
         """Return the picture and its palette with shares, for a notebook."""
-        shown = self._pixels.of_the_same(self.image)
+        labels = self.labels
+        if isinstance(self._pixels, Streamed):
+            shown, labels = self._pixels.seen_from_afar(self.image, labels, NOTEBOOK)
+        else:
+            shown = self._pixels.of_the_same(self.image)
         visible = shown.image[..., -1] > 0 if shown.has_alpha else None
-        part, palette = self.labels >= 0, self._clusters.palette
+        part, palette = labels >= 0, self._clusters.palette
         return segmentation_in_html(shown.colors, part, visible, palette, self.shares)
 
     def overlay(self, *, alpha: float = 0.5, outline: bool = False) -> Array:
@@ -124,7 +135,8 @@ class Segmentation:
         alpha = checks.share(alpha, "alpha")
         outline = checks.flag(outline, "outline")
         k = len(self.palette)
-        return label_overlay(self._pixels.colors, self.labels, k, alpha, outline)
+        labels = np.asarray(self.labels)
+        return label_overlay(self._pixels.colors, labels, k, alpha, outline)
 
     def mask_of(self, label: int) -> NDArray[np.bool_]:
         """Return where a cluster is.
@@ -179,31 +191,41 @@ class Segmentation:
             fully transparent or not finite, or `mask` has another shape or is False
             everywhere.
         """
-        first = self._pixels
-        array = checks.like(image, self.image.ndim, self.image.dtype)
-        pixels = take_apart(array, mask, first.channel_axis, first.has_alpha)
-        checks.same_channels(pixels.values.shape[1], len(self._clusters.palette.T))
-        features = self._clusters.features
+        first, features = self._pixels, self._clusters.features
+        in_memory = features.pixel or not is_sliced(image)
+        like = image if in_memory else stand_in(image)
+        like = checks.like(like, self.image.ndim, self.image.dtype)
+        image = like if in_memory else image
+        seen = look_at(image, mask, first.channel_axis, first.has_alpha)
+        checks.same_channels(seen.values.shape[1], len(self._clusters.palette.T))
         if features.white is not None:
-            checks.white(pixels.values)
-        points = compare_again(pixels, features)
+            checks.white(seen.values)
+        points = seen.points(features)
         centroids = self._clusters.centroids
         result = nearest(points.points, points.weights, centroids, points.cells)
-        return in_full(result, pixels, points, self._clusters)
+        return in_full(result, seen.pixels, points, self._clusters)
 
 
 def in_full(
-    result: Clustering, pixels: Pixels, points: Points, clusters: Clusters
+    result: Clustering, pixels: Pixels | Streamed, points: Points, clusters: Clusters
 ) -> Segmentation:
     """Return everything that is known when the points have been clustered."""
     features, centroids, palette = clusters
-    palette = palette.astype(pixels.image.dtype, copy=False)
+    palette = palette.astype(points.colors.dtype, copy=False)
     k, channels = palette.shape
     counts, total = result.counts, result.counts.sum()
     if not points.weighted:
         counts = counts.astype(np.int64)
-    labels = points.to_pixels(result.labels.astype(np.min_scalar_type(-k)))
-    painted, label_image = paint(pixels, palette, labels)
+    labels = result.labels.astype(np.min_scalar_type(-k))
+    painted: Any
+    label_image: Any
+    if isinstance(pixels, Streamed):
+        views = Painted(pixels, points, labels, palette)
+        painted, label_image = views.image, views.labels
+    else:
+        painted, label_image = paint(pixels, palette, points.to_pixels(labels))
+        # Only the image is needed any more, to look at.
+        pixels = pixels._replace(values=np.empty((0, channels), palette.dtype))
     return Segmentation(
         labels=label_image,
         # Copies: what is written to them must not change what `apply` finds.
@@ -215,8 +237,7 @@ def in_full(
         inertia=result.inertia,
         n_iter=result.n_iter,
         stopped_by=result.stopped_by,
-        # Only the image is needed any more, to look at.
-        _pixels=pixels._replace(values=np.empty((0, channels), palette.dtype)),
+        _pixels=pixels,
         _clusters=clusters,
     )
 

@@ -1,0 +1,22 @@
+"""Arrays that are read, computed and written block by block.
+
+What this file adds: nothing but the names. `Sliced` reads what lies outside of memory,
+`View` computes what is not there yet, `copy` writes it. What it leaves out: what the
+numbers mean (`kmeans_np.image`).
+"""
+
+from kmeans_np.blocks.sliced import Sliced, in_memory, is_sliced, stand_in, tiles
+from kmeans_np.blocks.views import Progress, Report, Reporter, View, copy
+
+__all__ = [
+    "Progress",
+    "Report",
+    "Reporter",
+    "Sliced",
+    "View",
+    "copy",
+    "in_memory",
+    "is_sliced",
+    "stand_in",
+    "tiles",
+]

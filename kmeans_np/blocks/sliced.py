@@ -1,0 +1,128 @@
+"""Arrays that lie outside of memory: files, and whatever else is read in slices.
+
+What this file adds: to read them block by block, so that no more of them is in memory
+than a block. What it leaves out: to open them (`kmeans_np.files`).
+"""
+
+import itertools
+import math
+import mmap
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from kmeans_np.lloyd import Array
+
+Place = tuple[slice, ...]
+
+# How many pixels are read together: several pieces of work for every core, and not
+# much of any machine's memory.
+BLOCK = 2**23
+
+
+def is_sliced(value: Any) -> bool:
+    """Return whether something is an array that should be read in slices.
+
+    That is a memory map, or anything else that is no array of NumPy's but has a shape,
+    a type that NumPy knows, and slices, as the arrays of Zarr and HDF5 do.
+    """
+    if isinstance(value, np.memmap):
+        return True
+    if isinstance(value, (np.ndarray, np.generic)):
+        return False
+    if not all(hasattr(value, name) for name in ("shape", "dtype", "__getitem__")):
+        return False
+    return isinstance(value.dtype, np.dtype) and isinstance(value.shape, tuple)
+
+
+def tiles(
+    shape: Sequence[int], chunks: Sequence[int] | None, size: int = BLOCK
+) -> Iterator[Place]:
+    """Cut an array into blocks of whole chunks, in the order of memory.
+
+    Parameters
+    ----------
+    shape : sequence of int
+        The lengths of the axes.
+    chunks : sequence of int or None
+        Those of the pieces that are best read as a whole; None if any are.
+    size : int
+        How many elements a block has at most, unless a chunk has more.
+
+    Yields
+    ------
+    tuple of slice
+        Where a block is.
+    """
+    block = [min(n, c) for n, c in zip(shape, chunks or [1] * len(shape))]
+    for axis in reversed(range(len(block))):
+        times = max(1, size // max(1, math.prod(block)))
+        block[axis] = max(1, min(shape[axis], block[axis] * times))
+    ranges = [range(0, n, step) for n, step in zip(shape, block)]
+    for starts in itertools.product(*ranges):
+        ends = (min(a + b, n) for a, b, n in zip(starts, block, shape))
+        yield tuple(map(slice, starts, ends))
+
+
+class Sliced:
+    """An array outside of memory, of which blocks are read.
+
+    Parameters
+    ----------
+    array : memory map or array-like with shape, dtype and slices
+        The array. If it is one of NumPy's that is no memory map, blocks are views.
+    """
+
+    def __init__(self, array: Any) -> None:
+        self.array = array
+        self.shape = tuple(map(int, array.shape))
+        self.ndim = len(self.shape)
+        self.dtype: np.dtype[Any] = array.dtype
+        self.chunks = chunks_of(array)
+
+    def __getitem__(self, place: Place) -> Array:
+        block = np.asarray(self.array[place], self.dtype)
+        if isinstance(self.array, np.memmap):
+            block = np.array(block, order="C")
+            forget(self.array)
+        return block
+
+
+def in_memory(value: Any) -> Any:
+    """Return all of what is read in slices, and anything else as it is."""
+    if not is_sliced(value):
+        return value
+    source = Sliced(value)
+    return source[(slice(None),) * source.ndim]
+
+
+def stand_in(array: Any) -> Array:
+    """Return an array of zeros of the same shape and type, without their memory."""
+    return np.broadcast_to(np.zeros((), array.dtype), array.shape)
+
+
+def chunks_of(array: Any) -> tuple[int, ...] | None:
+    """Return the shape of the chunks of an array, None if it has none of one shape."""
+    chunks = getattr(array, "chunks", None)
+    if not isinstance(chunks, tuple) or len(chunks) != len(array.shape):
+        return None
+    # Those of Dask may differ: each axis has a tuple of them.
+    sizes = tuple(max(c) if isinstance(c, tuple) else int(c) for c in chunks)
+    return sizes if all(size > 0 for size in sizes) else None
+
+
+def forget(array: np.memmap[Any, Any]) -> None:
+    """Give back the memory of what was read of a file, or written to it.
+
+    The system would take it back when it needs it; until then it counts as ours.
+    """
+    base: Any = array
+    while isinstance(base, np.ndarray) and base.base is not None:
+        base = base.base
+    # Changes to a copy on write ("c") are nowhere but in memory.
+    if isinstance(base, mmap.mmap) and array.mode in ("r", "r+", "w+"):
+        if array.mode != "r":
+            array.flush()
+        if hasattr(mmap, "MADV_DONTNEED"):
+            base.madvise(mmap.MADV_DONTNEED)

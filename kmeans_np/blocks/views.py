@@ -1,0 +1,185 @@
+"""Arrays that are computed when they are read.
+
+What this file adds: an array of which only what is asked for is ever computed, and to
+write one, block by block, with the time that is left. What it leaves out: what is
+computed.
+"""
+
+import operator
+import time
+from collections.abc import Callable, Iterator
+from types import EllipsisType
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from kmeans_np.blocks.sliced import BLOCK, Place, chunks_of, forget, tiles
+from kmeans_np.lloyd import Array
+
+
+class Progress(NamedTuple):
+    """How far the work on an image that is read in blocks has come.
+
+    Attributes
+    ----------
+    task : str
+        What is done: "count" the colors, or "paint" the pixels.
+    done, total : int
+        How many pixels are done, and how many there are.
+    seconds : float
+        How long it has taken so far.
+    """
+
+    task: str
+    done: int
+    total: int
+    seconds: float
+
+    @property
+    def seconds_left(self) -> float:
+        """How long the rest of this task takes at the same speed, in seconds."""
+        return self.seconds * (self.total / self.done - 1)
+
+
+Report = Callable[[Progress], Any]
+
+
+class Reporter:
+    """Whoever wants to know how far a task is, and what to tell them."""
+
+    def __init__(self, report: Report | None, task: str, total: int) -> None:
+        self.report, self.task, self.total = report, task, total
+        self.done, self.begin = 0, time.perf_counter()
+
+    def add(self, done: int) -> None:
+        """Tell that so many more pixels are done."""
+        self.done += done
+        if self.report is not None:
+            spent = time.perf_counter() - self.begin
+            self.report(Progress(self.task, self.done, self.total, spent))
+
+
+class View(np.lib.mixins.NDArrayOperatorsMixin):
+    """An array that is computed when it is read.
+
+    ``view[rows, columns]`` computes a block, ``np.asarray(view)`` all of it; so do
+    arithmetic, and the methods of an array, such as ``view.max()``. Nothing is kept.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        The lengths of the axes.
+    dtype : numpy.dtype
+        The type of the elements.
+    chunks : tuple of int, or None
+        The shape of the pieces that are best read as a whole.
+    """
+
+    def __init__(
+        self,
+        shape: tuple[int, ...],
+        dtype: np.dtype[Any],
+        chunks: tuple[int, ...] | None,
+        compute: Callable[[Place], Array],
+    ) -> None:
+        self.shape, self.dtype, self.chunks = shape, dtype, chunks
+        self._compute = compute
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return int(np.prod(self.shape, dtype=object))
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __repr__(self) -> str:
+        size = " x ".join(f"{length:,}" for length in self.shape)
+        return f"<View of {size} {self.dtype}, computed when it is read>"
+
+    def __iter__(self) -> Iterator[Array]:
+        return (self[number] for number in range(len(self)))
+
+    def __getitem__(self, index: Any) -> Array:
+        index = index if isinstance(index, tuple) else (index,)
+        basic = (int, np.integer, slice, EllipsisType)
+        if not all(isinstance(one, basic) and one is not True for one in index):
+            # Whatever else NumPy knows how to look up.
+            found: Array = np.asarray(self)[index]
+            return found
+        each = zip(_in_full(index, self.ndim), self.shape, strict=True)
+        places, then = zip(*(_forwards(one, n) for one, n in each))
+        taken: Array = self._read(places)[then]
+        return taken
+
+    def _read(self, place: Place) -> Array:
+        shape = [len(range(p.start, p.stop, p.step or 1)) for p in place]
+        if np.prod(shape, dtype=object) <= BLOCK:
+            return self._compute(place)
+        result = np.empty(shape, self.dtype)
+        for tile in tiles(shape, self.chunks):
+            inside = (
+                slice(p.start + t.start * p.step, p.start + t.stop * p.step, p.step)
+                for p, t in zip(place, tile)
+            )
+            ends = zip(inside, place)
+            result[tile] = self._compute(
+                tuple(slice(i.start, min(i.stop, p.stop), i.step) for i, p in ends)
+            )
+        return result
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
+        return self[...].astype(dtype or self.dtype, copy=False)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or not hasattr(np.ndarray, name):
+            raise AttributeError(f"a View has no attribute {name!r}")
+        return getattr(np.asarray(self), name)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **how: Any) -> Any:
+        arrays = [np.asarray(one) if isinstance(one, View) else one for one in inputs]
+        return getattr(ufunc, method)(*arrays, **how)
+
+
+def _in_full(index: tuple[Any, ...], ndim: int) -> tuple[Any, ...]:
+    """Return an index of ints, slices and Ellipsis with one entry for each axis."""
+    if sum(one is ... for one in index) > 1:
+        raise IndexError("an index can only have a single ellipsis ('...')")
+    if len(index) - (... in index) > ndim:
+        raise IndexError(f"too many indices for an array with {ndim} axes")
+    where = index.index(...) if ... in index else len(index)
+    rest = index[where + 1 :]
+    return (*index[:where], *[slice(None)] * (ndim - where - len(rest)), *rest)
+
+
+def _forwards(index: Any, n: int) -> tuple[slice, Any]:
+    """Return what to read of an axis, with a positive step, and what to take of it."""
+    if not isinstance(index, slice):
+        number = operator.index(index)
+        if not -n <= number < n:
+            raise IndexError(f"index {number} is out of bounds for an axis of size {n}")
+        return slice(number % n, number % n + 1, 1), 0
+    where = range(n)[index]
+    if not where:
+        return slice(0, 0, 1), slice(None)
+    if where.step > 0:
+        return slice(where.start, where[-1] + 1, where.step), slice(None)
+    return slice(where[-1], where.start + 1, -where.step), slice(None, None, -1)
+
+
+def copy(image: View | Array, out: Any, report: Report | None, n_pixels: int) -> None:
+    """Write an image of so many pixels into an array, block by block."""
+    reporter = Reporter(report, "paint", n_pixels)
+    per_pixel = max(1, image.size // n_pixels)
+    chunks = chunks_of(out) or chunks_of(image)
+    for tile in tiles(image.shape, chunks, BLOCK * per_pixel):
+        block = image[tile]
+        out[tile] = block
+        if isinstance(out, np.memmap):
+            forget(out)
+        reporter.add(block.size // per_pixel)

@@ -1,0 +1,153 @@
+"""The colors of an image that is read block by block.
+
+What this file adds: counts that grow. The colors of two parts of an image are those of
+either, and how often each occurs adds up; so an image of any size has at most as many
+colors as its type allows, and a block of it is forgotten when it has been counted. What
+it leaves out: to read the blocks (`kmeans_np.blocks`).
+"""
+
+from typing import Any
+
+import numpy as np
+
+from kmeans_np.colors.distinct import (
+    COUNT_BITS,
+    COUNT_BLOCK,
+    TABLE_BITS,
+    Colors,
+    begins,
+    count_codes,
+    in_cells,
+    pack,
+    side_by_side,
+    taken_apart,
+)
+from kmeans_np.lloyd import Array
+from kmeans_np.threads import in_threads
+
+# Codes in some order, all different, and how often each occurs.
+Counted = tuple[Array, Array]
+# Codes of more bits than a table has are merged when so many have come together.
+MANY_COLORS = 2**22
+
+
+class Coding:
+    """Pixels of a type as one number each, whatever their values.
+
+    Parameters
+    ----------
+    dtype : numpy.dtype
+        The type of the pixels.
+    channels : int
+        How many numbers a pixel has.
+    """
+
+    def __init__(self, dtype: np.dtype[Any], channels: int) -> None:
+        self.dtype, self.channels = dtype, channels
+        self.bits = [8 * dtype.itemsize] * channels
+        signed = dtype.kind == "i"
+        self.lows = [int(np.iinfo(dtype).min) if signed else 0] * channels
+        self.n_bits = sum(self.bits)
+        self.is_rgb = dtype == np.uint8 and channels == 3
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether such pixels can be written as one number."""
+        few_bits = self.n_bits <= 64 and self.dtype.itemsize < 8
+        return self.dtype.kind in "bui" and few_bits
+
+    def codes(self, pixels: Array) -> Array:
+        """Return the codes of pixels (n, c)."""
+        if not self.is_rgb:
+            return side_by_side(pixels, self.lows, self.bits)
+        codes = np.empty(len(pixels), np.uint32)
+        pack(pixels, codes)
+        return codes
+
+    def count(self, pixels: Array) -> list[Counted]:
+        """Return the distinct codes in parts of pixels (n, c), and their counts."""
+
+        def count_block(start: int) -> Counted:
+            codes = self.codes(pixels[start : start + COUNT_BLOCK])
+            if self.n_bits > COUNT_BITS:
+                return count_codes(codes)
+            levels = np.bincount(codes)
+            found = np.flatnonzero(levels).astype(codes.dtype)
+            return found, levels[found].astype(np.uint64)
+
+        return in_threads(count_block, range(0, len(pixels), COUNT_BLOCK))
+
+    def colors(self, counted: Counted) -> Colors:
+        """Return the colors of codes and their counts, without any pixels."""
+        order = np.argsort(counted[0])
+        color_codes, counts = (array[order] for array in counted)
+        nowhere = color_codes[:0]
+        if self.is_rgb:
+            return in_cells(color_codes, counts, nowhere)
+        colors = taken_apart(color_codes, self.lows, self.bits, self.dtype)
+        return Colors(
+            colors, counts.astype(np.float64), nowhere, color_codes, self.n_bits
+        )
+
+
+def merged(parts: list[Counted]) -> Counted:
+    """Return the counts of all parts together, with rising codes."""
+    if len(parts) == 1:
+        return parts[0]
+    codes, counts = (np.concatenate(arrays) for arrays in zip(*parts))
+    order = np.argsort(codes, kind="stable")
+    codes = codes[order]
+    starts = begins(codes)
+    return codes[starts], np.add.reduceat(counts[order], starts)
+
+
+class ColorCounts:
+    """How often each color occurs in blocks that come one after the other.
+
+    Parameters
+    ----------
+    coding : Coding
+        How the pixels are written as numbers.
+    """
+
+    def __init__(self, coding: Coding) -> None:
+        self.coding, self.n_pixels, self.n_merged = coding, 0, 0
+        self.parts: list[Counted] = []
+        # Pages of zeros that nobody writes to take no memory.
+        self.in_table = coding.n_bits <= TABLE_BITS
+        self.table = np.zeros(2**coding.n_bits if self.in_table else 0, np.uint64)
+
+    def add(self, pixels: Array) -> None:
+        """Count the pixels (n, c) of a block."""
+        self.n_pixels += len(pixels)
+        parts = self.coding.count(pixels)
+        if self.in_table:
+            for codes, counts in parts:
+                self.table[codes] += counts
+            return
+        self.parts += parts
+        if sum(len(part) for part, _ in self.parts) > max(
+            MANY_COLORS, 2 * self.n_merged
+        ):
+            self._merge()
+
+    def _merge(self) -> None:
+        self.parts = [merged(self.parts)]
+        self.n_merged = len(self.parts[0][0])
+
+    def colors(self) -> Colors | None:
+        """Return the colors and counts; None if on average fewer than two are equal.
+
+        Other than 8-bit gray and RGB are then better compared pixel by pixel, as
+        `distinct_values` decides, too.
+        """
+        if self.in_table:
+            codes = np.flatnonzero(self.table).astype(np.uint32)
+            counts = self.table[codes]
+        else:
+            self._merge()
+            codes, counts = self.parts[0]
+        one_byte = self.coding.dtype == np.uint8 and self.coding.channels in (1, 3)
+        if not one_byte and 2 * len(codes) > self.n_pixels:
+            return None
+        return self.coding.colors((codes, counts))

@@ -1,0 +1,122 @@
+"""The clusters of an image, found on checked input.
+
+What this file adds: the whole task for one image. Take the image apart, or count it in
+blocks, compare what is to be compared, cluster it, and put everything together again.
+What it leaves out: who asks, and for how many images (`kmeans_np.image.cluster`).
+
+Nothing is scaled on the way. To divide all values by 255 would divide all distances by
+255, and change neither which centroid is nearest nor when it stops, while whole gray
+levels add up without any rounding.
+"""
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from kmeans_np import checks
+from kmeans_np.blocks import Report, in_memory, is_sliced
+from kmeans_np.clustering import Clustering, fit, warn_if_fewer
+from kmeans_np.image.features import Features, Points, compare, fitted
+from kmeans_np.image.pixels import Pixels, take_apart
+from kmeans_np.image.segmentation import Clusters, Segmentation, in_full, rounded
+from kmeans_np.image.streamed import Streamed, count, open_streamed, points_of
+
+
+class Take(NamedTuple):
+    """What of an image takes part: the arguments, not checked yet."""
+
+    mask: Any
+    weights: Any
+    channel_axis: Any
+    alpha: Any
+
+
+Prepared = tuple[Pixels | Streamed, Features, Points, checks.Options]
+
+
+def cluster(
+    image: Any,
+    k: int,
+    take: Take,
+    what: checks.Compared,
+    progress: Report | None = None,
+    in_blocks: bool = False,
+    **how: Any,
+) -> Segmentation:
+    """Cluster an image; `in_blocks` even if it lies in memory."""
+    prepared = None
+    # Places, and weights of their own, make every pixel another one.
+    repeats = take.weights is None and not what.position_weight
+    if repeats and (in_blocks or is_sliced(image)):
+        prepared = _counted(image, k, take, what, progress, how)
+    if prepared is None:
+        prepared = _in_memory(image, k, take, what, how)
+    pixels, features, points, options = prepared
+    if not isinstance(options.init, str):
+        channels = points.colors.shape[1]
+        init = features.of_centroids(options.init, channels, "init")
+        options = options._replace(init=init)
+    result = fit(
+        points.points,
+        points.weights,
+        k,
+        options,
+        cells=points.cells,
+        largest_first=True,
+    )
+    warn_if_fewer(len(result.counts), k, "colors", stacklevel=3)
+    clusters = _clusters(result, features, points, k)
+    return in_full(result, pixels, points, clusters)
+
+
+def _in_memory(
+    image: Any, k: int, take: Take, what: checks.Compared, how: dict[str, Any]
+) -> Prepared:
+    image = in_memory(image)
+    pixels = take_apart(image, take.mask, take.channel_axis, take.alpha)
+    masses = checks.pixel_weights(take.weights, pixels.shape, pixels.part)
+    n, channels = pixels.values.shape
+    n = n if masses is None else int(np.count_nonzero(masses))
+    checks.n_clusters(k, n, "pixels" if masses is None else "pixels with a weight")
+    axes = len(pixels.shape) if what.position_weight else 0
+    options = checks.options(k, channels + axes, **how)
+    return pixels, *compare(pixels, masses, what), options
+
+
+def _counted(
+    image: Any,
+    k: int,
+    take: Take,
+    what: checks.Compared,
+    progress: Report | None,
+    how: dict[str, Any],
+) -> Prepared | None:
+    """Prepare an image in blocks; None if its pixels have to be compared one by one."""
+    streamed = open_streamed(image, take.mask, take.channel_axis, take.alpha)
+    if streamed is None:
+        return None
+    # All that can be refused before the image is read.
+    checks.n_clusters(k, math.prod(streamed.shape), "pixels")
+    options = checks.options(k, streamed.n_channels, **how)
+    colors = count(streamed, progress)
+    if colors is None:
+        return None
+    checks.n_clusters(k, int(colors.counts.sum()), "pixels")
+    features = fitted(colors.colors, colors.counts, what, max(streamed.shape))
+    return streamed, features, points_of(colors, features), options
+
+
+def _clusters(
+    result: Clustering, features: Features, points: Points, k: int
+) -> Clusters:
+    """Return the clusters found, with the palette to paint with."""
+    channels = points.colors.shape[1]
+    colors = features.centroids(result.centroids, channels)[:, :channels]
+    if len(colors) < k:
+        # Each color is a cluster; so the image comes back to the last bit.
+        counting = np.flatnonzero(points.weights > 0)
+        _, first = np.unique(result.labels[counting], return_index=True)
+        colors = points.colors[counting[first]]
+    palette = rounded(colors, points.colors.dtype, features.white)
+    return Clusters(features, result.centroids, palette)

@@ -1,0 +1,184 @@
+"""Arrays that are read in blocks and computed when they are read."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import basic_indices
+
+from kmeans_np.blocks import Progress, Sliced, View, copy, is_sliced, tiles
+from kmeans_np.blocks import sliced as sliced_module
+from kmeans_np.blocks import views as views_module
+
+SHAPES = st.lists(st.integers(1, 9), min_size=1, max_size=4).map(tuple)
+
+
+class Elsewhere:
+    """An array of which only slices can be had, and that counts what is read."""
+
+    def __init__(self, array, chunks=None):
+        self.array, self.chunks = array, chunks
+        self.shape, self.dtype, self.largest = array.shape, array.dtype, 0
+
+    def __getitem__(self, place):
+        block = self.array[place]
+        self.largest = max(self.largest, block.size)
+        return block.copy()
+
+
+# ---- Tiles -------------------------------------------------------------------------
+
+
+@given(shape=SHAPES, size=st.integers(1, 200), data=st.data())
+def test_tiles_cover_everything_once_in_whole_chunks(shape, size, data):
+    chunks = data.draw(
+        st.none() | st.tuples(*(st.integers(1, n + 2) for n in shape)), "chunks"
+    )
+    seen = np.zeros(shape, int)
+    for place in tiles(shape, chunks, size):
+        seen[place] += 1
+        least = math.prod(map(min, shape, chunks)) if chunks else 1
+        assert seen[place].size <= max(size, least)
+        for cut, chunk in zip(place, chunks or []):
+            assert cut.start % min(chunk, max(1, cut.start)) == 0 or chunk == 1
+    assert (seen == 1).all()
+
+
+@given(shape=SHAPES, size=st.integers(1, 200))
+def test_tiles_come_in_the_order_of_memory_where_rows_fit(shape, size):
+    places = [
+        np.arange(math.prod(shape)).reshape(shape)[t] for t in tiles(shape, None, size)
+    ]
+    in_rows = np.concatenate([place.ravel() for place in places])
+    assert np.array_equal(in_rows, np.arange(math.prod(shape)))
+
+
+# ---- What is read in slices --------------------------------------------------------
+
+
+def test_what_is_read_in_slices(tmp_path):
+    array = np.zeros((3, 4))
+    np.save(tmp_path / "a.npy", array)
+    assert is_sliced(np.load(tmp_path / "a.npy", mmap_mode="r"))
+    assert is_sliced(Elsewhere(array))
+    for other in (array, array.tolist(), np.float64(1), 3, "a.npy", None, {}, [array]):
+        assert not is_sliced(other)
+
+
+@pytest.mark.parametrize("mode", ["r", "r+", "c"])
+def test_blocks_of_a_memory_map_are_what_is_in_the_file(tmp_path, mode):
+    array = np.arange(1200, dtype=">u2").reshape(40, 30)
+    np.save(tmp_path / "a.npy", array)
+    opened = np.load(tmp_path / "a.npy", mmap_mode=mode)
+    if mode != "r":
+        opened[3] = 7
+    expected = array if mode == "r" else np.array(opened)
+    source = Sliced(opened)
+    assert source.dtype == np.dtype(">u2")
+    for place in tiles(source.shape, None, 90):
+        assert np.array_equal(source[place], expected[place])
+    # Nothing that was written is lost: on disk with "r+", in memory with "c".
+    assert np.array_equal(opened, expected)
+    assert np.array_equal(
+        np.load(tmp_path / "a.npy"), array if mode == "c" else expected
+    )
+
+
+def test_what_was_read_of_a_file_does_not_stay_in_memory(tmp_path):
+    array = np.lib.format.open_memmap(tmp_path / "a.npy", "w+", np.uint8, (2**27,))
+    array[:] = 1
+    array.flush()
+    source = Sliced(np.load(tmp_path / "a.npy", mmap_mode="r"))
+    del array
+
+    def resident():
+        return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+    try:
+        before = resident()
+    except OSError:
+        pytest.skip("no /proc here")
+    total = sum(int(source[place].sum()) for place in tiles(source.shape, None, 2**20))
+    assert total == 2**27
+    assert resident() - before < 2**25
+
+
+# ---- Views -------------------------------------------------------------------------
+
+
+def view_of(array, chunks=None):
+    def compute(place):
+        assert all(cut.step > 0 for cut in place)
+        return array[place].copy()
+
+    return View(array.shape, array.dtype, chunks, compute)
+
+
+@given(shape=SHAPES, size=st.integers(1, 60), data=st.data())
+def test_a_view_is_indexed_like_an_array(shape, size, data):
+    array = np.arange(math.prod(shape)).reshape(shape)
+    index = data.draw(basic_indices(shape, allow_newaxis=True), "index")
+    chunks = data.draw(st.none() | st.just(tuple(min(3, n) for n in shape)), "chunks")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(views_module, "BLOCK", size)
+        view = view_of(array, chunks)
+        found = view[index]
+        assert np.array_equal(found, array[index])
+        assert np.shape(found) == array[index].shape
+        assert np.array_equal(np.asarray(view), array)
+
+
+def test_a_view_is_an_array_wherever_one_is_asked_for():
+    array = np.arange(12).reshape(3, 4)
+    view = view_of(array)
+    assert (view.shape, view.ndim, view.size, len(view)) == ((3, 4), 2, 12, 3)
+    assert np.array_equal(view == 5, array == 5)
+    assert np.array_equal(1 - view, 1 - array)
+    assert np.array_equal(np.add.reduce(view), array.sum(axis=0))
+    assert np.array_equal(view[[2, 0]], array[[2, 0]])
+    assert np.array_equal(view[array > 3], array[array > 3])
+    assert np.array_equal(np.unique(view), np.arange(12))
+    assert [row.tolist() for row in view] == array.tolist()
+    assert np.asarray(view, np.float32).dtype == np.float32
+    assert view.max() == 11
+    assert view.T.shape == (4, 3)
+    with pytest.raises(AttributeError, match="a View has no attribute 'palette'"):
+        view.palette  # noqa: B018
+    assert repr(view) == f"<View of 3 x 4 {array.dtype}, computed when it is read>"
+    for wrong in ((0, 0, 0), (3,), (0, -5), (..., ...)):
+        with pytest.raises(IndexError):
+            view[wrong]
+
+
+def test_only_what_is_asked_for_is_computed():
+    asked = []
+
+    def compute(place):
+        asked.append(place)
+        return np.zeros([cut.stop - cut.start for cut in place])
+
+    view = View((10**9, 10**9), np.dtype(float), None, compute)
+    assert view[5, 7:9].shape == (2,)
+    assert asked == [(slice(5, 6, 1), slice(7, 9, 1))]
+
+
+@given(shape=st.tuples(st.integers(1, 20), st.integers(1, 20)), size=st.integers(1, 99))
+def test_copying_writes_everything_and_tells_how_far_it_is(shape, size):
+    array = np.arange(math.prod(shape) * 3).reshape(*shape, 3)
+    out, told = np.zeros_like(array), []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(views_module, "BLOCK", size)
+        copy(view_of(array), out, told.append, math.prod(shape))
+    assert np.array_equal(out, array)
+    assert [one.done for one in told] == sorted({one.done for one in told})
+    assert {one.task for one in told} == {"paint"}
+    assert told[-1].done == told[-1].total == math.prod(shape)
+    assert told[-1].seconds_left == 0
+
+
+def test_the_time_left_is_that_of_the_rest_at_the_same_speed():
+    assert Progress("count", 25, 100, 2.0).seconds_left == 6.0
+    assert sliced_module.BLOCK >= 2**20
