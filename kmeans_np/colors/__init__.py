@@ -7,7 +7,7 @@ perceived colors and back. What it leaves out: images, whose axes are the affair
 `kmeans_np.image`.
 """
 
-from kmeans_np.colors.counts import Coding, ColorCounts
+from kmeans_np.colors.counts import Coding, ColorCounts, Counted, merged
 from kmeans_np.colors.distinct import (
     Colors,
     Lookup,
@@ -22,12 +22,14 @@ __all__ = [
     "Coding",
     "ColorCounts",
     "Colors",
+    "Counted",
     "Lookup",
     "color_in",
     "distinct_colors",
     "distinct_values",
     "lab_from_rgb",
     "look_up",
+    "merged",
     "rgb_from_lab",
     "take",
 ]

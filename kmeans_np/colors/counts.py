@@ -61,7 +61,8 @@ class Coding:
         if not self.is_rgb:
             return side_by_side(pixels, self.lows, self.bits)
         codes = np.empty(len(pixels), np.uint32)
-        pack(pixels, codes)
+        if len(pixels):
+            pack(pixels, codes)
         return codes
 
     def count(self, pixels: Array) -> list[Counted]:
@@ -76,6 +77,22 @@ class Coding:
             return found, levels[found].astype(np.uint64)
 
         return in_threads(count_block, range(0, len(pixels), COUNT_BLOCK))
+
+    @property
+    def nothing(self) -> Counted:
+        """The codes of no pixels, and their counts."""
+        return self.codes(np.empty((0, self.channels), self.dtype)), np.empty(
+            0, np.uint64
+        )
+
+    def pays(self, n_colors: int, n_pixels: int) -> bool:
+        """Return whether to compare colors is better than to compare pixels.
+
+        It is if on average two pixels are equal, as `distinct_values` decides, too; and
+        for 8-bit gray and RGB in any case.
+        """
+        one_byte = self.dtype == np.uint8 and self.channels in (1, 3)
+        return one_byte or 2 * n_colors <= n_pixels
 
     def colors(self, counted: Counted) -> Colors:
         """Return the colors of codes and their counts, without any pixels."""
@@ -136,18 +153,13 @@ class ColorCounts:
         self.n_merged = len(self.parts[0][0])
 
     def colors(self) -> Colors | None:
-        """Return the colors and counts; None if on average fewer than two are equal.
-
-        Other than 8-bit gray and RGB are then better compared pixel by pixel, as
-        `distinct_values` decides, too.
-        """
+        """Return the colors and counts; None if it does not pay to have them."""
         if self.in_table:
             codes = np.flatnonzero(self.table).astype(np.uint32)
             counts = self.table[codes]
         else:
             self._merge()
             codes, counts = self.parts[0]
-        one_byte = self.coding.dtype == np.uint8 and self.coding.channels in (1, 3)
-        if not one_byte and 2 * len(codes) > self.n_pixels:
+        if not self.coding.pays(len(codes), self.n_pixels):
             return None
         return self.coding.colors((codes, counts))

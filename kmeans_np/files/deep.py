@@ -28,7 +28,7 @@ TIFF_TYPES = (
 # From here on a TIFF needs places of 64 bits, with something to spare for the rest.
 CLASSIC_TIFF = 2**32 - 2**25
 ORIENTATION, PREMULTIPLIED = 0x0112, 1
-GRAY_OR_RGB = ("MINISBLACK", "RGB")
+GRAY_OR_RGB, JPEG = ("MINISBLACK", "RGB"), 7
 
 
 def libraries(refusal: str) -> tuple[ModuleType, ModuleType]:
@@ -80,24 +80,15 @@ def read_tiff(file: BinaryIO, path: Path, kind: str) -> tuple[Array, Any]:
     """
     _, tifffile = _libraries_for(path, kind)
     with undamaged(path):
-        page = tifffile.TiffFile(file).pages[0]
-        shape = (page.imagelength, page.imagewidth, page.samplesperpixel)
-        rows, columns, bands = map(int, shape)
-        model = getattr(page.photometric, "name", page.photometric)
-        plain = model in GRAY_OR_RGB and page.dtype in TIFF_TYPES
-        planes = int(page.imagedepth)
+        page, (rows, columns, bands) = tiff_page(tifffile, file)
+        refusal = unlike_gray_or_rgb(path, page, kind)
         # A tile may claim to be larger than the image.
         highest, widest = max(rows, page.tilelength), max(columns, page.tilewidth)
     _check_size(path, highest, widest, bands)
-    if not plain or planes != 1:
-        raise ValueError(
-            "path must be a TIFF of one plane of gray, RGB or other bands of the type "
-            f"{', '.join(TIFF_TYPES[:-1])} or {TIFF_TYPES[-1]}, got {path}, {kind}, of "
-            f"{counted(planes, 'plane')} of the color model {model}; read it with "
-            "another library and pass the array"
-        )
+    if refusal:
+        raise refusal
     with undamaged(path):
-        _check_parts(file, page)
+        check_parts(file, page)
         # Axes: bands one after the other, depth, rows, columns, bands side by side.
         image = np.moveaxis(page.asarray(squeeze=False)[:, 0], 0, -2)
         image = image.reshape((rows, columns, bands)[: 2 if bands == 1 else 3])
@@ -106,7 +97,30 @@ def read_tiff(file: BinaryIO, path: Path, kind: str) -> tuple[Array, Any]:
         return image, page.tags.valueof(ORIENTATION)
 
 
-def _check_parts(file: BinaryIO, page: Any) -> None:
+def tiff_page(tifffile: ModuleType, file: BinaryIO) -> tuple[Any, tuple[int, ...]]:
+    """Return the first page of a TIFF, with its rows, columns and bands."""
+    page = tifffile.TiffFile(file).pages[0]
+    shape = (page.imagelength, page.imagewidth, page.samplesperpixel)
+    return page, tuple(map(int, shape))
+
+
+def unlike_gray_or_rgb(path: Path, page: Any, kind: str) -> ValueError | None:
+    """Return the error for a page of another color model, type or depth, if it is."""
+    model = getattr(page.photometric, "name", page.photometric)
+    planes = int(page.imagedepth)
+    # Tiles in JPEG are decoded to RGB.
+    known = model in GRAY_OR_RGB or (model == "YCBCR" and page.compression == JPEG)
+    if known and page.dtype in TIFF_TYPES and planes == 1:
+        return None
+    return ValueError(
+        "path must be a TIFF of one plane of gray, RGB or other bands of the type "
+        f"{', '.join(TIFF_TYPES[:-1])} or {TIFF_TYPES[-1]}, got {path}, {kind}, of "
+        f"{counted(planes, 'plane')} of the color model {model}; read it with "
+        "another library and pass the array"
+    )
+
+
+def check_parts(file: BinaryIO, page: Any) -> None:
     """Refuse missing parts, and parts cut short; tifffile would leave holes."""
     end = file.seek(0, os.SEEK_END)
     parts = list(zip(page.dataoffsets, page.databytecounts))
@@ -141,16 +155,23 @@ def encode(image: Array, suffix: str) -> bytes:
     if suffix == ".png":
         content: bytes = imagecodecs.png_encode(np.ascontiguousarray(image))
         return content
-    bands = 1 if image.ndim == 2 else image.shape[2]
     file = BytesIO()
     tifffile.imwrite(
         file,
         image,
         bigtiff=image.nbytes > CLASSIC_TIFF,
-        photometric="rgb" if bands in (3, 4) else "minisblack",
-        planarconfig=None if image.ndim == 2 else "contig",
-        extrasamples=["unassalpha"] if bands in (2, 4) else None,
-        compression="zlib",
-        metadata=None,
+        **tiff_options(image.shape),
     )
     return file.getvalue()
+
+
+def tiff_options(shape: tuple[int, ...]) -> dict[str, Any]:
+    """Return what tifffile has to know to write an image of this shape."""
+    bands = 1 if len(shape) == 2 else shape[2]
+    return {
+        "photometric": "rgb" if bands in (3, 4) else "minisblack",
+        "planarconfig": None if len(shape) == 2 else "contig",
+        "extrasamples": ["unassalpha"] if bands in (2, 4) else None,
+        "compression": "zlib",
+        "metadata": None,
+    }

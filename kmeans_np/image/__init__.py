@@ -2,8 +2,9 @@
 
 What this file adds: nothing but the names. An image is taken apart into pixels
 (`pixels`), or counted in blocks (`streamed`), which become what is compared
-(`features`); the answer (`segmentation`) is that of clusters found (`finding`, `batch`,
-`cluster`) or given (`palette`). What it leaves out: the content of files.
+(`features`); the answer (`segmentation`) is that of clusters found (`finding`; by Dask,
+`distributed`; of several images, `batch`; asked for by `cluster`) or given (`palette`).
+What it leaves out: the content of files.
 """
 
 from kmeans_np.image.batch import Batch

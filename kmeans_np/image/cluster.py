@@ -4,7 +4,6 @@ What this file adds: the functions, with one answer or many. What it leaves out:
 they do with an image (`kmeans_np.image.finding`).
 """
 
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from numpy.typing import ArrayLike
 from kmeans_np import checks
 from kmeans_np.blocks import Report, copy, is_sliced
 from kmeans_np.image.batch import cluster_batch, is_batch
+from kmeans_np.image.distributed import cluster_dask, is_dask, segment_dask
 from kmeans_np.image.finding import Take, cluster
 from kmeans_np.image.segmentation import Segmentation
 
@@ -98,15 +98,13 @@ def segment_image(
     ... )  # doctest: +SKIP
     >>> segment_image(source, 8, out=target)  # doctest: +SKIP
     """
-    several = is_batch(image)
-    in_blocks = _fits(out, image, several)
-    run = cluster_batch if several else partial(cluster, in_blocks=in_blocks)
-    answer = run(
+    return _segmented(
         image,
         k,
         Take(mask, weights, channel_axis, alpha),
         checks.compared(color_space, normalize, position_weight),
         progress,
+        out,
         init=init,
         n_init=n_init,
         max_iter=max_iter,
@@ -115,7 +113,6 @@ def segment_image(
         callback=callback,
         coarse_start=coarse_start,
     )
-    return iter(answer.image) if several else _written(answer, out, progress)
 
 
 def cluster_image(
@@ -150,6 +147,8 @@ def cluster_image(
 
         A memory map, and whatever else has a shape, a type and slices but is no array
         of NumPy's, such as an array of Zarr or HDF5, is read in blocks (see Notes).
+
+        A Dask array is counted and painted by Dask, and the answer lazy (see Notes).
 
         Or several images, which then get one palette: a list or tuple of such arrays or
         of names of files, or anything else to iterate over more than once.
@@ -284,6 +283,13 @@ def cluster_image(
     pixels are equal, without `weights` and `position_weight`. All other images are read
     as a whole.
 
+    For a Dask array, `segment_image` returns a Dask array of the same chunks, of which
+    nothing is computed before somebody asks for it; `cluster_image` counts and clusters
+    at once, and `labels` and `image` are Dask arrays. Each chunk counts its colors,
+    counts are merged in a tree, and the centroids go back to the chunks, on whatever
+    scheduler is yours; the answer is that of the array in memory, to the last bit. Only
+    integers as above are taken, without `callback` and `progress`.
+
     The memory needed besides an image in memory is at most 24 bytes for each pixel of a
     photo of 12 megapixels of uint8, and 120 for other images of up to 4 channels,
     whatever k is.
@@ -313,7 +319,8 @@ def cluster_image(
     array([[  5,   5, 205],
            [  5,   5, 205]])
     """
-    return (cluster_batch if is_batch(image) else cluster)(
+    run: Any = cluster_dask if is_dask(image) else cluster
+    answer: Segmentation = (cluster_batch if is_batch(image) else run)(
         image,
         k,
         Take(mask, weights, channel_axis, alpha),
@@ -327,6 +334,25 @@ def cluster_image(
         callback=callback,
         coarse_start=coarse_start,
     )
+    return answer
+
+
+def _segmented(
+    image: Any,
+    k: int,
+    take: Take,
+    what: checks.Compared,
+    progress: Report | None,
+    out: Any,
+    **how: Any,
+) -> Any:
+    in_blocks = _fits(out, image)
+    if is_dask(image):
+        return segment_dask(image, k, take, what, progress, out, **how)
+    if is_batch(image):
+        return iter(cluster_batch(image, k, take, what, progress, **how).image)
+    answer = cluster(image, k, take, what, progress, in_blocks, **how)
+    return _written(answer, out, progress)
 
 
 def _written(answer: Segmentation, out: Any, progress: Report | None) -> Any:
@@ -339,11 +365,11 @@ def _written(answer: Segmentation, out: Any, progress: Report | None) -> Any:
     return out
 
 
-def _fits(out: Any, image: Any, several: bool) -> bool:
+def _fits(out: Any, image: Any) -> bool:
     """Return whether there is an array to write to; refuse one that does not fit."""
     if out is None:
         return False
-    if several:
+    if is_batch(image):
         raise ValueError(
             f"out must be left out for several images, got {type(out).__name__}; write "
             "each image as it comes"

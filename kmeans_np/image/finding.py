@@ -53,6 +53,15 @@ def cluster(
     if prepared is None:
         prepared = _in_memory(image, k, take, what, how)
     pixels, features, points, options = prepared
+    result, clusters = fitted_clusters(features, points, k, options)
+    warn_if_fewer(len(result.counts), k, "colors", stacklevel=3)
+    return in_full(result, pixels, points, clusters)
+
+
+def fitted_clusters(
+    features: Features, points: Points, k: int, options: checks.Options
+) -> tuple[Clustering, Clusters]:
+    """Cluster the points; return the answer for them, and for other images."""
     if not isinstance(options.init, str):
         channels = points.colors.shape[1]
         init = features.of_centroids(options.init, channels, "init")
@@ -65,9 +74,7 @@ def cluster(
         cells=points.cells,
         largest_first=True,
     )
-    warn_if_fewer(len(result.counts), k, "colors", stacklevel=3)
-    clusters = _clusters(result, features, points, k)
-    return in_full(result, pixels, points, clusters)
+    return result, _clusters(result, features, points, k)
 
 
 def _in_memory(

@@ -210,29 +210,37 @@ def in_full(
     result: Clustering, pixels: Pixels | Streamed, points: Points, clusters: Clusters
 ) -> Segmentation:
     """Return everything that is known when the points have been clustered."""
-    features, centroids, palette = clusters
-    palette = palette.astype(points.colors.dtype, copy=False)
-    k, channels = palette.shape
-    counts, total = result.counts, result.counts.sum()
-    if not points.weighted:
-        counts = counts.astype(np.int64)
-    labels = result.labels.astype(np.min_scalar_type(-k))
-    painted: Any
-    label_image: Any
+    palette = clusters.palette.astype(points.colors.dtype, copy=False)
+    clusters = clusters._replace(palette=palette)
+    labels = result.labels.astype(np.min_scalar_type(-len(palette)))
     if isinstance(pixels, Streamed):
         views = Painted(pixels, points, labels, palette)
-        painted, label_image = views.image, views.labels
-    else:
-        painted, label_image = paint(pixels, palette, points.to_pixels(labels))
-        # Only the image is needed any more, to look at.
-        pixels = pixels._replace(values=np.empty((0, channels), palette.dtype))
+        return told(result, pixels, clusters, views.image, views.labels)
+    painted, label_image = paint(pixels, palette, points.to_pixels(labels))
+    # Only the image is needed any more, to look at.
+    pixels = pixels._replace(values=pixels.values[:0].copy())
+    weighted = points.weighted
+    return told(result, pixels, clusters, painted, label_image, weighted)
+
+
+def told(
+    result: Clustering,
+    pixels: Pixels | Streamed,
+    clusters: Clusters,
+    painted: Any,
+    labels: Any,
+    weighted: bool = False,
+) -> Segmentation:
+    """Return the answer, given the image painted and its labels."""
+    features, centroids, palette = clusters
+    counts = result.counts if weighted else result.counts.astype(np.int64)
     return Segmentation(
-        labels=label_image,
+        labels=labels,
         # Copies: what is written to them must not change what `apply` finds.
         palette=(palette[:, 0] if pixels.channel_axis is None else palette).copy(),
-        centroids=features.centroids(centroids, channels).copy(),
+        centroids=features.centroids(centroids, palette.shape[1]).copy(),
         counts=counts,
-        shares=counts / total,
+        shares=result.counts / result.counts.sum(),
         image=painted,
         inertia=result.inertia,
         n_iter=result.n_iter,

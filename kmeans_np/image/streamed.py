@@ -75,8 +75,9 @@ class Streamed(NamedTuple):
         steps = [slice(None, None, -(-max(self.shape) // longest))] * len(self.shape)
         axis = self.channel_axis
         where = steps if axis is None else [*steps[:axis], slice(None), *steps[axis:]]
-        small = channels_last(image[tuple(where)], axis)
-        return apart(small, None, self.has_alpha, axis), labels[tuple(steps)]
+        small = channels_last(np.asarray(image[tuple(where)]), axis)
+        seen = apart(small, None, self.has_alpha, axis)
+        return seen, np.asarray(labels[tuple(steps)])
 
     def without_channels(self, each: tuple[Any, ...]) -> tuple[Any, ...]:
         """Return what belongs to each axis of the image, but not that of channels."""

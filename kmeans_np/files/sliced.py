@@ -1,0 +1,271 @@
+"""Images that are too large for memory, a slice at a time.
+
+What this file adds: `SlicedImage`, which reads of a file only the parts that a slice
+overlaps, and how that is done where numbers stand as in memory, in a Zarr, and in the
+tiles or strips of a TIFF. What it leaves out: how to open such files
+(`kmeans_np.files.opening`).
+"""
+
+import math
+import mmap
+import operator
+from collections.abc import Sequence
+from itertools import product
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from kmeans_np.checks import counted
+from kmeans_np.lloyd import Array
+
+# A larger tile or chunk, in bytes, is no use to a reader of slices, or a lie.
+LARGEST_CHUNK = 2**28
+# What has no chunks is read in parts of this many bytes.
+MAPPED_CHUNK = 2**22
+
+
+class SlicedImage:
+    """An image file of which nothing is read but what is asked for.
+
+    Indexing with slices of positive steps and whole numbers reads those pixels, as a
+    new array. Close it when done, or open it in a ``with`` statement.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Rows, columns and channels, as far as the file has them, or any other axes.
+    dtype : numpy.dtype
+        The type of the numbers, in the byte order of this machine.
+    ndim : int
+        The number of axes.
+    chunks : tuple of int
+        The shape of the blocks in which it is best read, counted from the start.
+    """
+
+    def __init__(
+        self, path: Path, shape: Sequence[int], dtype: Any, chunks: Sequence[int]
+    ) -> None:
+        self.path = path
+        self.shape = tuple(shape)
+        self.dtype = np.dtype(dtype).newbyteorder("=")
+        self.ndim = len(self.shape)
+        self.chunks = tuple(max(1, min(pair)) for pair in zip(chunks, self.shape))
+        self._closed = False
+
+    def __getitem__(self, index: Any) -> Array:
+        if self._closed:
+            raise ValueError(
+                f"image must be open to be read, got {self.path}, which was closed; "
+                "open it again"
+            )
+        parts, kept = _selected(index, self.shape)
+        return self._read(parts).reshape([len(parts[axis]) for axis in kept])
+
+    def close(self) -> None:
+        """Close the file."""
+        self._closed = True
+
+    def __enter__(self) -> "SlicedImage":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _read(self, parts: Sequence[range]) -> Array:
+        """Read some places along each axis, chunk by chunk, into a new array."""
+        image = np.empty([len(part) for part in parts], self.dtype)
+        touched = (
+            range(part[0] // size, part[-1] // size + 1) if part else part
+            for part, size in zip(parts, self.chunks)
+        )
+        for place in product(*touched):
+            pairs = [
+                _overlap(part, at * size, size)
+                for part, at, size in zip(parts, place, self.chunks)
+            ]
+            # Steps may be wider than a chunk.
+            if any(into.start == into.stop for into, _ in pairs):
+                continue
+            try:
+                chunk = self._chunk(place)
+                image[tuple(p[0] for p in pairs)] = chunk[tuple(p[1] for p in pairs)]
+            except MemoryError:
+                raise
+            # Damaged files make decoders fail in many ways.
+            except Exception as error:
+                raise self._unreadable(place) from error
+        return image
+
+    def _chunk(self, place: tuple[int, ...]) -> Array:
+        """Read one chunk; at the end of an axis it may be longer than that."""
+        raise NotImplementedError
+
+    def _unreadable(self, place: tuple[int, ...]) -> ValueError:
+        where = " and ".join(
+            f"{name} {at * size} to {min((at + 1) * size, length) - 1}"
+            for name, at, size, length in zip(
+                ("rows", "columns"), place, self.chunks, self.shape
+            )
+        )
+        return ValueError(
+            "path must be an image of which every part can be read, got "
+            f"{self.path}, of which {where} cannot be; get it anew or write it again"
+        )
+
+
+class MappedImage(SlicedImage):
+    """Numbers that stand in a file as they stand in memory."""
+
+    def __init__(self, path: Path, mapped: Any, image: Array) -> None:
+        shape = image.shape
+        # Columns stand together in a file of Fortran's order.
+        backwards = mapped.flags.f_contiguous and not mapped.flags.c_contiguous
+        chunks = _run(shape[::-1] if backwards else shape, image.dtype.itemsize)
+        super().__init__(path, shape, image.dtype, chunks[:: -1 if backwards else 1])
+        self._image: Array | None = image
+        self._map = mapped.base
+
+    def _read(self, parts: Sequence[range]) -> Array:
+        assert self._image is not None
+        cut = tuple(slice(part.start, part.stop, part.step) for part in parts)
+        image = np.array(self._image[cut], self.dtype, order="C")
+        # What was read would count as memory of this process until it is closed.
+        if isinstance(self._map, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+            self._map.madvise(mmap.MADV_DONTNEED)
+        return image
+
+    def close(self) -> None:
+        """Close the file."""
+        super().close()
+        self._image = self._map = None
+
+
+class ZarrImage(SlicedImage):
+    """An array of Zarr; chunks that were never written hold its fill value."""
+
+    def __init__(self, path: Path, array: Any) -> None:
+        _check_chunk(path, array.chunks, array.dtype)
+        super().__init__(path, array.shape, array.dtype, array.chunks)
+        self._array = array
+
+    def _read(self, parts: Sequence[range]) -> Array:
+        cut = tuple(slice(part.start, part.stop, part.step) for part in parts)
+        try:
+            return np.array(self._array[cut], self.dtype, order="C")
+        except MemoryError:
+            raise
+        # All at once is faster, and one after the other tells what cannot be read.
+        except Exception:
+            return super()._read(parts)
+
+    def _chunk(self, place: tuple[int, ...]) -> Array:
+        cut = tuple(
+            slice(at * size, (at + 1) * size) for at, size in zip(place, self.chunks)
+        )
+        return np.asarray(self._array[cut])
+
+
+class TiffImage(SlicedImage):
+    """The first page of a TIFF, in tiles or strips."""
+
+    def __init__(
+        self, path: Path, file: BinaryIO, page: Any, shape: Sequence[int]
+    ) -> None:
+        tile = (page.tilelength, page.tilewidth)
+        if not page.is_tiled:
+            # Of a single strip it may say that it goes on forever.
+            tile = (min(page.rowsperstrip, shape[0]), page.imagewidth)
+        self._apart = page.planarconfig == 2 and len(shape) == 3
+        self._file, self._page = file, page
+        super().__init__(path, shape, page.dtype, (*tile, 1 if self._apart else 2**16))
+        bands = self.chunks[2:] or (1,)
+        _check_chunk(path, (*tile, *bands), self.dtype)
+        self._grid = [-(-n // size) for n, size in zip(shape, self.chunks)]
+
+    def _chunk(self, place: tuple[int, ...]) -> Array:
+        number = place[0] * self._grid[1] + place[1]
+        if self._apart:
+            number += place[2] * self._grid[0] * self._grid[1]
+        page = self._page
+        self._file.seek(page.dataoffsets[number])
+        data = self._file.read(page.databytecounts[number])
+        tables = {"jpegtables": page.jpegtables, "jpegheader": page.jpegheader}
+        tile: Array = page.decode(data, number, **tables)[0][0]
+        return tile if self.ndim == 3 else tile[..., 0]
+
+    def close(self) -> None:
+        """Close the file."""
+        super().close()
+        self._file.close()
+
+
+def _check_chunk(path: Path, chunk: Sequence[int], dtype: Any) -> None:
+    size = math.prod(map(int, chunk)) * dtype.itemsize
+    if size > LARGEST_CHUNK:
+        raise ValueError(
+            "path must be an image whose tiles, strips or chunks are of at most "
+            f"{LARGEST_CHUNK:,} bytes, got {path}, whose are of {size:,}; write it "
+            "again with smaller ones"
+        )
+
+
+def _run(shape: Sequence[int], itemsize: int) -> list[int]:
+    """Return the shape of a block of numbers that stand together in a file."""
+    chunk, left = [], MAPPED_CHUNK // itemsize
+    for length in reversed(shape):
+        chunk.append(max(1, min(length, left)))
+        left //= chunk[-1]
+    return chunk[::-1]
+
+
+def _overlap(part: range, start: int, size: int) -> tuple[slice, slice]:
+    """Return which places of a part lie in a chunk, and where in the chunk."""
+    # The first place that is not before the chunk, by division rounded up.
+    before = max(0, -(-(start - part.start) // part.step))
+    inside = range(
+        part.start + before * part.step, min(part.stop, start + size), part.step
+    )
+    return (
+        slice(before, before + len(inside)),
+        slice(inside.start - start, inside.stop - start, part.step),
+    )
+
+
+def _selected(index: Any, shape: tuple[int, ...]) -> tuple[list[range], list[int]]:
+    """Return the places along each axis, and the axes that are kept."""
+    parts = list(index) if isinstance(index, tuple) else [index]
+    dots = [at for at, part in enumerate(parts) if part is Ellipsis]
+    missing = len(shape) - len(parts) + len(dots)
+    if missing < 0 or len(dots) > 1:
+        raise IndexError(
+            f"index must have at most {counted(len(shape), 'part')} and one '...', got "
+            f"{index!r} for an image of shape {shape}; leave some out"
+        )
+    at = dots[0] if dots else len(parts)
+    parts[at : at + 1] = [slice(None)] * missing
+    kept = [axis for axis, part in enumerate(parts) if isinstance(part, slice)]
+    return [_places(part, length) for part, length in zip(parts, shape)], kept
+
+
+def _places(part: Any, length: int) -> range:
+    """Return the places along one axis."""
+    if isinstance(part, slice):
+        places = range(*part.indices(length))
+        if places.step < 0:
+            raise ValueError(
+                f"index must have positive steps, got {part}; reverse what was read"
+            )
+        return places
+    if isinstance(part, (bool, np.bool_)) or not hasattr(part, "__index__"):
+        raise TypeError(
+            "index must be of slices, whole numbers and '...', got "
+            f"{type(part).__name__}; read a slice and index that"
+        )
+    place = operator.index(part)
+    if not -length <= place < length:
+        raise IndexError(
+            f"index must be from {-length} to {length - 1} along an axis of length "
+            f"{length}, got {place}; count from 0"
+        )
+    return range(place % length, place % length + 1)

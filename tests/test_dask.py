@@ -1,0 +1,316 @@
+"""Dask arrays: the same answer for any chunks, scheduler and number of workers."""
+
+import os
+import signal
+import threading
+import time
+
+import dask
+import dask.array as da
+import numpy as np
+import pytest
+from dask.callbacks import Callback
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kmeans_np import cluster_image, sample_image, segment_image
+
+PHOTO = sample_image()
+EXPECTED = segment_image(PHOTO, 5, rng=0)
+
+
+def same(one, other):
+    for name in ("labels", "image", "palette", "centroids", "counts", "shares"):
+        a, b = np.asarray(getattr(one, name)), np.asarray(getattr(other, name))
+        assert a.tobytes() == b.tobytes(), name
+        assert (a.shape, a.dtype) == (b.shape, b.dtype), name
+    for name in ("inertia", "n_iter", "stopped_by"):
+        assert getattr(one, name) == getattr(other, name), name
+
+
+# ---- The same answer ---------------------------------------------------------------
+
+
+@settings(max_examples=10)
+@given(
+    rows=st.integers(9, 60),
+    columns=st.integers(9, 70),
+    bands=st.integers(1, 3),
+    masked=st.sampled_from([None, "array", "dask"]),
+)
+def test_any_chunks_give_the_answer_of_the_array(rows, columns, bands, masked):
+    image = PHOTO[:61, :71]
+    mask = None
+    if masked:
+        mask = np.random.default_rng(rows).random((61, 71)) < 0.6
+        mask[:rows] = rows > 50
+    given = da.from_array(mask, chunks=13) if masked == "dask" else mask
+    chunked = da.from_array(image, chunks=(rows, columns, bands))
+    answer = cluster_image(chunked, 4, mask=given, rng=rows)
+    same(answer, cluster_image(image, 4, mask=mask, rng=rows))
+    assert answer.image.chunks[:2] == chunked.chunks[:2]
+    assert answer.labels.chunks == chunked.chunks[:2]
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"init": "k-means++"},
+        {"color_space": "lab"},
+        {"normalize": True},
+        {"init": [[0, 0, 0], [90, 90, 90], [200, 120, 60]]},
+        {"max_iter": 1},
+        {"rng": np.random.default_rng(7)},
+    ],
+    ids=str,
+)
+def test_options_do_the_same(how):
+    image = PHOTO[:100, :120]
+    how = {"rng": 1} | how
+    chunked = da.from_array(image, chunks=(33, 50, 3))
+    # The array first: from a generator of one's own, it takes numbers.
+    lazy = segment_image(chunked, 3, **how)
+    answer = cluster_image(image, 3, **how)
+    assert np.array_equal(lazy.compute(), answer.image)
+
+
+@pytest.mark.parametrize(
+    ("image", "how"),
+    [
+        (PHOTO[..., 0], {}),
+        (PHOTO[..., :2], {}),
+        (np.dstack([PHOTO, PHOTO[..., :1] // 128]), {}),
+        (np.moveaxis(PHOTO, -1, 0), {"channel_axis": 0}),
+        (PHOTO[..., 0].reshape(15, 25, 500), {"channel_axis": None}),
+        (PHOTO.astype(np.int16) - 99, {}),
+        (np.tile(PHOTO // 9, (1, 1, 2)), {}),
+        (PHOTO > 99, {}),
+    ],
+    ids=["gray", "alpha", "RGBA", "channels first", "volume", "int16", "6", "bool"],
+)
+def test_kinds_of_images(image, how):
+    chunked = da.from_array(image, chunks=tuple(n // 2 + 1 for n in image.shape))
+    answer = cluster_image(chunked, 3, rng=0, **how)
+    same(answer, cluster_image(image, 3, rng=0, **how))
+    assert answer._repr_html_()
+
+
+def test_more_clusters_than_colors():
+    image = np.uint8([[1, 1, 5], [9, 9, 5]])
+    chunked = da.from_array(image, chunks=1)
+    with pytest.warns(UserWarning, match="there are no more distinct colors"):
+        assert np.array_equal(segment_image(chunked, 5).compute(), image)
+
+
+# ---- When it is computed, and how much ---------------------------------------------
+
+
+class Reads:
+    """An array that counts how often each chunk is read."""
+
+    def __init__(self, array):
+        self.array, self.shape, self.dtype = array, array.shape, array.dtype
+        self.ndim, self.places = array.ndim, []
+
+    def __getitem__(self, place):
+        found = self.array[place]
+        # Dask looks at none of the pixels when it makes the array.
+        if found.size:
+            self.places.append(tuple((cut.start, cut.stop) for cut in place))
+        return found
+
+
+def test_nothing_is_computed_before_it_is_asked_for():
+    source = Reads(PHOTO)
+    chunked = da.from_array(source, chunks=(100, 100, 3), name=False)
+    segmented = segment_image(chunked, 5, rng=0)
+    assert isinstance(segmented, da.Array)
+    assert (segmented.shape, segmented.dtype) == (PHOTO.shape, PHOTO.dtype)
+    assert segmented.chunks == chunked.chunks
+    assert not source.places
+    assert np.array_equal(segmented.compute(scheduler="threads"), EXPECTED)
+    # Once to count, once to paint, or once for both.
+    assert all(source.places.count(place) <= 2 for place in source.places)
+
+
+def test_a_part_of_the_answer_is_painted_alone():
+    source = Reads(PHOTO)
+    chunked = da.from_array(source, chunks=(100, 100, 3), name=False)
+    answer = cluster_image(chunked, 5, rng=0)
+    source.places.clear()
+    part = answer.image[:50, :50].compute(scheduler="synchronous")
+    assert np.array_equal(part, EXPECTED[:50, :50])
+    assert len(source.places) == 1
+
+
+@pytest.mark.parametrize("side", [10, 20, 40])
+def test_tasks_are_linear_in_chunks(side):
+    chunked = da.zeros((side, side, 3), dtype=np.uint8, chunks=(1, 1, 3))
+    segmented = segment_image(chunked, 2)
+    chunks = side * side
+    assert len(dict(segmented.__dask_graph__())) <= 6 * chunks
+
+
+def test_at_most_so_many_counts_are_merged_together():
+    merged = []
+
+    class Watch(Callback):
+        def _pretask(self, key, dsk, state):  # noqa: ARG002
+            if "merge" in str(key):
+                merged.append(len(dsk[key].dependencies))
+
+    chunked = da.from_array(PHOTO, chunks=(20, 500, 3))
+    with Watch():
+        segment_image(chunked, 2, rng=0).compute(scheduler="synchronous")
+    assert merged
+    assert max(merged) <= 9
+
+
+@pytest.mark.parametrize("scheduler", ["threads", "synchronous", "processes"])
+def test_any_scheduler(scheduler):
+    chunked = da.from_array(PHOTO, chunks=(200, 200, 3))
+    lazy = segment_image(chunked, 5, rng=0)
+    assert np.array_equal(lazy.compute(scheduler=scheduler), EXPECTED)
+    with dask.config.set(scheduler=scheduler):
+        same(cluster_image(chunked, 5, rng=0), cluster_image(PHOTO, 5, rng=0))
+
+
+def test_where_the_answer_is_wanted(tmp_path):
+    out = np.lib.format.open_memmap(tmp_path / "o.npy", "w+", np.uint8, PHOTO.shape)
+    chunked = da.from_array(PHOTO, chunks=(200, 200, 3))
+    assert segment_image(chunked, 5, rng=0, out=out) is out
+    assert np.array_equal(out, EXPECTED)
+
+
+# ---- Workers that die --------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+    ) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def client(cluster):
+    import distributed
+
+    with distributed.Client(cluster) as client:
+        client.wait_for_workers(2)
+        yield client
+
+
+def slowly(block):
+    time.sleep(0.1)
+    return block
+
+
+@pytest.mark.usefixtures("client")
+def test_a_cluster_of_processes_gives_the_same_answer():
+    chunked = da.from_array(PHOTO, chunks=(100, 250, 3))
+    same(cluster_image(chunked, 5, rng=0), cluster_image(PHOTO, 5, rng=0))
+
+
+@pytest.mark.parametrize("task", ["count_chunk", "find", "_in_place"])
+def test_a_worker_killed_in_the_middle_does_not_change_the_answer(client, task):
+    """Killed by the system, without a word, while such a task runs or has run."""
+    chunked = da.from_array(PHOTO, chunks=(40, 250, 3)).map_blocks(slowly, dtype="u1")
+    pids = client.run(os.getpid)
+    killed = []
+
+    def kill_one():
+        # As soon as the scheduler knows of a first such task that is done or runs.
+        for _ in range(600):
+            seen = client.run_on_scheduler(states_of, task=task)
+            if seen:
+                address = seen[0] if seen[0] in pids else next(iter(pids))
+                os.kill(pids[address], signal.SIGKILL)
+                killed.append(address)
+                return
+            time.sleep(0.01)
+
+    lazy = segment_image(chunked, 5, rng=0)
+    future = client.compute(lazy)
+    killer = threading.Thread(target=kill_one)
+    killer.start()
+    found = future.result(timeout=60)
+    killer.join()
+    assert killed
+    assert np.array_equal(found, EXPECTED)
+
+
+def states_of(dask_scheduler, task):
+    """Return where tasks of such a name run, or have run."""
+    return [
+        next(iter(state.who_has)).address
+        if state.who_has
+        else state.processing_on.address
+        for key, state in dask_scheduler.tasks.items()
+        if task in str(key) and (state.who_has or state.processing_on)
+    ]
+
+
+# ---- Bad input ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("image", "how", "message"),
+    [
+        (PHOTO, {"k": 0}, "k must be a whole number"),
+        (PHOTO, {"k": 10**6}, "k must be at most the number of pixels, 187,500"),
+        (
+            PHOTO,
+            {"weights": PHOTO[..., 0]},
+            "weights must be left out for a Dask",
+        ),
+        (PHOTO, {"position_weight": 1}, "position_weight must be left out for a Dask"),
+        (PHOTO, {"callback": print}, "callback must be left out for a Dask array"),
+        (PHOTO, {"progress": print}, "progress must be left out for a Dask array"),
+        (PHOTO, {"mask": PHOTO > 3}, "mask must have one value for each pixel"),
+        (PHOTO, {"mask": PHOTO[..., 0] / 2}, "mask must hold bools"),
+        (
+            PHOTO / 255,
+            {},
+            "image must hold integers .* got 3 channels of float64;",
+        ),
+        (PHOTO[0, 0], {}, "image must have 2 axes"),
+    ],
+    ids=str,
+)
+def test_bad_input_is_refused_before_anything_is_computed(image, how, message):
+    how = {"k": 2} | how
+    chunked = da.from_array(image, chunks=100)
+    with pytest.raises((ValueError, TypeError), match=message):
+        segment_image(chunked, how.pop("k"), **how)
+
+
+def test_what_only_the_pixels_tell_is_refused_when_they_are_seen():
+    chunked = da.from_array(PHOTO, chunks=100)
+    lazy = segment_image(chunked, 2, mask=np.zeros((375, 500), bool))
+    with pytest.raises(ValueError, match="mask must let at least one pixel take part"):
+        lazy.compute()
+    rng = np.random.default_rng(0)
+    noise = da.from_array(rng.integers(0, 2**16, (40, 40), np.uint16), chunks=10)
+    with pytest.raises(ValueError, match="image must have on average two pixels of"):
+        segment_image(noise, 2).compute()
+
+
+def test_a_shape_that_is_not_known_is_refused():
+    chunked = da.from_array(PHOTO, chunks=100)
+    chunked = chunked[chunked[:, 0, 0] > 3]
+    with pytest.raises(ValueError, match="image must have a known shape as a Dask arr"):
+        segment_image(chunked, 2)
+
+
+def test_a_chunk_that_cannot_be_read_says_which():
+    def read(block, block_info=None):
+        if block_info and block_info[0]["array-location"][0][0] == 200:
+            raise OSError("the disk is gone")
+        return block
+
+    chunked = da.from_array(PHOTO, chunks=(100, 500, 3)).map_blocks(read, dtype="u1")
+    with pytest.raises(OSError, match="the disk is gone"):
+        segment_image(chunked, 2).compute()
