@@ -4,7 +4,7 @@ from kmeans_np.blocks import Progress
 from kmeans_np.clustering import Clustering, kmeans
 from kmeans_np.estimator import KMeans
 from kmeans_np.explanation import Explanation, explain
-from kmeans_np.files import read_image, write_image
+from kmeans_np.files import open_image, read_image, write_image
 from kmeans_np.image import (
     Batch,
     Segmentation,
@@ -32,6 +32,7 @@ __all__ = [
     "inertia_curve",
     "kmeans",
     "lloyd",
+    "open_image",
     "read_image",
     "sample_image",
     "segment_image",

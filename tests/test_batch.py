@@ -84,6 +84,12 @@ def test_files_are_read_when_they_are_needed(tmp_path):
         answer = cluster_image(names, 3, rng=0)
         assert np.array_equal(answer.palette, expected.palette)
         assert np.array_equal(answer.image[2], expected.image[2])
+    for number, name in ((0, "0.zarr"), (2, "2.npy")):
+        write_image(tmp_path / name, FRAMES[number])
+        paths[number] = tmp_path / name
+    answer = cluster_image(paths, 3, rng=0)
+    assert np.array_equal(answer.palette, expected.palette)
+    assert np.array_equal(answer.image[2], expected.image[2])
     with pytest.raises(FileNotFoundError, match="which does not exist"):
         cluster_image([*paths, tmp_path / "none.png"], 3)
 

@@ -215,8 +215,8 @@ def test_an_unknown_suffix_is_refused_before_any_work(photo, run, monkeypatch):
     assert (status, out) == (2, "")
     assert err == (
         "kmeans-np: error: -o must end in one of .png, .jpg, .jpeg, .webp, .tif, "
-        ".tiff, .bmp, .gif to be written, got out.xyz; choose one of these, such as "
-        ".png\n"
+        ".tiff, .bmp, .gif, .npy, .zarr to be written, got out.xyz; choose one of "
+        "these, such as .png\n"
     )
 
 
@@ -766,8 +766,8 @@ def test_labels_and_overlays_may_go_to_a_folder(photos, run, tmp_path):
 BAD_OUTPUTS = {
     "labels as JPEG": (
         ["--labels", "l.jpg"],
-        "--labels must end in one of .npy, .png, .tif, .tiff, got l.jpg; choose .npy "
-        "for an array of numbers, or .png for a gray picture of them",
+        "--labels must end in one of .npy, .zarr, .png, .tif, .tiff, got l.jpg; choose "
+        ".npy for an array of numbers, or .png for a gray picture of them",
     ),
     "too many labels": (
         ["-k", "65536", "--labels", "l.png"],
@@ -777,7 +777,7 @@ BAD_OUTPUTS = {
     "overlay of an unknown kind": (
         ["--overlay", "o.xyz"],
         "--overlay must end in one of .png, .jpg, .jpeg, .webp, .tif, .tiff, .bmp, "
-        ".gif to be written, got o.xyz; choose one of these, such as .png",
+        ".gif, .npy, .zarr to be written, got o.xyz; choose one of these, such as .png",
     ),
     "no suffix": (
         ["-o", "out"],
@@ -828,7 +828,7 @@ def test_an_output_that_cannot_be_is_refused_before_any_work(
     monkeypatch.chdir(photo.parent)
     write_image("mask.png", PART * np.uint8(255))
     Path("colors.png").write_text("#000000")
-    monkeypatch.setattr(commands, "read_picture", too_late)
+    monkeypatch.setattr(commands, "open_picture", too_late)
     before = everything_in(photo.parent)
     args = args if {"-k", "--palette"} & {*args} else ["-k", "2", *args]
     assert run("segment", "photo.png", *args) == (

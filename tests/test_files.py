@@ -856,8 +856,8 @@ def test_a_folder_that_may_not_be_written_to_is_refused(tmp_path):
 
 
 SUFFIXES = (
-    "path must end in one of .png, .jpg, .jpeg, .webp, .tif, .tiff, .bmp, .gif to be "
-    "written, got {path}; choose one of these, such as .png"
+    "path must end in one of .png, .jpg, .jpeg, .webp, .tif, .tiff, .bmp, .gif, .npy, "
+    ".zarr to be written, got {path}; choose one of these, such as .png"
 )
 
 

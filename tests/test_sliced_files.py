@@ -22,8 +22,9 @@ from hypothesis.extra import numpy as hnp
 from zarr.storage import LocalStore
 
 from kmeans_np import read_image, sample_image, write_image
-from kmeans_np.files import SlicedImage, open_image, sliced, tiles, write_sliced
+from kmeans_np.files import SlicedImage, open_image, sliced, tiles
 from kmeans_np.files.deep import TIFF_TYPES
+from kmeans_np.files.tiles import write_sliced
 
 RNG = np.random.default_rng(11)
 KINDS = ("npy", "zarr", "tif")

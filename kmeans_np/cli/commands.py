@@ -18,7 +18,7 @@ from kmeans_np.cli.finding import (
     one_by_one,
     search,
 )
-from kmeans_np.cli.inputs import read_mask, read_palette, read_picture
+from kmeans_np.cli.inputs import open_picture, read_mask, read_palette
 from kmeans_np.cli.outputs import Outputs, Plan, make_folder, write
 from kmeans_np.cli.words import PROBLEMS, in_words, noted, report, say
 from kmeans_np.files import write_image
@@ -60,9 +60,9 @@ def segment(args: argparse.Namespace) -> int:
 
 def _segmented(outputs: Outputs, plan: Plan, find: Find, several: bool) -> list[str]:
     """Segment a picture, and return a line about each file written."""
-    image = read_picture(outputs.source)
-    outputs = plan.checked(outputs, image)
-    return write(outputs, find(image, outputs.source.name if several else ""))
+    with open_picture(outputs.source) as image:
+        outputs = plan.checked(outputs, image)
+        return write(outputs, find(image, outputs.source.name if several else ""))
 
 
 def _refuse_both(args: argparse.Namespace) -> None:
@@ -89,8 +89,8 @@ def palette(args: argparse.Namespace) -> None:
     """Print the colors and their shares."""
     check_options(args)
     mask = read_mask(args.mask)
-    with noted():
-        answer = search(read_picture(Path(args.image)), mask, args)
+    with noted(), open_picture(Path(args.image)) as image:
+        answer = search(image, mask, args)
     rows = zip(answer.palette, answer.counts.tolist(), answer.shares.tolist())
     clusters = [
         {"hex": _hex(color), "color": color.tolist(), "count": count, "share": share}

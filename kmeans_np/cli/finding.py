@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from kmeans_np import checks
 from kmeans_np.checks import counted
-from kmeans_np.cli.inputs import Palette, mask_for, read_picture
+from kmeans_np.cli.inputs import Palette, mask_for, open_picture
 from kmeans_np.cli.words import PROBLEMS, Progress, in_words, noted, report, say
 from kmeans_np.image import Segmentation, apply_palette, cluster_image
 from kmeans_np.image.batch import Pool
@@ -63,6 +63,7 @@ def search(
             color_space=args.color_space,
             normalize=args.normalize,
             position_weight=args.position_weight,
+            progress=progress.of_blocks,
             **how_to_run(args, progress),
         )
     finally:
@@ -104,8 +105,8 @@ def in_common(
     good: set[Path] = set()
     for path in paths:
         try:
-            image = read_picture(path)
-            pool.add(image, str(path), mask_for(image, mask))
+            with open_picture(path) as image:
+                pool.add(image, str(path), mask_for(image, mask))
             good.add(path)
         except PROBLEMS as error:
             report(error, path if several else "")

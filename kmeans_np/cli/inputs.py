@@ -5,20 +5,24 @@ decoded. What it leaves out: to decode (`kmeans_np.files`).
 """
 
 import json
+import math
 import os
 import re
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kmeans_np.cli.words import named
-from kmeans_np.files import explained, read_image
+from kmeans_np.files import SlicedImage, explained, open_image, read_image
 from kmeans_np.lloyd import Array
+
+# From so many pixels on, a picture that can be read in slices is.
+LARGE = 2**26
 
 _HEX = re.compile("#[0-9a-fA-F]{6}")
 
@@ -50,6 +54,33 @@ def read_picture(path: Path, option: str = "IMAGE") -> Array:
     """Read a picture that was named by an option or argument."""
     with named(option), _quiet():
         return read_image(path)
+
+
+@contextmanager
+def open_picture(path: Path) -> Iterator[Any]:
+    """Open a picture to segment, and close it: one too large for memory is not read."""
+    image = _sliced(path)
+    if image is None:
+        yield read_picture(path)
+        return
+    with image:
+        yield image
+
+
+def _sliced(path: Path) -> SlicedImage | None:
+    """Open a picture that is read in slices; None if it is read as a whole."""
+    suffix = path.suffix.lower()
+    if suffix in (".npy", ".zarr"):
+        with named("IMAGE"):
+            return open_image(path)
+    if suffix in (".tif", ".tiff"):
+        # Not all kinds of TIFF can be read in slices, and no others need it.
+        with suppress(OSError, ValueError), _quiet():
+            image = open_image(path)
+            if math.prod(image.shape[:2]) >= LARGE:
+                return image
+            image.close()
+    return None
 
 
 def read_mask(path: str | None) -> NDArray[np.bool_] | None:

@@ -5,20 +5,20 @@ or written twice. What it leaves out: how a file is written (`kmeans_np.files`).
 """
 
 import argparse
-import io
+import math
 import os
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from kmeans_np.cli.words import in_words, named
+from kmeans_np.blocks import View, is_sliced
+from kmeans_np.cli.words import Progress, in_words, named
 from kmeans_np.files import check_writable, explained, write_image
-from kmeans_np.files.paths import write_whole
 from kmeans_np.image import Segmentation
 from kmeans_np.lloyd import Array
 
-LABEL_SUFFIXES = (".npy", ".png", ".tif", ".tiff")
+LABEL_SUFFIXES = (".npy", ".zarr", ".png", ".tif", ".tiff")
 # So many labels go into 16 bits, with a number left for pixels that take no part.
 MOST_LABELS = 65_535
 
@@ -82,7 +82,10 @@ class Plan:
         self, source: Path, option: str, given: str | None, ending: str
     ) -> Output:
         """Return the file to write for a picture, as an option gives it."""
-        name, several = f"{source.stem}-{ending}.png", len(self.args.images) > 1
+        # An array of any size stays one.
+        array = source.suffix.lower() in (".npy", ".zarr")
+        suffix = source.suffix if array else ".png"
+        name, several = f"{source.stem}-{ending}{suffix}", len(self.args.images) > 1
         if given is None:
             output = Output(option, source.parent / name, chosen=False)
         elif given.endswith(("/", os.sep)) or Path(given).is_dir():
@@ -119,12 +122,16 @@ class Plan:
             )
         self.taken[real] = whose
 
-    def checked(self, outputs: Outputs, image: Array) -> Outputs:
+    def checked(self, outputs: Outputs, image: Any) -> Outputs:
         """Return the files for a picture, when it is known what it holds.
 
-        What no PNG can hold goes to a TIFF, unless another name was chosen.
+        What no PNG can hold, or is too large, goes to a TIFF, unless another name was
+        chosen.
         """
         picture = outputs.picture
+        if is_sliced(image) and not picture.chosen and picture.path.suffix == ".png":
+            # Too large to be written as a whole.
+            picture = picture._replace(path=picture.path.with_suffix(".tif"))
         with named("-o"):
             try:
                 check_writable(image, picture.path)
@@ -153,7 +160,7 @@ def _check_labels(path: Path, k: int) -> None:
             f"--labels must end in one of {', '.join(LABEL_SUFFIXES)}, got {path}; "
             "choose .npy for an array of numbers, or .png for a gray picture of them"
         )
-    if k > MOST_LABELS and path.suffix.lower() != ".npy":
+    if k > MOST_LABELS and path.suffix.lower() not in (".npy", ".zarr"):
         raise ValueError(
             f"--labels must be a .npy file for more than {MOST_LABELS:,} colors, got "
             f"{path} for {k:,}; choose that, or fewer colors"
@@ -176,7 +183,7 @@ def write(outputs: Outputs, answer: Segmentation) -> list[str]:
             make_folder(output.path.parent, output.option)
         with named(output.option):
             if output is outputs.picture:
-                write_image(output.path, answer.image)
+                _write(output.path, answer.image)
                 about = in_words(answer)
             elif output is outputs.labels:
                 about = _write_labels(output.path, answer)
@@ -187,20 +194,34 @@ def write(outputs: Outputs, answer: Segmentation) -> list[str]:
     return lines
 
 
+def _write(path: Path, image: Any) -> None:
+    """Write a picture, and say meanwhile how far that is."""
+    progress = Progress(path.name)
+    try:
+        write_image(path, image, progress=progress.of_blocks)
+    finally:
+        progress.clear()
+
+
 def _write_labels(path: Path, answer: Segmentation) -> str:
     """Write the labels, and say what the numbers are."""
     labels, k, nowhere = answer.labels, len(answer.palette), -1
-    if path.suffix.lower() == ".npy":
-        file = io.BytesIO()
-        np.save(file, labels)
-        write_whole(path, file.getvalue())
+    if path.suffix.lower() in (".npy", ".zarr"):
+        _write(path, labels)
     else:
         kind = np.uint8 if k <= np.iinfo(np.uint8).max else np.uint16
         nowhere = np.iinfo(kind).max
-        numbers = labels.astype(kind)
-        numbers[labels < 0] = nowhere
-        write_image(path, numbers)
+
+        def shown(place: Any) -> Array:
+            block = labels[place]
+            numbers: Array = block.astype(kind)
+            numbers[block < 0] = nowhere
+            return numbers
+
+        chunks = getattr(labels, "chunks", None)
+        view = View(labels.shape, np.dtype(kind), chunks, shown)
+        _write(path, view if isinstance(labels, View) else np.asarray(view))
     about = f"labels 0 to {k - 1}"
-    if (labels < 0).any():
+    if answer.counts.sum() < math.prod(labels.shape):
         about += f", and {nowhere} for pixels that take no part"
     return about

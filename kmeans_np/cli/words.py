@@ -14,6 +14,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from kmeans_np.blocks import Progress as BlocksDone
 from kmeans_np.checks import counted
 from kmeans_np.image import Segmentation
 from kmeans_np.lloyd import Step
@@ -116,11 +117,20 @@ class Progress:
 
     def __call__(self, step: Step) -> None:
         """Show this step, unless the last one was shown a moment ago."""
+        changed = f"{step.n_changed:,.0f} pixels changed cluster"
+        self._show(f"step {step.iteration}: {changed}")
+
+    def of_blocks(self, blocks: BlocksDone) -> None:
+        """Show how much of a picture is done that is read in blocks."""
+        doing = {"count": "counting", "paint": "painting"}[blocks.task]
+        share, left = blocks.done / blocks.total, blocks.seconds_left
+        self._show(f"{doing}: {share:.0%}, {left:,.0f} s left")
+
+    def _show(self, words: str) -> None:
         if sys.stderr.isatty() and time.monotonic() >= self.due:
             self.due = time.monotonic() + 0.1
             self.shown = True
-            changed = f"{step.n_changed:,.0f} pixels changed cluster"
-            sys.stderr.write(f"\r\x1b[K{self.begin}step {step.iteration}: {changed}")
+            sys.stderr.write(f"\r\x1b[K{self.begin}{words}")
             sys.stderr.flush()
 
     def clear(self) -> None:

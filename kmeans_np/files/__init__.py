@@ -1,10 +1,10 @@
 """Image files in, image files out.
 
 What this file adds: nothing but the names. `read_image` and `write_image` are for
-everyone, `open_image` and `write_sliced` for images that are too large for memory;
-`png_bytes` is the content of a file that is not to be written, `check_writable` says
-beforehand what `write_image` would refuse, and `explained` words what the operating
-system refuses. What it leaves out: what to do with the pixels.
+everyone, and `open_image` for images that are too large for memory; `png_bytes` is the
+content of a file that is not to be written, `check_writable` says beforehand what
+`write_image` would refuse, and `explained` words what the operating system refuses.
+What it leaves out: what to do with the pixels.
 """
 
 from kmeans_np.files.opening import open_image
@@ -12,7 +12,6 @@ from kmeans_np.files.paths import explained
 from kmeans_np.files.png import png_bytes
 from kmeans_np.files.reading import read_image
 from kmeans_np.files.sliced import SlicedImage
-from kmeans_np.files.tiles import write_sliced
 from kmeans_np.files.writing import check_writable, write_image
 
 __all__ = [
@@ -23,5 +22,4 @@ __all__ = [
     "png_bytes",
     "read_image",
     "write_image",
-    "write_sliced",
 ]

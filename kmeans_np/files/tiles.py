@@ -135,6 +135,11 @@ def write_sliced(
         raise problem
 
 
+def check_sliced(path: Path, image: Any) -> None:
+    """Raise TypeError or ValueError if such an image cannot be in such a file."""
+    _checked(path, path.suffix.lower(), image, None)
+
+
 def _checked(path: Path, suffix: str, image: Any, progress: Progress | None) -> _Source:
     """Return the source if such an image can be in such a file."""
     if suffix not in SLICED_KINDS:

@@ -4,6 +4,7 @@ What this file adds: `write_image`, and what each kind of file can hold. What it
 out: who asked for it.
 """
 
+import math
 import os
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,11 +12,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from kmeans_np.blocks import Report, Reporter, in_memory, is_sliced
 from kmeans_np.checks import real_array
 from kmeans_np.colors import distinct_colors
 from kmeans_np.files.deep import TIFF_TYPES, encode, libraries
 from kmeans_np.files.paths import as_path, write_whole
 from kmeans_np.files.png import png_bytes
+from kmeans_np.files.tiles import check_sliced, write_sliced
 from kmeans_np.lloyd import Array
 
 
@@ -53,7 +56,16 @@ _GRAY_TYPES = {
 }
 
 
-def write_image(path: str | os.PathLike[str], image: npt.ArrayLike) -> None:
+# Arrays in files, of any size.
+_ARRAYS = (".npy", ".zarr")
+
+
+def write_image(
+    path: str | os.PathLike[str],
+    image: npt.ArrayLike,
+    *,
+    progress: Report | None = None,
+) -> None:
     """Write an image file, or leave everything as it was.
 
     The file is written under another name in the same folder and renamed when it is
@@ -76,6 +88,13 @@ def write_image(path: str | os.PathLike[str], image: npt.ArrayLike) -> None:
         uint16 as .png, and any number of channels of type uint8, uint16, uint32, int8,
         int16, int32, float32 or float64 as .tif and .tiff.
 
+        As .npy, and with the extra ``kmeans-np[zarr]`` as .zarr (a folder), any number
+        of axes and any real type. An image outside of memory, such as that of a
+        `Segmentation` of one, is written block by block as .npy, .zarr, .tif and .tiff,
+        the last two in tiles, and as BigTIFF where that is needed.
+    progress : callable, optional
+        Called with a `Progress` after each block, where an image is written in blocks.
+
     Raises
     ------
     TypeError
@@ -89,25 +108,48 @@ def write_image(path: str | os.PathLike[str], image: npt.ArrayLike) -> None:
         If the file may not be written, or the disk is full.
     """
     path = as_path(path)
-    array = real_array(image, "image")
+    if _in_blocks(image, path):
+        _write_in_blocks(path, image, progress)
+        return
+    array = real_array(in_memory(image), "image")
     array = array.astype(array.dtype.newbyteorder("="), copy=False)
     check_writable(array, path)
     write_whole(path, _encode(array, path.suffix.lower()))
 
 
-def check_writable(image: Array, path: Path) -> None:
+def _in_blocks(image: Any, path: Path) -> bool:
+    """Return whether an image is written to a file block by block."""
+    suffix = path.suffix.lower()
+    return suffix in _ARRAYS or (suffix in (".tif", ".tiff") and is_sliced(image))
+
+
+def _write_in_blocks(path: Path, image: Any, progress: Report | None) -> None:
+    image = image if is_sliced(image) else real_array(image, "image")
+    reporter = Reporter(progress, "paint", math.prod(image.shape[:2]))
+
+    def report(done: int, _: int) -> None:
+        reporter.add(done - reporter.done)
+
+    write_sliced(path, image, progress=report)
+
+
+def check_writable(image: Any, path: Path) -> None:
     """Raise TypeError or ValueError if such an image cannot be in such a file."""
+    if _in_blocks(image, path):
+        check_sliced(path, image)
+        return
     suffix = path.suffix.lower()
     if suffix not in _FORMATS:
         raise ValueError(
-            f"path must end in one of {', '.join(_FORMATS)} to be written, got {path}; "
+            f"path must end in one of {', '.join((*_FORMATS, *_ARRAYS))} to be "
+            f"written, got {path}; "
             "choose one of these, such as .png"
         )
     _check_type(image, suffix)
     kind = _FORMATS[suffix]
     if (
         image.ndim not in (2, 3)
-        or image.size == 0
+        or 0 in image.shape
         or _channels(image) not in kind.channels
     ):
         names = " or ".join(_KINDS[number] for number in kind.channels[:4])

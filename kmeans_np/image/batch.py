@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ import numpy as np
 from kmeans_np import checks
 from kmeans_np.blocks import Report, Reporter, is_sliced
 from kmeans_np.checks import counted
-from kmeans_np.files import read_image
+from kmeans_np.files import open_image, read_image
 from kmeans_np.image.features import Features, compare
 from kmeans_np.image.finding import Take, cluster
 from kmeans_np.image.pixels import Pixels
@@ -133,7 +134,10 @@ class Batch(Segmentation):
 
 def opened(image: Any) -> Any:
     """Return an image that may be given as the name of a file."""
-    return read_image(image) if isinstance(image, (str, os.PathLike)) else image
+    if not isinstance(image, (str, os.PathLike)):
+        return image
+    in_slices = Path(image).suffix.lower() in (".npy", ".zarr")
+    return open_image(image) if in_slices else read_image(image)
 
 
 def cluster_batch(
