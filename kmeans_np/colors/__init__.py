@@ -9,6 +9,7 @@ perceived colors and back. What it leaves out: images, whose axes are the affair
 
 from kmeans_np.colors.counts import Coding, ColorCounts, Counted, merged
 from kmeans_np.colors.distinct import (
+    TABLE_BITS,
     Colors,
     Lookup,
     distinct_colors,
@@ -19,6 +20,7 @@ from kmeans_np.colors.lookup import color_in, take
 from kmeans_np.colors.spaces import lab_from_rgb, rgb_from_lab
 
 __all__ = [
+    "TABLE_BITS",
     "Coding",
     "ColorCounts",
     "Colors",

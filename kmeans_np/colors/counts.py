@@ -25,7 +25,7 @@ from kmeans_np.colors.distinct import (
 from kmeans_np.lloyd import Array
 from kmeans_np.threads import in_threads
 
-# Codes in some order, all different, and how often each occurs.
+# Rising codes, all different, and how often each occurs.
 Counted = tuple[Array, Array]
 # Codes of more bits than a table has are merged when so many have come together.
 MANY_COLORS = 2**22
@@ -112,10 +112,24 @@ def merged(parts: list[Counted]) -> Counted:
     if len(parts) == 1:
         return parts[0]
     codes, counts = (np.concatenate(arrays) for arrays in zip(*parts))
-    order = np.argsort(codes, kind="stable")
-    codes = codes[order]
-    starts = begins(codes)
-    return codes[starts], np.add.reduceat(counts[order], starts)
+    if codes.itemsize <= 4 and int(counts.sum()) < 2**32:
+        # Code and count in one number: to sort it keeps them together, and sums of it
+        # have the sum of the counts in their lower half.
+        both = codes.astype(np.uint64)
+        both <<= np.uint64(32)
+        both |= counts
+        both.sort()
+        ordered = (both >> np.uint64(32)).astype(codes.dtype)
+        counts = both
+    else:
+        order = np.argsort(codes, kind="stable")
+        ordered, counts = codes[order], counts[order]
+        both = None
+    starts = begins(ordered)
+    if not len(starts):
+        return ordered, counts
+    sums = np.add.reduceat(counts, starts)
+    return ordered[starts], sums if both is None else sums & np.uint64(0xFFFFFFFF)
 
 
 class ColorCounts:

@@ -8,8 +8,11 @@ whose pixels hardly repeat.
 """
 
 import copy
+import hashlib
 import math
+import pickle
 import sys
+import threading
 from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -19,7 +22,7 @@ import numpy as np
 from kmeans_np import checks
 from kmeans_np.blocks import Sliced, stand_in
 from kmeans_np.clustering import Clustering, nearest, warn_if_fewer
-from kmeans_np.colors import Coding, Counted, merged
+from kmeans_np.colors import TABLE_BITS, Coding, Counted, merged, take
 from kmeans_np.image.features import compare_again, fitted
 from kmeans_np.image.finding import Take, fitted_clusters
 from kmeans_np.image.pixels import Pixels, apart, channels_last, paint
@@ -119,16 +122,64 @@ def find(tally: Tally, plan: Plan) -> Found:
     return Found(clusters, replace(result, labels=result.labels[:0].copy()))
 
 
+class Known:
+    """The labels of the colors that a process has met, for the clusters of late.
+
+    Neighboring chunks have most colors in common; to look them up takes a fraction of
+    finding the nearest centroids anew. It holds two tables at most, of 16 megabytes, or
+    32 from 128 clusters on.
+    """
+
+    def __init__(self) -> None:
+        self.tables: dict[bytes, Array] = {}
+        self.lock = threading.Lock()
+
+    def table(self, clusters: Clusters, coding: Coding) -> Array:
+        """Return the labels of all codes, -1 for those that have not been met."""
+        kind = np.min_scalar_type(-len(clusters.palette))
+        key = hashlib.sha256(pickle.dumps((clusters, coding.n_bits))).digest()
+        with self.lock:
+            table = self.tables.pop(key, None)
+            if table is None:
+                table = np.full(2**coding.n_bits, -1, kind)
+            # The one that was asked for last is the last to go.
+            self.tables = {**dict(list(self.tables.items())[-1:]), key: table}
+        return table
+
+    def labels(self, values: Array, clusters: Clusters, coding: Coding) -> Array:
+        """Return the label of each pixel (n, c)."""
+        if coding.n_bits > TABLE_BITS:
+            return _nearest(values, clusters)
+        table, codes = self.table(clusters, coding), coding.codes(values)
+        labels = take(table, codes)
+        unknown = np.flatnonzero(labels < 0)
+        if len(unknown):
+            # Threads that do the same at once write the same.
+            table[codes[unknown]] = _nearest(values[unknown], clusters)
+            labels[unknown] = table[codes[unknown]]
+        return labels
+
+
+def _nearest(values: Array, clusters: Clusters) -> Array:
+    pixels = Pixels(values[np.newaxis], values, None, False, -1)
+    points = compare_again(pixels, clusters.features)
+    result = nearest(points.points, points.weights, clusters.centroids, points.cells)
+    kind = np.min_scalar_type(-len(clusters.palette))
+    return points.to_pixels(result.labels.astype(kind))
+
+
+KNOWN = Known()
+
+
 def _painted(
     block: Array, mask: Array | None, found: Found, chunk: Chunk
 ) -> tuple[Array, Array]:
-    features, centroids, palette = found.clusters
-    pixels, kind = chunk.pixels(block, mask), np.min_scalar_type(-len(palette))
+    palette, pixels = found.clusters.palette, chunk.pixels(block, mask)
     if not len(pixels.values):
-        return block, np.full(pixels.shape, -1, kind)
-    points = compare_again(pixels, features)
-    result = nearest(points.points, points.weights, centroids, points.cells)
-    return paint(pixels, palette, points.to_pixels(result.labels.astype(kind)))
+        return block, np.full(pixels.shape, -1, np.min_scalar_type(-len(palette)))
+    coding = Coding(chunk.dtype, chunk.channels)
+    labels = KNOWN.labels(pixels.values, found.clusters, coding)
+    return paint(pixels, palette, labels)
 
 
 def paint_chunk(block: Array, mask: Array | None, found: Found, chunk: Chunk) -> Array:
