@@ -29,6 +29,7 @@ try:
         photos,
         plot,
         restarts,
+        scale,
         small,
     )
     from benchmarks.contenders import MISSING
@@ -69,6 +70,7 @@ PARTS = {
     "estimator": Part(estimator.verdicts, estimator.section),
     "kinds": Part(kinds.verdicts, kinds.section),
     "growth": Part(growth.verdicts, growth.section),
+    "scale": Part(scale.verdicts, scale.section),
     "small": Part(small.verdicts, small.section),
 }
 
@@ -135,6 +137,7 @@ def measure(
         "estimator": partial(estimator.estimator, plan, bad),
         "kinds": partial(kinds.kinds, plan),
         "growth": partial(growth.growth, plan),
+        "scale": partial(scale.scale, plan),
         "small": partial(small.small, plan, bad),
     }
     for name, job in jobs.items():

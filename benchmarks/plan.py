@@ -37,6 +37,9 @@ class Plan:
     memory: Picture
     import_rounds: int
     icon_rounds: int
+    # Squares of so many pixels a side; and how many synthetic counts are merged.
+    scale_sides: tuple[int, ...]
+    merged_chunks: int
 
     def max_iter(self, picture: Picture, k: int) -> int:
         """Return the largest number of steps from given centroids."""
@@ -73,6 +76,8 @@ FULL = Plan(
     memory=Picture("12 megapixels", 3000, 4000),
     import_rounds=15,
     icon_rounds=31,
+    scale_sides=(3_464, 10_000, 32_768),
+    merged_chunks=100_000,
 )
 
 QUICK = Plan(
@@ -101,4 +106,6 @@ QUICK = Plan(
     memory=Picture("larger", 600, 800),
     import_rounds=3,
     icon_rounds=5,
+    scale_sides=(300, 500, 900),
+    merged_chunks=50,
 )

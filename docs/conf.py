@@ -100,6 +100,8 @@ PAGES_BELOW = {
         "chapters/README",
         "recipes/README",
         "reference",
+        "scale",
+        "coming-from-scikit-learn",
         "benchmarks",
         "contributing",
     ],

@@ -12,6 +12,7 @@ from kmeans_np import (
     cluster_image,
     sample_image,
     segment_image,
+    write_image,
 )
 from kmeans_np.blocks import View
 from kmeans_np.blocks import sliced as sliced_module
@@ -279,3 +280,33 @@ def test_bad_input_is_refused_as_in_memory(array, how, message):
     for image in (array, Elsewhere(array)):
         with pytest.raises((ValueError, TypeError), match=message):
             cluster_image(image, k, **how)
+
+
+def test_a_block_that_cannot_be_read_says_where_it_is():
+    class Broken(Elsewhere):
+        def __getitem__(self, place):
+            if place[0].start <= 100 < place[0].stop:
+                raise RuntimeError("bad sector")
+            return super().__getitem__(place)
+
+    image = Broken(sample_image())
+    message = (
+        r"where its axes go from 100 to 101, 0 to 499, 0 to 2: RuntimeError: bad sec"
+    )
+    with pytest.raises(OSError, match=message):
+        cluster_image(image, 3)
+
+
+def test_an_error_while_painting_leaves_the_source_as_it_was(tmp_path):
+    image = sample_image()
+    answer = cluster_image(Elsewhere(image), 3, rng=0)
+
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    for name in ("o.npy", "o.zarr", "o.tif"):
+        with pytest.raises(KeyboardInterrupt):
+            write_image(tmp_path / name, answer.image, progress=interrupt)
+    assert not list(tmp_path.iterdir())
+    write_image(tmp_path / "o.npy", answer.image)
+    assert np.array_equal(np.load(tmp_path / "o.npy"), answer.image)

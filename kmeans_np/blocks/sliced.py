@@ -82,7 +82,21 @@ class Sliced:
         self.chunks = chunks_of(array)
 
     def __getitem__(self, place: Place) -> Array:
-        block = np.asarray(self.array[place], self.dtype)
+        try:
+            block = np.asarray(self.array[place], self.dtype)
+        except MemoryError:
+            raise
+        # Whoever it is that cannot read a chunk, and whatever they call it.
+        except Exception as error:
+            if type(self.array).__module__.startswith("kmeans_np."):
+                # It says so itself.
+                raise
+            where = ", ".join(f"{cut.start} to {cut.stop - 1}" for cut in place)
+            raise OSError(
+                "image must be readable everywhere, got an error where its axes go "
+                f"from {where}: {type(error).__name__}: {error}; mend that part or cut "
+                "it off"
+            ) from error
         if isinstance(self.array, np.memmap):
             block = np.array(block, order="C")
             forget(self.array)
@@ -94,7 +108,7 @@ def in_memory(value: Any) -> Any:
     if not is_sliced(value):
         return value
     source = Sliced(value)
-    return source[(slice(None),) * source.ndim]
+    return source[tuple(slice(0, n) for n in source.shape)]
 
 
 def stand_in(array: Any) -> Array:

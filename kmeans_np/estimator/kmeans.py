@@ -73,7 +73,7 @@ class KMeans(Parameters):
         The number of steps of the best start.
     n_features_in_ : int
         The number of features.
-    feature_names_in_ : (n_features_in_,) array of str objects
+    feature_names_in_ : (n_features,) array of str objects
         Their names, if the data came with names.
 
     See Also
