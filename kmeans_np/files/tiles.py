@@ -13,12 +13,13 @@ import stat
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from itertools import chain, product
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from kmeans_np.blocks import tiles
 from kmeans_np.files.deep import CLASSIC_TIFF, TIFF_TYPES, tiff_options
 from kmeans_np.files.opening import SLICED_KINDS, is_number, tiff_library, zarr_library
 from kmeans_np.files.paths import as_path, explained
@@ -53,7 +54,7 @@ class _Source(NamedTuple):
     def blocks(self, cell: Sequence[int]) -> Iterator[tuple[Place, Array]]:
         """Read the whole image in blocks of whole cells."""
         done, pixels = 0, math.prod(self.shape[:2])
-        for place in _places(self.shape, _grown(cell, self.shape, self.dtype)):
+        for place in tiles(self.shape, cell, BLOCK // self.dtype.itemsize):
             block = self._read(place)
             yield place, block
             done += block.size
@@ -271,11 +272,11 @@ def _write_tiff(draft: Path, source: _Source) -> None:
     tile = _tile(source)
     padded = math.prod(-(-n // side) * side for n, side in zip(shape, tile))
     size = padded * math.prod(shape[2:]) * dtype.itemsize
-    tiles = _tiles(source, tile, shape[2:])
+    parts = _tiles(source, tile, shape[2:])
     with tifffile.TiffWriter(draft, bigtiff=size > CLASSIC_TIFF) as file:
         file.write(
             # In a chain, since it would close the generator before the end.
-            chain(tiles),
+            chain(parts),
             shape=shape,
             dtype=dtype,
             tile=tile,
@@ -283,7 +284,7 @@ def _write_tiff(draft: Path, source: _Source) -> None:
             **tiff_options(shape),
         )
     # After the last tile it does not ask for more, but only then is all reported.
-    next(tiles, None)
+    next(parts, None)
 
 
 def _tiles(
@@ -291,7 +292,7 @@ def _tiles(
 ) -> Iterator[Array]:
     """Yield the tiles, row by row, each of full size."""
     for _, block in source.blocks((*tile, *source.shape[2:])):
-        for place in _places(block.shape[:2], tile):
+        for place in tiles(block.shape[:2], tile, size=1):
             part = block[place]
             full = np.zeros((*tile, *bands), source.dtype)
             full[: part.shape[0], : part.shape[1]] = part.reshape(
@@ -340,26 +341,3 @@ def _own_chunks(source: _Source) -> tuple[int, ...] | None:
     chunk = tuple(min(int(n), length) for n, length in zip(own, shape))
     least = min(SMALLEST_CHUNK, math.prod(shape) * each)
     return chunk if least <= math.prod(chunk) * each <= BLOCK else None
-
-
-def _grown(
-    cell: Sequence[int], shape: Sequence[int], dtype: np.dtype[Any]
-) -> list[int]:
-    """Return the shape of a block of as many whole cells as may be read at once."""
-    block = [min(pair) for pair in zip(cell, shape)]
-    for axis in reversed(range(len(shape))):
-        room = BLOCK // (math.prod(block) * dtype.itemsize)
-        block[axis] = min(shape[axis], block[axis] * max(1, room))
-        # The blocks shall come in the order of the file.
-        if block[axis] < shape[axis]:
-            break
-    return block
-
-
-def _places(shape: Sequence[int], block: Sequence[int]) -> Iterator[Place]:
-    """Yield where the blocks of an image are, row by row."""
-    starts = (range(0, n, size) for n, size in zip(shape, block))
-    for place in product(*starts):
-        yield tuple(
-            slice(at, min(at + size, n)) for at, size, n in zip(place, block, shape)
-        )

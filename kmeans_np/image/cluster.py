@@ -278,7 +278,7 @@ def cluster_image(
     An image that is read in blocks is counted in one pass, and `Segmentation.labels`
     and `Segmentation.image` are computed when they are read, a slice or all of them.
     The answer is that of the same image in memory, to the last bit, and the memory
-    needed does not grow with the image: it is about half a gigabyte. That is so for
+    needed does not grow with the image: it stays below a gigabyte. That is so for
     integers of at most 32 bits a channel and 64 bits a pixel, of which on average two
     pixels are equal, without `weights` and `position_weight`. All other images are read
     as a whole.
