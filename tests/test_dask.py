@@ -13,7 +13,11 @@ from dask.callbacks import Callback
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kmeans_np import cluster_image, sample_image, segment_image
+from kmeans_np import assign, cluster_image, sample_image, segment_image
+from kmeans_np.colors import Coding
+from kmeans_np.image.distributed import Known
+from kmeans_np.image.features import Features
+from kmeans_np.image.segmentation import Clusters
 
 PHOTO = sample_image()
 EXPECTED = segment_image(PHOTO, 5, rng=0)
@@ -100,6 +104,28 @@ def test_more_clusters_than_colors():
     chunked = da.from_array(image, chunks=1)
     with pytest.warns(UserWarning, match="there are no more distinct colors"):
         assert np.array_equal(segment_image(chunked, 5).compute(), image)
+
+
+@given(
+    dtype=st.sampled_from([np.uint8, np.int8, np.uint16]),
+    channels=st.integers(1, 4),
+    k=st.sampled_from([2, 130]),
+    seed=st.integers(0, 2**32 - 1),
+)
+@settings(max_examples=15)
+def test_known_labels_are_those_of_the_nearest_centroids(dtype, channels, k, seed):
+    rng = np.random.default_rng(seed)
+    coding, known = Coding(np.dtype(dtype), channels), Known()
+    for _ in range(4):
+        # Several sets of clusters, of which not all are kept.
+        palette = rng.integers(0, 99, (k, channels)).astype(dtype)
+        clusters = Clusters(Features(), palette.astype(float), palette)
+        for _ in range(2):
+            values = rng.integers(0, 127, (500, channels)).astype(dtype)
+            labels = known.labels(values, clusters, coding)
+            expected, _ = assign(values, clusters.centroids)
+            assert np.array_equal(labels, expected)
+        assert len(known.tables) <= 2
 
 
 # ---- When it is computed, and how much ---------------------------------------------

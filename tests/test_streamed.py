@@ -16,7 +16,13 @@ from kmeans_np import (
 )
 from kmeans_np.blocks import View
 from kmeans_np.blocks import sliced as sliced_module
-from kmeans_np.colors import Coding, ColorCounts, distinct_colors, distinct_values
+from kmeans_np.colors import (
+    Coding,
+    ColorCounts,
+    distinct_colors,
+    distinct_values,
+    merged,
+)
 from kmeans_np.colors import counts as counts_module
 
 TYPES = ("bool", "uint8", "int8", "uint16", "int16", "uint32", "int32", ">u2")
@@ -198,6 +204,44 @@ def test_any_cut_into_blocks_in_any_order_counts_the_same(
     assert np.array_equal(found.colors, expected.colors)
     assert np.array_equal(found.counts, expected.counts)
     assert found.counts.dtype == np.float64
+
+
+@st.composite
+def counts_of_parts(draw):
+    """Rising codes with counts, of several parts, some large and some empty."""
+    kind = draw(st.sampled_from([np.uint32, np.uint64]))
+    top = draw(st.sampled_from([5, 2**24 - 1, 2**32 - 1]))
+    much = draw(st.sampled_from([3, 2**31, 2**33]))
+    parts = draw(
+        st.lists(
+            st.dictionaries(st.integers(0, top), st.integers(1, much), max_size=9),
+            min_size=1,
+            max_size=6,
+        )
+    )
+    return [
+        (
+            np.array(sorted(part), kind),
+            np.array([part[code] for code in sorted(part)], np.uint64),
+        )
+        for part in parts
+    ]
+
+
+@given(parts=counts_of_parts(), data=st.data())
+def test_merging_counts_is_adding_up_in_any_order_and_grouping(parts, data):
+    expected = {}
+    for codes, counts in parts:
+        for code, n in zip(codes.tolist(), counts.tolist()):
+            expected[code] = expected.get(code, 0) + n
+    order = data.draw(st.permutations(parts))
+    cut = data.draw(st.integers(1, len(parts)))
+    grouped = [merged(order[:cut]), *([merged(order[cut:])] if order[cut:] else [])]
+    for found in (merged(parts), merged(order), merged(grouped)):
+        codes, counts = found
+        assert dict(zip(codes.tolist(), counts.tolist())) == expected
+        assert codes.tolist() == sorted(expected)
+        assert counts.dtype == np.uint64
 
 
 # ---- Where the answer goes ---------------------------------------------------------

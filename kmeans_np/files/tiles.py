@@ -8,10 +8,8 @@ the blocks come from, and all other kinds of files, which are written as a whole
 
 import math
 import os
-import shutil
 import stat
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
@@ -224,6 +222,8 @@ def _check_replaceable(path: Path, target: Path, folder: bool) -> None:
 
 def _remove(path: Path) -> None:
     if path.is_dir():
+        import shutil
+
         shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)
@@ -253,6 +253,8 @@ def _write_npy(draft: Path, source: _Source) -> None:
 
 
 def _write_zarr(draft: Path, source: _Source) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
     chunks = _chunks(source)
     array = zarr_library(draft, _AIM).create_array(
         draft, shape=source.shape, dtype=source.dtype, chunks=chunks

@@ -8,7 +8,6 @@ whose pixels hardly repeat.
 """
 
 import copy
-import hashlib
 import math
 import pickle
 import sys
@@ -136,6 +135,9 @@ class Known:
 
     def table(self, clusters: Clusters, coding: Coding) -> Array:
         """Return the labels of all codes, -1 for those that have not been met."""
+        # Only now, since it takes long to load.
+        import hashlib
+
         kind = np.min_scalar_type(-len(clusters.palette))
         key = hashlib.sha256(pickle.dumps((clusters, coding.n_bits))).digest()
         with self.lock:
