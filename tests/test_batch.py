@@ -200,3 +200,10 @@ def test_out_is_for_one_image():
 def test_nested_lists_are_one_image():
     assert isinstance(cluster_image([[0, 9], [0, 9]], 2).labels, np.ndarray)
     assert cluster_image([[[0, 9]], [[0, 8]]], 2, alpha=False).labels.shape == (2, 1)
+
+
+@pytest.mark.parametrize("function", [cluster_image, segment_image])
+def test_a_warning_points_at_the_call(function):
+    with pytest.warns(UserWarning, match="no more distinct colors") as caught:
+        function([np.zeros((2, 2), np.uint8)], 2)
+    assert [one.filename for one in caught] == [__file__]

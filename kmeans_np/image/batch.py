@@ -146,6 +146,7 @@ def cluster_batch(
     take: Take,
     what: checks.Compared,
     progress: Report | None = None,
+    stacklevel: int = 3,
     **how: Any,
 ) -> Batch:
     """Find the clusters that images have in common."""
@@ -157,7 +158,7 @@ def cluster_batch(
     for number, image in enumerate(images):
         pool.add(opened(image), f"image {number}")
         reporter.add(1)
-    whole = pool.clustered(k, what, how)
+    whole = pool.clustered(k, what, how, stacklevel + 2)
     several = {
         name: Several(len(images), partial(_of_one, whole, images, name))
         for name in ("image", "labels")
@@ -267,7 +268,11 @@ class Pool:
         self.n_merged = len(points.colors)
 
     def clustered(
-        self, k: int, what: checks.Compared, how: dict[str, Any]
+        self,
+        k: int,
+        what: checks.Compared,
+        how: dict[str, Any],
+        stacklevel: int = 3,
     ) -> Segmentation:
         """Return the clusters of all images together, to be applied to each.
 
@@ -287,7 +292,7 @@ class Pool:
         gray = first.channel_axis is None
         row = colors[np.newaxis, :, 0] if gray else colors[np.newaxis]
         take = Take(None, counts[np.newaxis], None if gray else -1, first.has_alpha)
-        whole = cluster(row, k, take, what, **how)
+        whole = cluster(row, k, take, what, stacklevel=stacklevel, **how)
         # From here on it is like the images.
         shape = first.shape if gray else (*first.shape, colors.shape[1])
         like = np.broadcast_to(row.dtype.type(0), shape)

@@ -350,8 +350,8 @@ def _segmented(
     if is_dask(image):
         return segment_dask(image, k, take, what, progress, out, **how)
     if is_batch(image):
-        return iter(cluster_batch(image, k, take, what, progress, **how).image)
-    answer = cluster(image, k, take, what, progress, in_blocks, **how)
+        return iter(cluster_batch(image, k, take, what, progress, 4, **how).image)
+    answer = cluster(image, k, take, what, progress, in_blocks, 4, **how)
     return _written(answer, out, progress)
 
 

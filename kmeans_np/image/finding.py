@@ -42,9 +42,13 @@ def cluster(
     what: checks.Compared,
     progress: Report | None = None,
     in_blocks: bool = False,
+    stacklevel: int = 3,
     **how: Any,
 ) -> Segmentation:
-    """Cluster an image; `in_blocks` even if it lies in memory."""
+    """Cluster an image; `in_blocks` even if it lies in memory.
+
+    `stacklevel` is that of the caller's caller, whom a warning is for.
+    """
     prepared = None
     # Places, and weights of their own, make every pixel another one.
     repeats = take.weights is None and not what.position_weight
@@ -54,7 +58,7 @@ def cluster(
         prepared = _in_memory(image, k, take, what, how)
     pixels, features, points, options = prepared
     result, clusters = fitted_clusters(features, points, k, options)
-    warn_if_fewer(len(result.counts), k, "colors", stacklevel=3)
+    warn_if_fewer(len(result.counts), k, "colors", stacklevel)
     return in_full(result, pixels, points, clusters)
 
 
