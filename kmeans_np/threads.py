@@ -43,4 +43,9 @@ def in_threads(work: Callable[[Job], Result], jobs: Iterable[Job]) -> list[Resul
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(workers, thread_name_prefix="kmeans_np") as pool:
-        return list(pool.map(work, jobs))
+        try:
+            return list(pool.map(work, jobs))
+        except BaseException:
+            # Ctrl-C may come while jobs are still being handed out.
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
