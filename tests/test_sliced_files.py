@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import tifffile
 import zarr
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from zarr.storage import LocalStore
@@ -788,6 +788,7 @@ DAMAGEABLE = ("packed tiles", "strips apart", "one strip", "big", "npy C")
     name=st.sampled_from(DAMAGEABLE),
     flips=st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), max_size=8),
 )
+@example("one strip", [(18, 1)])
 @settings(max_examples=100)
 def test_a_damaged_file_is_an_array_or_a_value_error(tmp_path_factory, name, flips):
     folder = tmp_path_factory.mktemp("damage")

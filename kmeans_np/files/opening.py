@@ -119,11 +119,11 @@ def _open_tiff(path: Path) -> SlicedImage:
             return TiffImage(path, file, page, shape)
         # Uncompressed and in one piece, for which one strip of any size is usual.
         order = page.dtype.newbyteorder(page.parent.byteorder)
-        mapped = np.memmap(file, order, "r", page.dataoffsets[0], page.shaped)
+        with _understood(path):
+            mapped = np.memmap(file, order, "r", page.dataoffsets[0], page.shaped)
+            image = np.moveaxis(mapped[:, 0], 0, -2).reshape(shape)
         file.close()
-        return MappedImage(
-            path, mapped, np.moveaxis(mapped[:, 0], 0, -2).reshape(shape)
-        )
+        return MappedImage(path, mapped, image)
     except BaseException:
         file.close()
         raise
