@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from functools import partial
-from operator import itemgetter
 from typing import Any, NamedTuple
 
 import sklearn.cluster
@@ -14,8 +13,8 @@ from benchmarks.features import FEWEST_POINTS, MARGINS, beside_points
 from benchmarks.harness import (
     MAX_ITER,
     TOL,
-    WORTH_ONE_CORE,
     Disagreements,
+    faster_way,
     progress,
     take_turns,
 )
@@ -89,15 +88,12 @@ def measure(case: Case, rounds: int, bad: Disagreements) -> EstimatorCell:
 def both(ours: Any, theirs: Any, rounds: int) -> list[tuple[float, Any]]:
     """Run both in turns; scikit-learn with one core too where it may be faster so."""
     mine, other = take_turns(ours, theirs, rounds=rounds)
-    if other[0] <= WORTH_ONE_CORE:
 
-        def alone() -> Any:
-            with on_cores(1):
-                return theirs()
+    def alone() -> Any:
+        with on_cores(1):
+            return theirs()
 
-        (one_core,) = take_turns(alone, rounds=rounds)
-        other = min(other, one_core, key=itemgetter(0))
-    return [mine, other]
+    return [mine, faster_way(other, alone, rounds)]
 
 
 def fitted(kind: Any, points: Array, start: Array) -> Any:

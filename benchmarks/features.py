@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from functools import partial
-from operator import itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,8 +14,8 @@ from benchmarks.harness import (
     MAX_ITER,
     OURS,
     TOL,
-    WORTH_ONE_CORE,
     Disagreements,
+    faster_way,
     progress,
     take_turns,
 )
@@ -93,9 +92,7 @@ def measure(case: Case, rounds: int) -> FeatureCell:
     if intel:
         jobs[INTEL] = peer(estimator=intel.KMeans)
     found = dict(zip(jobs, take_turns(*jobs.values(), rounds=rounds)))
-    if found[LLOYD][0] <= WORTH_ONE_CORE:
-        (one_core,) = take_turns(peer(threads=1), rounds=rounds)
-        found[LLOYD] = min(found[LLOYD], one_core, key=itemgetter(0))
+    found[LLOYD] = faster_way(found[LLOYD], peer(threads=1), rounds)
     fits = {
         name: Fit(seconds, inertia(points, labels, centroids.astype(float)), steps)
         for name, (seconds, (labels, centroids, steps)) in found.items()

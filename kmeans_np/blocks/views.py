@@ -38,7 +38,8 @@ class Progress(NamedTuple):
     @property
     def seconds_left(self) -> float:
         """How long the rest of this task takes at the same speed, in seconds."""
-        return self.seconds * (self.total / self.done - 1)
+        left = self.total / self.done - 1 if self.done else float("inf")
+        return self.seconds * left
 
 
 Report = Callable[[Progress], Any]
@@ -53,7 +54,11 @@ class Reporter:
 
     def add(self, done: int) -> None:
         """Tell that so many more pixels are done."""
-        self.done += done
+        self.reach(self.done + done)
+
+    def reach(self, done: int) -> None:
+        """Tell that so many pixels are done, all in all."""
+        self.done = done
         if self.report is not None:
             spent = time.perf_counter() - self.begin
             self.report(Progress(self.task, self.done, self.total, spent))
@@ -175,11 +180,11 @@ def _forwards(index: Any, n: int) -> tuple[slice, Any]:
 def copy(image: View | Array, out: Any, report: Report | None, n_pixels: int) -> None:
     """Write an image of so many pixels into an array, block by block."""
     reporter = Reporter(report, "paint", n_pixels)
-    per_pixel = max(1, image.size // n_pixels)
-    chunks = chunks_of(out) or chunks_of(image)
-    for tile in tiles(image.shape, chunks, BLOCK * per_pixel):
+    chunks, done = chunks_of(out) or chunks_of(image), 0
+    for tile in tiles(image.shape, chunks, BLOCK * (image.size // n_pixels)):
         block = image[tile]
         out[tile] = block
         if isinstance(out, np.memmap):
             forget(out)
-        reporter.add(block.size // per_pixel)
+        done += block.size
+        reporter.reach(done * n_pixels // image.size)

@@ -7,14 +7,16 @@ perceived colors and back. What it leaves out: images, whose axes are the affair
 `kmeans_np.image`.
 """
 
-from kmeans_np.colors.counts import Coding, ColorCounts, Counted, merged
+from kmeans_np.colors.counts import Coding, ColorCounts
 from kmeans_np.colors.distinct import (
     TABLE_BITS,
     Colors,
+    Counted,
     Lookup,
     distinct_colors,
     distinct_values,
     look_up,
+    merged,
 )
 from kmeans_np.colors.lookup import color_in, take
 from kmeans_np.colors.spaces import lab_from_rgb, rgb_from_lab

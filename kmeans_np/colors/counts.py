@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 
 from kmeans_np.colors.distinct import (
-    COUNT_BITS,
     COUNT_BLOCK,
     TABLE_BITS,
     Colors,
-    begins,
+    Counted,
     count_codes,
     in_cells,
+    merged,
     pack,
     side_by_side,
     taken_apart,
@@ -25,8 +25,6 @@ from kmeans_np.colors.distinct import (
 from kmeans_np.lloyd import Array
 from kmeans_np.threads import in_threads
 
-# Rising codes, all different, and how often each occurs.
-Counted = tuple[Array, Array]
 # Codes of more bits than a table has are merged when so many have come together.
 MANY_COLORS = 2**22
 
@@ -69,12 +67,8 @@ class Coding:
         """Return the distinct codes in parts of pixels (n, c), and their counts."""
 
         def count_block(start: int) -> Counted:
-            codes = self.codes(pixels[start : start + COUNT_BLOCK])
-            if self.n_bits > COUNT_BITS:
-                return count_codes(codes)
-            levels = np.bincount(codes)
-            found = np.flatnonzero(levels).astype(codes.dtype)
-            return found, levels[found].astype(np.uint64)
+            block = pixels[start : start + COUNT_BLOCK]
+            return count_codes(self.codes(block), self.n_bits)
 
         return in_threads(count_block, range(0, len(pixels), COUNT_BLOCK))
 
@@ -105,31 +99,6 @@ class Coding:
         return Colors(
             colors, counts.astype(np.float64), nowhere, color_codes, self.n_bits
         )
-
-
-def merged(parts: list[Counted]) -> Counted:
-    """Return the counts of all parts together, with rising codes."""
-    if len(parts) == 1:
-        return parts[0]
-    codes, counts = (np.concatenate(arrays) for arrays in zip(*parts))
-    if codes.itemsize <= 4 and int(counts.sum()) < 2**32:
-        # Code and count in one number: to sort it keeps them together, and sums of it
-        # have the sum of the counts in their lower half.
-        both = codes.astype(np.uint64)
-        both <<= np.uint64(32)
-        both |= counts
-        both.sort()
-        ordered = (both >> np.uint64(32)).astype(codes.dtype)
-        counts = both
-    else:
-        order = np.argsort(codes, kind="stable")
-        ordered, counts = codes[order], counts[order]
-        both = None
-    starts = begins(ordered)
-    if not len(starts):
-        return ordered, counts
-    sums = np.add.reduceat(counts, starts)
-    return ordered[starts], sums if both is None else sums & np.uint64(0xFFFFFFFF)
 
 
 class ColorCounts:

@@ -32,6 +32,9 @@ COUNT_BLOCK, SEARCH_BLOCK = 2**21, 2**18
 # The counts of the blocks are merged in so many ranges of colors, each by a thread.
 MERGE_RANGES = 4
 
+# Rising codes, all different, and how often each occurs.
+Counted = tuple[Array, Array]
+
 
 class Colors(NamedTuple):
     """The distinct colors of some pixels.
@@ -79,10 +82,10 @@ def distinct_colors(pixels: Array) -> Colors:
         return Colors(found[:, np.newaxis], counts, pixels[:, 0], found, 8)
     codes = np.empty(len(pixels), np.uint32)
 
-    def count(start: int) -> tuple[Array, Array]:
+    def count(start: int) -> Counted:
         block = slice(start, start + COUNT_BLOCK)
         pack(pixels[block], codes[block])
-        return count_codes(codes[block])
+        return count_codes(codes[block], 24)
 
     parts = in_threads(count, range(0, len(pixels), COUNT_BLOCK))
     return in_cells(*_merge(parts), codes)
@@ -110,8 +113,12 @@ def pack(pixels: Array, codes: Array) -> None:
     codes[-1] = blue << 16 | green << 8 | red
 
 
-def count_codes(codes: Array) -> tuple[Array, Array]:
-    """Return the distinct ones of some codes, rising, and how often each occurs."""
+def count_codes(codes: Array, n_bits: int) -> Counted:
+    """Count codes of so many bits."""
+    if n_bits <= COUNT_BITS:
+        levels = np.bincount(codes)
+        found = np.flatnonzero(levels)
+        return found.astype(codes.dtype), levels[found].astype(np.uint64)
     ordered = np.sort(codes)
     starts = begins(ordered)
     counts = np.diff(starts, append=len(ordered))
@@ -123,7 +130,7 @@ def begins(ordered: Array) -> Array:
     return np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)])
 
 
-def _merge(parts: list[tuple[Array, Array]]) -> tuple[Array, Array]:
+def _merge(parts: list[Counted]) -> Counted:
     """Make one count of distinct codes and their counts from those of several parts."""
     if len(parts) == 1:
         return parts[0]
@@ -133,18 +140,32 @@ def _merge(parts: list[tuple[Array, Array]]) -> tuple[Array, Array]:
         zip(*(np.split(array, np.searchsorted(part[0], bounds)) for array in part))
         for part in parts
     ]
-    ranges = in_threads(_merge_range, zip(*cut))
+    ranges = in_threads(merged, map(list, zip(*cut)))
     codes, counts = (np.concatenate(arrays) for arrays in zip(*ranges))
     return codes, counts
 
 
-def _merge_range(parts: tuple[tuple[Array, Array], ...]) -> tuple[Array, Array]:
-    # Code and count in one number: sorting it keeps them together.
-    both = np.concatenate([codes.astype(np.uint64) << 32 | n for codes, n in parts])
-    both.sort()
-    codes = (both >> 32).astype(np.uint32)
-    starts = begins(codes)
-    return codes.take(starts), np.add.reduceat(both & 0xFFFFFFFF, starts)
+def merged(parts: list[Counted]) -> Counted:
+    """Return the counts of all parts together, with rising codes."""
+    if len(parts) == 1:
+        return parts[0]
+    codes, counts = (np.concatenate(arrays) for arrays in zip(*parts))
+    if codes.itemsize <= 4 and int(counts.sum()) < 2**32:
+        # Code and count in one number: to sort it keeps them together, and sums of it
+        # have the sum of the counts in their lower half.
+        both = codes.astype(np.uint64)
+        both <<= np.uint64(32)
+        both |= counts
+        both.sort()
+        codes = (both >> np.uint64(32)).astype(codes.dtype)
+        starts = begins(codes)
+        sums = np.add.reduceat(both, starts) & np.uint64(0xFFFFFFFF)
+    else:
+        order = np.argsort(codes, kind="stable")
+        codes = codes[order]
+        starts = begins(codes)
+        sums = np.add.reduceat(counts[order], starts)
+    return codes[starts], sums
 
 
 def distinct_values(pixels: Array) -> Colors | None:
@@ -169,12 +190,7 @@ def distinct_values(pixels: Array) -> Colors | None:
     if n_bits > 64:
         return None
     codes = side_by_side(pixels, lows, bits)
-    if n_bits <= COUNT_BITS:
-        levels = np.bincount(codes)
-        color_codes = np.flatnonzero(levels).astype(codes.dtype)
-        counts = levels[color_codes]
-    else:
-        color_codes, counts = count_codes(codes)
+    color_codes, counts = count_codes(codes, n_bits)
     if 2 * len(color_codes) > len(pixels):
         return None
     colors = taken_apart(color_codes, lows, bits, pixels.dtype)

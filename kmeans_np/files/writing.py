@@ -126,11 +126,7 @@ def _in_blocks(image: Any, path: Path) -> bool:
 def _write_in_blocks(path: Path, image: Any, progress: Report | None) -> None:
     image = image if is_sliced(image) else real_array(image, "image")
     reporter = Reporter(progress, "paint", math.prod(image.shape[:2]))
-
-    def report(done: int, _: int) -> None:
-        reporter.add(done - reporter.done)
-
-    write_sliced(path, image, progress=report)
+    write_sliced(path, image, progress=lambda done, _: reporter.reach(done))
 
 
 def check_writable(image: Any, path: Path) -> None:
@@ -142,8 +138,7 @@ def check_writable(image: Any, path: Path) -> None:
     if suffix not in _FORMATS:
         raise ValueError(
             f"path must end in one of {', '.join((*_FORMATS, *_ARRAYS))} to be "
-            f"written, got {path}; "
-            "choose one of these, such as .png"
+            f"written, got {path}; choose one of these, such as .png"
         )
     _check_type(image, suffix)
     kind = _FORMATS[suffix]

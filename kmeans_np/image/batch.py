@@ -294,6 +294,7 @@ class Pool:
         take = Take(None, counts[np.newaxis], None if gray else -1, first.has_alpha)
         whole = cluster(row, k, take, what, stacklevel=stacklevel, **how)
         # From here on it is like the images.
+        assert isinstance(whole._pixels, Pixels)
         shape = first.shape if gray else (*first.shape, colors.shape[1])
         like = np.broadcast_to(row.dtype.type(0), shape)
         return replace(

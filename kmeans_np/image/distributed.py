@@ -24,7 +24,7 @@ from kmeans_np.clustering import Clustering, nearest, warn_if_fewer
 from kmeans_np.colors import TABLE_BITS, Coding, Counted, merged, take
 from kmeans_np.image.features import compare_again, fitted
 from kmeans_np.image.finding import Take, fitted_clusters
-from kmeans_np.image.pixels import Pixels, apart, channels_last, paint
+from kmeans_np.image.pixels import Layout, Pixels, lay_out, paint
 from kmeans_np.image.segmentation import Clusters, Segmentation, told
 from kmeans_np.image.streamed import Streamed, points_of
 from kmeans_np.lloyd import Array
@@ -39,29 +39,13 @@ def is_dask(value: Any) -> bool:
     return dask is not None and isinstance(value, dask.Array)
 
 
-class Chunk(NamedTuple):
-    """How a chunk is taken apart: what is known of all of them."""
-
-    dtype: np.dtype[Any]
-    channels: int
-    has_alpha: bool
-    channel_axis: int | None
-
-    def pixels(self, block: Array, mask: Array | None) -> Pixels:
-        """Return the pixels of a chunk that take part."""
-        mask = None if mask is None else mask.astype(bool, copy=False)
-        image = channels_last(block, self.channel_axis)
-        return apart(image, mask, self.has_alpha, self.channel_axis)
-
-
 class Plan(NamedTuple):
     """What is to be found: all that the task that fits must know."""
 
-    chunk: Chunk
+    layout: Layout
     k: int
     what: checks.Compared
     options: checks.Options
-    shape: tuple[int, ...]
     is_masked: bool
 
 
@@ -82,10 +66,9 @@ class Tally(NamedTuple):
     n_masked: int
 
 
-def count_chunk(block: Array, mask: Array | None, chunk: Chunk) -> Tally:
+def count_chunk(block: Array, mask: Array | None, layout: Layout) -> Tally:
     """Count the colors of a chunk."""
-    values = chunk.pixels(block, mask).values
-    coding = Coding(chunk.dtype, chunk.channels)
+    values, coding = layout.pixels(block, mask).values, layout.coding
     parts = coding.count(values) if len(values) else [coding.nothing]
     n_masked = 0 if mask is None else int(np.count_nonzero(mask))
     return Tally(merged(parts), n_masked)
@@ -100,10 +83,10 @@ def merge(tallies: list[Tally]) -> Tally:
 def find(tally: Tally, plan: Plan) -> Found:
     """Find the clusters of all that was counted."""
     _, counts = tally.counted
-    n, size = int(counts.sum()), math.prod(plan.shape)
+    n, size = int(counts.sum()), math.prod(plan.layout.shape)
     checks.some_take_part(n, size, tally.n_masked if plan.is_masked else None)
     checks.n_clusters(plan.k, n, "pixels")
-    coding = Coding(plan.chunk.dtype, plan.chunk.channels)
+    coding = plan.layout.coding
     if not coding.pays(len(counts), n):
         raise ValueError(
             "image must have on average two pixels of each color as a Dask array, got "
@@ -111,7 +94,7 @@ def find(tally: Tally, plan: Plan) -> Found:
             "round its values"
         )
     colors = coding.colors(tally.counted)
-    features = fitted(colors.colors, colors.counts, plan.what, max(plan.shape))
+    features = fitted(colors.colors, colors.counts, plan.what, max(plan.layout.shape))
     points = points_of(colors, features)
     # A copy, since a task may run again.
     options = plan.options._replace(rng=copy.deepcopy(plan.options.rng))
@@ -174,24 +157,27 @@ KNOWN = Known()
 
 
 def _painted(
-    block: Array, mask: Array | None, found: Found, chunk: Chunk
+    block: Array, mask: Array | None, found: Found, layout: Layout
 ) -> tuple[Array, Array]:
-    palette, pixels = found.clusters.palette, chunk.pixels(block, mask)
+    palette, pixels = found.clusters.palette, layout.pixels(block, mask)
     if not len(pixels.values):
         return block, np.full(pixels.shape, -1, np.min_scalar_type(-len(palette)))
-    coding = Coding(chunk.dtype, chunk.channels)
-    labels = KNOWN.labels(pixels.values, found.clusters, coding)
+    labels = KNOWN.labels(pixels.values, found.clusters, layout.coding)
     return paint(pixels, palette, labels)
 
 
-def paint_chunk(block: Array, mask: Array | None, found: Found, chunk: Chunk) -> Array:
+def paint_chunk(
+    block: Array, mask: Array | None, found: Found, layout: Layout
+) -> Array:
     """Paint a chunk."""
-    return _painted(block, mask, found, chunk)[0]
+    return _painted(block, mask, found, layout)[0]
 
 
-def label_chunk(block: Array, mask: Array | None, found: Found, chunk: Chunk) -> Array:
+def label_chunk(
+    block: Array, mask: Array | None, found: Found, layout: Layout
+) -> Array:
     """Return the labels of a chunk."""
-    return _painted(block, mask, found, chunk)[1]
+    return _painted(block, mask, found, layout)[1]
 
 
 # ---- The graph ---------------------------------------------------------------------
@@ -205,29 +191,23 @@ class Graph:
     ) -> None:
         import dask.array
 
-        like, axis = checks.image(_stand_in(image, "image"), take.channel_axis)
-        like = channels_last(like, axis)
-        shape, channels = like.shape[:-1], like.shape[-1]
-        has_alpha = checks.has_alpha(take.alpha, None if axis is None else channels)
-        channels -= has_alpha
-        self.chunk = Chunk(image.dtype, channels, has_alpha, axis)
-        _only_what_repeats(self.chunk, take, what, how)
-        checks.n_clusters(k, math.prod(shape), "pixels")
-        options = checks.options(k, channels, callback=None, **how)
+        like = _stand_in(image, "image")
+        self.layout, _ = lay_out(like, take.channel_axis, take.alpha)
+        _only_what_repeats(self.layout, take, what, how)
+        checks.n_clusters(k, math.prod(self.layout.shape), "pixels")
+        options = checks.options(k, self.layout.channels, callback=None, **how)
         # The caller's generator may go on elsewhere before the tasks run.
         options = options._replace(rng=copy.deepcopy(options.rng))
         # All channels of a pixel are in one chunk.
+        axis = self.layout.channel_axis
         self.image = image if axis is None else image.rechunk({axis: -1})
         self.mask = None
         if take.mask is not None:
             mask = dask.array.asarray(take.mask)
-            checks.mask(_stand_in(mask, "mask"), shape)
-            self.mask = mask.rechunk(self._without_channels(self.image.chunks))
-        self.plan = Plan(self.chunk, k, what, options, shape, self.mask is not None)
-
-    def _without_channels(self, each: tuple[Any, ...]) -> tuple[Any, ...]:
-        axis = self.chunk.channel_axis
-        return each if axis is None else each[:axis] + each[axis + 1 :]
+            checks.mask(_stand_in(mask, "mask"), self.layout.shape)
+            chunks = self.layout.without_channels(self.image.chunks)
+            self.mask = mask.rechunk(chunks)
+        self.plan = Plan(self.layout, k, what, options, self.mask is not None)
 
     def found(self) -> Any:
         """Return the clusters as a delayed object."""
@@ -239,7 +219,7 @@ class Graph:
             masks = self.mask.to_delayed().ravel()
         count = dask.delayed(count_chunk, pure=True)
         tallies = [
-            count(block, mask, self.chunk)
+            count(block, mask, self.layout)
             for block, mask in zip(blocks, masks, strict=True)
         ]
         while len(tallies) > 1:
@@ -254,16 +234,16 @@ class Graph:
 
     def labels(self, found: Any, k: int) -> Any:
         """Return the labels as a Dask array of the same chunks."""
-        kind, axis = np.min_scalar_type(-k), self.chunk.channel_axis
+        kind, axis = np.min_scalar_type(-k), self.layout.channel_axis
         return self._map(label_chunk, found, kind, drop=axis)
 
     def _map(self, work: Any, found: Any, dtype: Any, drop: int | None) -> Any:
         import dask.array
 
-        task = partial(_in_place, work=work, chunk=self.chunk)
+        task = partial(_in_place, work=work, layout=self.layout)
         arrays = [self.image]
         if self.mask is not None:
-            axis = self.chunk.channel_axis
+            axis = self.layout.channel_axis
             mask = self.mask
             arrays.append(mask if axis is None else dask.array.expand_dims(mask, axis))
         return dask.array.map_blocks(
@@ -277,12 +257,12 @@ class Graph:
 
 
 def _in_place(
-    block: Array, mask: Array | None = None, *, work: Any, chunk: Chunk, found: Found
+    block: Array, mask: Array | None = None, *, work: Any, layout: Layout, found: Found
 ) -> Array:
     """Do the work of a chunk, whose mask has an axis for channels as well."""
-    if mask is not None and chunk.channel_axis is not None:
-        mask = mask.squeeze(chunk.channel_axis)
-    done: Array = work(block, mask, found, chunk)
+    if mask is not None and layout.channel_axis is not None:
+        mask = mask.squeeze(layout.channel_axis)
+    done: Array = work(block, mask, found, layout)
     return done
 
 
@@ -296,7 +276,7 @@ def _stand_in(array: Any, name: str) -> Array:
 
 
 def _only_what_repeats(
-    chunk: Chunk, take: Take, what: checks.Compared, how: dict[str, Any]
+    layout: Layout, take: Take, what: checks.Compared, how: dict[str, Any]
 ) -> None:
     """Refuse what Dask arrays cannot be segmented by."""
     for name, is_there in (
@@ -310,11 +290,11 @@ def _only_what_repeats(
                 f"{name} must be left out for a Dask array, whose chunks know nothing "
                 "of each other; leave it out, or pass image.compute()"
             )
-    if not Coding(chunk.dtype, chunk.channels).is_possible:
+    if not layout.coding.is_possible:
         raise ValueError(
             "image must hold integers of at most 32 bits a channel and 64 bits a pixel "
-            f"as a Dask array, got {checks.counted(chunk.channels, 'channel')} of "
-            f"{chunk.dtype}; round its values, or pass image.compute()"
+            f"as a Dask array, got {checks.counted(layout.channels, 'channel')} of "
+            f"{layout.dtype}; round its values, or pass image.compute()"
         )
 
 
@@ -352,12 +332,7 @@ def cluster_dask(
     """Compute the clusters; labels and segmented image are Dask arrays."""
     graph = Graph(image, k, take, what, {**how, "progress": progress})
     found: Found = graph.found().compute()
-    chunk, mask = graph.chunk, graph.mask
-    streamed = Streamed(
-        Sliced(graph.image),
-        None if mask is None else Sliced(mask),
-        chunk.has_alpha,
-        chunk.channel_axis,
-    )
+    mask = None if graph.mask is None else Sliced(graph.mask)
+    streamed = Streamed(Sliced(graph.image), mask, graph.layout)
     labels = graph.labels(found, len(found.clusters.palette))
     return told(found.result, streamed, found.clusters, graph.painted(found), labels)

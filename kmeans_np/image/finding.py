@@ -109,7 +109,7 @@ def _counted(
         return None
     # All that can be refused before the image is read.
     checks.n_clusters(k, math.prod(streamed.shape), "pixels")
-    options = checks.options(k, streamed.n_channels, **how)
+    options = checks.options(k, streamed.layout.channels, **how)
     colors = count(streamed, progress)
     if colors is None:
         return None

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kmeans_np import checks
-from kmeans_np.colors import color_in
+from kmeans_np.colors import Coding, color_in
 from kmeans_np.lloyd import Array
 
 
@@ -60,18 +60,67 @@ def take_apart(
     image: ArrayLike, mask: ArrayLike | None, channel_axis: int | None, alpha: Any
 ) -> Pixels:
     """Check an image and return its pixels that take part, one a row."""
-    array, axis = checks.image(image, channel_axis)
-    array = channels_last(array, axis)
-    shape, channels = array.shape[:-1], array.shape[-1]
-    has_alpha = checks.has_alpha(alpha, None if axis is None else channels)
+    layout, array = lay_out(image, channel_axis, alpha)
+    shape, axis = layout.shape, layout.channel_axis
     masked = checks.mask(mask, shape)
-    if has_alpha:
+    if layout.has_alpha:
         checks.finite_pixels(_flat(array[..., -1:], masked), shape, masked, axis)
-    pixels = apart(array, masked, has_alpha, axis)
+    pixels = apart(array, masked, layout.has_alpha, axis)
     n_masked = None if masked is None else int(np.count_nonzero(masked))
     checks.some_take_part(len(pixels.values), math.prod(shape), n_masked)
     checks.finite_pixels(pixels.values, shape, pixels.part, axis)
     return pixels
+
+
+class Layout(NamedTuple):
+    """How an image is laid out: what is known before any of its pixels are read.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        The shape of the image without its channels.
+    dtype : numpy.dtype
+        The type of the image.
+    channels : int
+        The number of channels without alpha.
+    has_alpha : bool
+        Whether the last channel is alpha.
+    channel_axis : int or None
+        Where the image has its channels; None for gray without an axis for them.
+    """
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    channels: int
+    has_alpha: bool
+    channel_axis: int | None
+
+    @property
+    def coding(self) -> Coding:
+        """How the pixels are written as numbers."""
+        return Coding(self.dtype, self.channels)
+
+    def without_channels(self, each: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Return what belongs to each axis of the image, but not that of channels."""
+        axis = self.channel_axis
+        return each if axis is None else each[:axis] + each[axis + 1 :]
+
+    def pixels(self, block: Array, mask: Array | None) -> Pixels:
+        """Return the pixels of a part of the image, of which a mask may leave some."""
+        mask = None if mask is None else mask.astype(bool, copy=False)
+        image = channels_last(block, self.channel_axis)
+        return apart(image, mask, self.has_alpha, self.channel_axis)
+
+
+def lay_out(
+    image: ArrayLike, channel_axis: int | None, alpha: Any
+) -> tuple[Layout, Array]:
+    """Check the axes of an image; return its layout, and it with its channels last."""
+    array, axis = checks.image(image, channel_axis)
+    array = channels_last(array, axis)
+    shape, channels = array.shape[:-1], array.shape[-1]
+    has_alpha = checks.has_alpha(alpha, None if axis is None else channels)
+    return Layout(shape, array.dtype, channels - has_alpha, has_alpha, axis), array
 
 
 def apart(

@@ -23,9 +23,9 @@ from kmeans_np.blocks import (
     stand_in,
     tiles,
 )
-from kmeans_np.colors import Coding, ColorCounts, Colors, Lookup
+from kmeans_np.colors import ColorCounts, Colors, Lookup
 from kmeans_np.image.features import Features, Points, compare_again
-from kmeans_np.image.pixels import Pixels, apart, channels_last, paint, take_apart
+from kmeans_np.image.pixels import Layout, Pixels, lay_out, paint, take_apart
 from kmeans_np.lloyd import Array
 
 Place = tuple[slice, ...]
@@ -40,27 +40,28 @@ class Streamed(NamedTuple):
         The image.
     mask : Sliced or None
         Which pixels take part; None for all.
-    has_alpha : bool
-        Whether the last channel is alpha.
-    channel_axis : int or None
-        Where the image has its channels; None for gray without an axis for them.
+    layout : Layout
+        How the image is laid out.
     """
 
     source: Sliced
     mask: Sliced | None
-    has_alpha: bool
-    channel_axis: int | None
+    layout: Layout
 
     @property
     def shape(self) -> tuple[int, ...]:
         """The shape of the image without its channels."""
-        return self.without_channels(self.source.shape)
+        return self.layout.shape
 
     @property
-    def n_channels(self) -> int:
-        """The number of channels that are compared."""
-        axis = self.channel_axis
-        return 1 if axis is None else self.source.shape[axis] - self.has_alpha
+    def has_alpha(self) -> bool:
+        """Whether the last channel is alpha."""
+        return self.layout.has_alpha
+
+    @property
+    def channel_axis(self) -> int | None:
+        """Where the image has its channels; None for gray without an axis for them."""
+        return self.layout.channel_axis
 
     @property
     def colors(self) -> Array:
@@ -75,14 +76,8 @@ class Streamed(NamedTuple):
         steps = [slice(None, None, -(-max(self.shape) // longest))] * len(self.shape)
         axis = self.channel_axis
         where = steps if axis is None else [*steps[:axis], slice(None), *steps[axis:]]
-        small = channels_last(np.asarray(image[tuple(where)]), axis)
-        seen = apart(small, None, self.has_alpha, axis)
+        seen = self.layout.pixels(np.asarray(image[tuple(where)]), None)
         return seen, np.asarray(labels[tuple(steps)])
-
-    def without_channels(self, each: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Return what belongs to each axis of the image, but not that of channels."""
-        axis = self.channel_axis
-        return each if axis is None else each[:axis] + each[axis + 1 :]
 
     def pixels(self, place: Place) -> Pixels:
         """Read the pixels at a place, given without channels."""
@@ -90,14 +85,13 @@ class Streamed(NamedTuple):
         where = place
         if axis is not None:
             where = (*place[:axis], slice(0, self.source.shape[axis]), *place[axis:])
-        mask = None if self.mask is None else self.mask[place].astype(bool, copy=False)
-        block = channels_last(self.source[where], axis)
-        return apart(block, mask, self.has_alpha, axis)
+        mask = None if self.mask is None else self.mask[place]
+        return self.layout.pixels(self.source[where], mask)
 
     def blocks(self) -> Iterator[Place]:
         """Yield places, without channels, that together are the whole image."""
         chunks = self.source.chunks
-        yield from tiles(self.shape, chunks and self.without_channels(chunks))
+        yield from tiles(self.shape, chunks and self.layout.without_channels(chunks))
 
 
 def open_streamed(
@@ -109,32 +103,28 @@ def open_streamed(
     they have to be compared one by one.
     """
     source = Sliced(image)
-    like, axis = checks.image(stand_in(source), channel_axis)
-    like = channels_last(like, axis)
-    shape, channels = like.shape[:-1], like.shape[-1]
-    has_alpha = checks.has_alpha(alpha, None if axis is None else channels)
+    layout, _ = lay_out(stand_in(source), channel_axis, alpha)
     if mask is not None:
         mask = Sliced(mask if hasattr(mask, "dtype") else np.asarray(mask))
-        checks.mask(stand_in(mask), shape)
-    streamed = Streamed(source, mask, has_alpha, axis)
-    coding = Coding(source.dtype, streamed.n_channels)
-    return streamed if coding.is_possible else None
+        checks.mask(stand_in(mask), layout.shape)
+    return Streamed(source, mask, layout) if layout.coding.is_possible else None
 
 
 def count(streamed: Streamed, report: Report | None = None) -> Colors | None:
     """Count the colors in one pass; None if most pixels have one of their own."""
-    counts = ColorCounts(Coding(streamed.source.dtype, streamed.n_channels))
-    size, n_masked = math.prod(streamed.shape), 0
+    counts, size = ColorCounts(streamed.layout.coding), math.prod(streamed.shape)
     reporter = Reporter(report, "count", size)
     for place in streamed.blocks():
         pixels = streamed.pixels(place)
         if len(pixels.values):
             counts.add(pixels.values)
-        if streamed.mask is not None:
-            n_masked += int(np.count_nonzero(streamed.mask[place]))
         reporter.add(math.prod(pixels.shape))
-    masked = None if streamed.mask is None else n_masked
-    checks.some_take_part(counts.n_pixels, size, masked)
+    n_masked = None
+    if streamed.mask is not None and not counts.n_pixels:
+        # Only the error wants to know.
+        parts = (streamed.mask[place] for place in streamed.blocks())
+        n_masked = sum(int(np.count_nonzero(part)) for part in parts)
+    checks.some_take_part(counts.n_pixels, size, n_masked)
     return counts.colors()
 
 
@@ -205,12 +195,12 @@ class Painted:
         colors = points.distinct
         assert colors is not None
         self.streamed, self.palette = streamed, palette
-        self.coding = Coding(streamed.source.dtype, streamed.n_channels)
+        self.coding = streamed.layout.coding
         self.find = Lookup(labels, colors.color_codes, colors.n_bits)
         source = streamed.source
         chunks = source.chunks
         self.image = View(source.shape, source.dtype, chunks, self._image)
-        small = None if chunks is None else streamed.without_channels(chunks)
+        small = None if chunks is None else streamed.layout.without_channels(chunks)
         self.labels = View(streamed.shape, labels.dtype, small, self._labels)
 
     def _paint(self, place: Place) -> tuple[Array, Array]:
@@ -219,7 +209,7 @@ class Painted:
         return paint(pixels, self.palette, labels)
 
     def _image(self, place: Place) -> Array:
-        painted, _ = self._paint(self.streamed.without_channels(place))
+        painted, _ = self._paint(self.streamed.layout.without_channels(place))
         axis = self.streamed.channel_axis
         if axis is None:
             return painted
