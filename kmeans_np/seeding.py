@@ -36,6 +36,7 @@ from kmeans_np.lloyd import (
     lloyd,
     squared_distances,
 )
+from kmeans_np.pieces import branches, pieces, tree_sum
 
 # The means of the cells, (m, d), and the weights in them, (m,).
 Histogram = tuple[Floats, Floats]
@@ -65,8 +66,6 @@ MANY_DRAWS = 10
 # A histogram can stand for the points if it has some cells for each cluster; a coarse
 # one, if it has many.
 SOME_CELLS, MANY_CELLS = 4, 32
-# How many points are sorted into cells together.
-MANY_POINTS = 2**18
 # Levels closer than this are too close to be told apart.
 LEAST_STEP = 1e-290
 
@@ -92,7 +91,7 @@ def first_of_each(rows: Array) -> Array:
     return np.array(list(dict.fromkeys(map(tuple, rows.tolist()))))
 
 
-def _among(points: Array, chosen: Array) -> Array:
+def among(points: Array, chosen: Array) -> Array:
     """Say which points are equal to one of the chosen."""
     if len(chosen) <= MANY:
         found = np.zeros(len(points), bool)
@@ -103,6 +102,30 @@ def _among(points: Array, chosen: Array) -> Array:
     _, numbers = np.unique(rows, axis=0, return_inverse=True)
     numbers = numbers.ravel()
     return np.isin(numbers[len(chosen) :], numbers[: len(chosen)])
+
+
+class Urn:
+    """Points to draw from, each with a chance in proportion to its weight.
+
+    Parameters
+    ----------
+    points : (n, d) array of real numbers
+        The points.
+    weights : (n,) array of float64
+        How many times each point counts.
+    """
+
+    def __init__(self, points: Array, weights: Floats) -> None:
+        self.points, self.left = points, weights
+
+    def draw(self, size: int, rng: np.random.Generator) -> Floats:
+        """Draw some points, (size, d), and put them back."""
+        return self.points[draw(self.left, size, rng)].astype(np.float64)
+
+    def leave_out(self, chosen: Floats) -> bool:
+        """Leave out all copies of chosen points; say whether any others are left."""
+        self.left = np.where(among(self.points, chosen), 0, self.left)
+        return bool(self.left.any())
 
 
 def random_points(
@@ -131,20 +154,22 @@ def random_points(
     .. [1] E. Forgy, "Cluster analysis of multivariate data: efficiency versus
        interpretability of classifications", Biometrics 21 (1965), 768-769.
     """
-    left, chosen = weights, np.empty((0, points.shape[1]))
+    return distinct_points(Urn(points, weights), k, rng)
+
+
+def distinct_points(urn: Any, k: int, rng: np.random.Generator) -> Floats:
+    """Take k distinct points from an `Urn`; fewer if it holds fewer."""
+    chosen: Floats | None = None
     while True:
         # Two draws for each missing centroid: equal ones among them cost nothing.
-        new = points[draw(left, 2 * (k - len(chosen)), rng)].astype(np.float64)
+        new = urn.draw(2 * (k - (0 if chosen is None else len(chosen))), rng)
         # subtle: two centroids at the same place would be one, since the lower number
         # wins every tie, and the other would start out empty.
         new = first_of_each(new)
-        chosen = np.concatenate([chosen, new])[:k]
-        if len(chosen) == k:
-            return chosen
+        chosen = (new if chosen is None else np.concatenate([chosen, new]))[:k]
         # So few draws were different that copies must abound (a black background, a
         # logo): leave out all copies of what was chosen, and draw from the rest.
-        left = np.where(_among(points, new), 0, left)
-        if not left.any():
+        if len(chosen) == k or not urn.leave_out(new):
             return chosen
 
 
@@ -262,12 +287,68 @@ class Histograms(NamedTuple):
     step: float
 
 
-def histograms(points: Array, weights: Floats) -> Histograms | None:
-    """Sort points with up to 6 features into the cells of a grid.
+class Cells(NamedTuple):
+    """A grid that sorts points into cells.
 
-    The grid reaches from the smallest number to the largest, whatever their unit, which
-    makes them levels from 0 to 255: so whole numbers and floats, large ones and small
-    ones, have the same cells.
+    It reaches from the smallest number to the largest, whatever their unit, which makes
+    them levels from 0 to 255: so whole numbers and floats, large ones and small ones,
+    have the same cells.
+
+    Attributes
+    ----------
+    d : int
+        How many features the points have.
+    low, step : float
+        Where level 0 lies, and how far it is from there to level 1.
+    """
+
+    d: int
+    low: float
+    step: float
+
+    def sums_of_pieces(self, points: Array, weights: Floats) -> Iterator[Floats]:
+        """Yield the weights in each cell, and the sums of levels: (d + 1, cells)."""
+        _, many = SLICES[self.d]
+        for piece in pieces(*points.shape):
+            w = weights[piece]
+            places: Array = np.zeros(len(w), np.intp)
+            levels = [
+                (x.astype(np.float64) - self.low) / self.step for x in points[piece].T
+            ]
+            for level in levels:
+                # subtle: whole levels are where cells begin, and rounding must not move
+                # any of them to the cell before.
+                places = places * many + (level * (many / 256) + 1e-6).astype(np.intp)
+            rows = [w, *(w * level for level in levels)]
+            yield np.stack([np.bincount(places, row, many**self.d) for row in rows])
+
+    def histograms(self, totals: Floats) -> Histograms:
+        """Return the histograms of points with these sums over all pieces."""
+        d, (few, many) = self.d, SLICES[self.d]
+        cells = np.flatnonzero(totals[0])
+        totals = totals.take(cells, axis=1)
+        fine = coarse = _means(totals)
+        if few < many:
+            axes = [axis * few // many for axis in np.unravel_index(cells, (many,) * d)]
+            places = np.ravel_multi_index(axes, (few,) * d)
+            merged = np.zeros((d + 1, few**d))
+            for total, row in zip(merged, totals):
+                total += np.bincount(places, row, few**d)
+            coarse = _means(merged[:, merged[0] > 0])
+        return Histograms(coarse, fine, self.low, self.step)
+
+
+def cells_for(d: int, low: float, high: float) -> Cells | None:
+    """Return the cells of points with d features and numbers in this range.
+
+    None if there are more than 6 features, or the numbers are all the same.
+    """
+    step = (high - low) / 255
+    return Cells(d, low, step) if d in SLICES and step > LEAST_STEP else None
+
+
+def histograms(points: Array, weights: Floats) -> Histograms | None:
+    """Sort points with up to 6 features into cells.
 
     Parameters
     ----------
@@ -282,35 +363,10 @@ def histograms(points: Array, weights: Floats) -> Histograms | None:
         The cells that hold any points, the first feature changing slowest. None for
         points with more features, or all the same.
     """
-    d = points.shape[1]
-    low, high = float(points.min()), float(points.max())
-    step = (high - low) / 255
-    if d not in SLICES or not step > LEAST_STEP:
+    cells = cells_for(points.shape[1], float(points.min()), float(points.max()))
+    if cells is None:
         return None
-    few, many = SLICES[d]
-    totals = np.zeros((d + 1, many**d))
-    for start in range(0, len(points), MANY_POINTS):
-        block = slice(start, start + MANY_POINTS)
-        w = weights[block]
-        places: Array = np.zeros(len(w), np.intp)
-        levels = [(x.astype(np.float64) - low) / step for x in points[block].T]
-        for level in levels:
-            # subtle: whole levels are where cells begin, and rounding must not move
-            # any of them to the cell before.
-            places = places * many + (level * (many / 256) + 1e-6).astype(np.intp)
-        for total, row in zip(totals, [w, *(w * level for level in levels)]):
-            total += np.bincount(places, row, many**d)
-    cells = np.flatnonzero(totals[0])
-    totals = totals.take(cells, axis=1)
-    fine = coarse = _means(totals)
-    if few < many:
-        axes = [axis * few // many for axis in np.unravel_index(cells, (many,) * d)]
-        places = np.ravel_multi_index(axes, (few,) * d)
-        merged = np.zeros((d + 1, few**d))
-        for total, row in zip(merged, totals):
-            total += np.bincount(places, row, few**d)
-        coarse = _means(merged[:, merged[0] > 0])
-    return Histograms(coarse, fine, low, step)
+    return cells.histograms(tree_sum(branches(cells.sums_of_pieces(points, weights))))
 
 
 def _means(totals: Floats) -> Histogram:

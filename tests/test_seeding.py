@@ -468,7 +468,7 @@ class TestHistograms:
     def test_blocks_do_not_matter(self, rng, monkeypatch):
         points = rng.integers(0, 256, (3000, 3)).astype(np.uint8)
         expected = histograms(points, np.ones(3000))
-        monkeypatch.setattr("kmeans_np.seeding.MANY_POINTS", 100)
+        monkeypatch.setattr("kmeans_np.pieces.MOST", 2**10)
         found = histograms(points, np.ones(3000))
         assert found.fine[0].tobytes() == expected.fine[0].tobytes()
 

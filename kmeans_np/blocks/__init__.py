@@ -1,10 +1,13 @@
 """Arrays that are read, computed and written block by block.
 
 What this file adds: nothing but the names. `Sliced` reads what lies outside of memory,
-`View` computes what is not there yet, `copy` writes it. What it leaves out: what the
+`rows_of` has points there looked at part by part, `View` computes what is not there
+yet, `copy` writes it. What it leaves out: what the
 numbers mean (`kmeans_np.image`).
 """
 
+from kmeans_np.blocks.dask_rows import is_dask, known_shape, place_of_errors
+from kmeans_np.blocks.rows import rows_of
 from kmeans_np.blocks.sliced import Sliced, in_memory, is_sliced, stand_in, tiles
 from kmeans_np.blocks.views import Progress, Report, Reporter, View, copy
 
@@ -16,7 +19,11 @@ __all__ = [
     "View",
     "copy",
     "in_memory",
+    "is_dask",
     "is_sliced",
+    "known_shape",
+    "place_of_errors",
+    "rows_of",
     "stand_in",
     "tiles",
 ]

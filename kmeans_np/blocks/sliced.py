@@ -72,10 +72,12 @@ class Sliced:
     ----------
     array : memory map or array-like with shape, dtype and slices
         The array. If it is one of NumPy's that is no memory map, blocks are views.
+    name : str
+        What errors call it.
     """
 
-    def __init__(self, array: Any) -> None:
-        self.array = array
+    def __init__(self, array: Any, name: str = "image") -> None:
+        self.array, self.name = array, name
         self.shape = tuple(map(int, array.shape))
         self.ndim = len(self.shape)
         self.dtype: np.dtype[Any] = array.dtype
@@ -93,9 +95,9 @@ class Sliced:
                 raise
             where = ", ".join(f"{cut.start} to {cut.stop - 1}" for cut in place)
             raise OSError(
-                "image must be readable everywhere, got an error where its axes go "
-                f"from {where}: {type(error).__name__}: {error}; mend that part or cut "
-                "it off"
+                f"{self.name} must be readable everywhere, got an error where its axes "
+                f"go from {where}: {type(error).__name__}: {error}; mend that part or "
+                "cut it off"
             ) from error
         if isinstance(self.array, np.memmap):
             block = np.array(block, order="C")

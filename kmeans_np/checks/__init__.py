@@ -6,7 +6,18 @@ argument's name, the rule, what came, and the remedy. What it leaves out: files 
 folders, whose troubles only show when they are used (`kmeans_np.files`).
 """
 
-from kmeans_np.checks.arrays import counted, points, real_array, weights
+from kmeans_np.checks.arrays import (
+    IF_LARGE,
+    POINT,
+    WITHOUT_POINT,
+    counted,
+    not_finite,
+    points,
+    points_shape,
+    real_array,
+    small_enough,
+    weights,
+)
 from kmeans_np.checks.images import (
     finite_pixels,
     has_alpha,
@@ -41,6 +52,9 @@ from kmeans_np.checks.questions import (
 
 __all__ = [
     "AS_THEY_ARE",
+    "IF_LARGE",
+    "POINT",
+    "WITHOUT_POINT",
     "Callback",
     "Compared",
     "Options",
@@ -56,15 +70,18 @@ __all__ = [
     "like",
     "mask",
     "n_clusters",
+    "not_finite",
     "only_for_images",
     "options",
     "palette",
     "pixel_weights",
     "points",
+    "points_shape",
     "real_array",
     "same_channels",
     "several_k",
     "share",
+    "small_enough",
     "some_take_part",
     "text",
     "weights",

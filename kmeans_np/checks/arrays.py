@@ -80,12 +80,18 @@ def place_along(*axes: str) -> Callable[[Array], str]:
     return lambda place: ", ".join(f"{axis} {i}" for axis, i in zip(axes, place))
 
 
+# Where a number among points is, and what to do without it.
+POINT = place_along("row", "column")
+WITHOUT_POINT = "leave those rows out, as in points[np.isfinite(points).all(axis=1)]"
+IF_LARGE = "scale it down"
+
+
 def finite(
     array: Array,
     name: str,
     say_place: Callable[[Array], str],
     remedy: str,
-    if_large: str = "scale it down",
+    if_large: str = IF_LARGE,
 ) -> None:
     """Refuse NaN, infinity, and numbers whose squares would overflow."""
     if array.dtype.kind in "biu" and array.dtype.itemsize < 8:
@@ -96,17 +102,30 @@ def finite(
     if not (np.isfinite(high) and np.isfinite(low)):
         good = np.isfinite(array)
         nan = int(np.isnan(array).sum())
-        infinite = int(good.size - good.sum()) - nan
-        found = [counted(nan, "NaN value")] if nan else []
-        found += [counted(infinite, "infinite value")] if infinite else []
         place = say_place(np.argwhere(~good)[0])
-        raise ValueError(
-            f"{name} must be finite, got {' and '.join(found)}, the first at {place}; "
-            f"{remedy}"
-        )
+        raise not_finite(name, nan, int(good.size - good.sum()) - nan, place, remedy)
+    small_enough(array.dtype, low, high, name, if_large)
+
+
+def not_finite(
+    name: str, nan: int, infinite: int, place: str, remedy: str
+) -> ValueError:
+    """Return the error for so many values that are no numbers."""
+    found = [counted(nan, "NaN value")] if nan else []
+    found += [counted(infinite, "infinite value")] if infinite else []
+    return ValueError(
+        f"{name} must be finite, got {' and '.join(found)}, the first at {place}; "
+        f"{remedy}"
+    )
+
+
+def small_enough(
+    dtype: np.dtype[Any], low: float, high: float, name: str, if_large: str
+) -> None:
+    """Refuse numbers, from `low` to `high`, whose squares would overflow."""
     limit: float = LARGEST_INTEGER
     form, why = ",", "float64 holds it exactly"
-    if array.dtype.kind == "f":
+    if dtype.kind == "f":
         limit, form, why = LARGEST, ".4g", "sums of squares stay finite"
     largest = max(high, -low)
     if largest > limit:
@@ -119,25 +138,25 @@ def finite(
 def points(value: Any) -> Array:
     """Return the points as an (n, d) array of finite real numbers."""
     array = real_array(value, "points")
-    if array.ndim != 2:
+    points_shape(array.shape)
+    finite(array, "points", POINT, WITHOUT_POINT)
+    return array
+
+
+def points_shape(shape: tuple[int, ...]) -> None:
+    """Refuse shapes that are not (n, d) with at least one number."""
+    if len(shape) != 2:
         remedy = "pass one row for each point and one column for each feature"
-        if array.ndim == 1:
+        if len(shape) == 1:
             remedy = "if each number is a point, pass points.reshape(-1, 1)"
         raise ValueError(
-            f"points must have 2 axes, (n, d), got shape {array.shape}; {remedy}"
+            f"points must have 2 axes, (n, d), got shape {shape}; {remedy}"
         )
-    if array.size == 0:
+    if 0 in shape:
         raise ValueError(
             f"points must hold at least one point with at least one feature, got shape "
-            f"{array.shape}; check how they were selected"
+            f"{shape}; check how they were selected"
         )
-    finite(
-        array,
-        "points",
-        place_along("row", "column"),
-        "leave those rows out, as in points[np.isfinite(points).all(axis=1)]",
-    )
-    return array
 
 
 def weights(value: Any, n: int) -> Floats:

@@ -4,9 +4,12 @@ What this file adds: the choice of a pass, of the origin of the points, and whet
 their starts are worth a histogram. What it leaves out: to run anything.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from kmeans_np.lloyd import Array, Floats, Sweep, squared_distances
+from kmeans_np.pieces import branches, pieces, tree_sum
 from kmeans_np.seeding import (
     MANY_CELLS,
     SOME_CELLS,
@@ -15,6 +18,9 @@ from kmeans_np.seeding import (
     histograms,
 )
 from kmeans_np.sweeps import BlockedSweep, BoundedSweep, CellSweep
+from kmeans_np.sweeps.frame import extremes
+from kmeans_np.sweeps.parted import moved
+from kmeans_np.sweeps.totals import TEXTBOOK
 
 # From so many differences in a pass of the textbook on (points times features times
 # clusters), it pays to keep account of which points can change cluster.
@@ -24,8 +30,6 @@ FEW_COLORS = 1000
 # How many numbers are looked at together to add up the inertia: they stay in the
 # processor's cache.
 BLOCK = 2**16
-# How many numbers in a row are wide.
-WIDE = 512
 
 
 def sweep_over(
@@ -37,10 +41,8 @@ def sweep_over(
     """
     kind, origin = fastest(points, k, cells), np.zeros(points.shape[1])
     if kind is not CellSweep:
-        origin = exact_origin(points)
-    if origin.any():
-        points = np.subtract(points, origin, dtype=np.float64)
-    return kind(points, weights), origin
+        origin = exact_origin(*extremes(points))
+    return kind(moved(points, origin), weights), origin
 
 
 def fastest(points: Array, k: int, cells: bool) -> type[Sweep]:
@@ -50,7 +52,15 @@ def fastest(points: Array, k: int, cells: bool) -> type[Sweep]:
     return BoundedSweep if points.size * k >= MUCH_WORK else BlockedSweep
 
 
-def exact_origin(points: Array) -> Floats:
+def are_many(n: int, d: int, k: int) -> bool:
+    """Return whether so many points are added up piece by piece, as those in parts are.
+
+    Of few, the sums are those of the textbook.
+    """
+    return n > TEXTBOOK and n * d * k >= MUCH_WORK
+
+
+def exact_origin(low: Floats, high: Floats) -> Floats:
     """Where to move the origin, for each column, so that no digits are lost.
 
     Far from the origin, float64 keeps few digits for differences and sums: at 1e8,
@@ -58,21 +68,16 @@ def exact_origin(points: Array) -> Floats:
     is moved close to 0. The way is a multiple of a power of two that is not larger
     than the range; hence the subtraction is exact, and only then is it worth doing.
 
+    Parameters
+    ----------
+    low, high : (d,) arrays of float64
+        The smallest and the largest number of each column.
+
     Returns
     -------
     (d,) array of float64
         What to subtract from each column; 0 where it would not help.
     """
-    # NumPy goes through wide rows much faster, so many are taken side by side.
-    n, d = points.shape
-    wide = max(1, min(n, WIDE // d)) if points.flags.c_contiguous else 1
-    whole = n - n % wide
-    rows = points[:whole].reshape(-1, wide * d)
-    low, high = (
-        find(np.concatenate([find(rows, 0).reshape(wide, d), points[whole:]]), 0)
-        for find in (np.min, np.max)
-    )
-    low, high = low.astype(np.float64), high.astype(np.float64)
     width, middle = high - low, low / 2 + high / 2
     # The power of two at or below the range; for a constant column any will do, since
     # its own value is subtracted.
@@ -84,12 +89,15 @@ def exact_origin(points: Array) -> Floats:
 def in_short(sweep: Sweep) -> Histograms | None:
     """Return histograms of the points, with weights that 32 bits can hold."""
     points = sweep.points
-    short: Histograms | None
     if isinstance(sweep, CellSweep) and points.min() == 0 and points.max() == 255:
         # The cells of the pass are those of the histogram.
-        short = Histograms(sweep.histogram(16), sweep.histogram(32), 0.0, 1.0)
-    else:
-        short = histograms(points, sweep.weights)
+        cells = Histograms(sweep.histogram(16), sweep.histogram(32), 0.0, 1.0)
+        return in_32_bits(cells)
+    return in_32_bits(histograms(points, sweep.weights))
+
+
+def in_32_bits(short: Histograms | None) -> Histograms | None:
+    """Return histograms with weights that 32 bits can hold."""
     if short is None:
         return None
     # By a power of two, no digit changes.
@@ -111,10 +119,20 @@ def direct_inertia(
     points: Array, weights: Floats, centroids: Floats, labels: Array
 ) -> float:
     """Add up the weighted squared distances, point by point."""
-    step, total = max(512, BLOCK // points.shape[1]), 0.0
-    for start in range(0, len(labels), step):
-        block = slice(start, start + step)
-        nearest = centroids.take(labels[block], axis=0)
-        distances = squared_distances(points[block], nearest)
-        total += float((weights[block] * distances).sum())
-    return total
+    parts = branches(inertias_of_pieces(points, weights, centroids, labels))
+    return float(tree_sum(parts))
+
+
+def inertias_of_pieces(
+    points: Array, weights: Floats, centroids: Floats, labels: Array
+) -> Iterator[Floats]:
+    """Yield the inertia of the points in each piece."""
+    step = max(512, BLOCK // points.shape[1])
+    for piece in pieces(*points.shape):
+        total = np.zeros(())
+        for start in range(piece.start, piece.stop, step):
+            block = slice(start, min(start + step, piece.stop))
+            nearest = centroids.take(labels[block], axis=0)
+            distances = squared_distances(points[block], nearest)
+            total = total + (weights[block] * distances).sum()
+        yield total

@@ -11,8 +11,17 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from kmeans_np import checks
-from kmeans_np.clustering.runs import Clustering, fit, warn_if_fewer
+from kmeans_np.blocks import (
+    in_memory,
+    is_dask,
+    is_sliced,
+    known_shape,
+    rows_of,
+)
+from kmeans_np.clustering.passes import are_many
+from kmeans_np.clustering.runs import Clustering, fit, fit_parts, warn_if_fewer
 from kmeans_np.lloyd import Weights
+from kmeans_np.sweeps.parted import label_rows
 
 
 def kmeans(
@@ -32,15 +41,19 @@ def kmeans(
     Parameters
     ----------
     points : (n, d) array_like of real numbers
-        The points, one a row. Any real type and memory order; never written to.
+        The points, one a row. Any real type and memory order; never written to. A
+        memory map, or any other array with shape, type and slices (Zarr, h5py, Dask),
+        may be larger than memory.
     k : int
         The number of clusters, from 1 to n.
     weights : (n,) array_like of real numbers, optional
         How many times each point counts; once when not given. A point of weight 3 is
-        that point three times, a point of weight 0 has no say (but gets a label).
+        that point three times, a point of weight 0 has no say (but gets a label). With
+        weights, all points are read into memory.
     init : "random", "k-means++" or (k, d) array_like, default "random"
         Where the centroids start: at k random distinct points [1]_, at points that
-        are spread out [2]_, or at these places.
+        are spread out [2]_, or at these places. Outside of memory, points are spread
+        out in a few passes: k-means|| [3]_.
     n_init : int or "auto", default "auto"
         The number of starts, of which the one with the smallest inertia is kept.
         "auto" is 10 for random starts among at most 10,000 points and 1 otherwise.
@@ -62,7 +75,8 @@ def kmeans(
     Clustering
         Labels, centroids, counts, inertia, number of steps, and why it stopped.
         The labels are those of the nearest of these centroids, also when the run was
-        cut short. No cluster is empty.
+        cut short. No cluster is empty. Of points outside of memory, the labels are
+        computed when they are read (of a Dask array, by Dask).
 
     Raises
     ------
@@ -82,10 +96,14 @@ def kmeans(
     ValueError
         If `k` is below 1 or above the number of points (with a positive weight).
     ValueError
+        If `weights` are given for a Dask array, or its shape is not known.
+    ValueError
         If `init` is an unknown word, or an array of another shape or not finite.
     ValueError
         If `n_init` or `max_iter` is below 1, or `n_init` above 1 with given
         centroids, or `tol` or `rng` is negative, or `tol` not finite.
+    OSError
+        If points outside of memory cannot be read; the message says where.
 
     Warns
     -----
@@ -103,7 +121,12 @@ def kmeans(
     A cluster that loses all its points starts again at the point that is farthest
     from its centroid. Points nearer to each other than about 1e-160 count as equal.
 
-    The memory needed besides the input is about 60 + 4 d bytes for each point, whatever
+    Points outside of memory are read a block at a time, in every step once; of a Dask
+    array, by the workers that have them, on whatever scheduler there is. Starts that
+    are random or given lead to the answer that the points would have in memory, to the
+    last bit, for any chunks and any number of workers.
+
+    In memory, the memory needed besides the input is about 60 + 4 d bytes for each point, whatever
     k is; and that of a copy in float64, if a column is far from 0 beside its range.
 
     References
@@ -113,6 +136,9 @@ def kmeans(
     .. [2] D. Arthur and S. Vassilvitskii, "k-means++: the advantages of careful
        seeding", Proceedings of the 18th ACM-SIAM Symposium on Discrete Algorithms
        (2007), 1027-1035.
+    .. [3] B. Bahmani, B. Moseley, A. Vattani, R. Kumar and S. Vassilvitskii, "Scalable
+       k-means++", Proceedings of the VLDB Endowment 5 (2012), 622-633.
+       :doi:`10.14778/2180912.2180915`
 
     Examples
     --------
@@ -126,13 +152,17 @@ def kmeans(
     >>> sorted(result.centroids.tolist())
     [[1.0, 1.5], [8.5, 8.0]]
     """
-    array = checks.points(points)
-    masses = checks.weights(weights, len(array))
-    noun = "points" if weights is None else "points with a weight"
-    k = checks.n_clusters(k, int((masses > 0).sum()), noun)
+    outside = is_sliced(points)
+    array: Any = _left_outside(points, weights) if outside else checks.points(points)
+    n, d = array.shape
+    noun, counting = "points", n
+    if weights is not None:
+        weights = checks.weights(weights, n)
+        noun, counting = "points with a weight", int((weights > 0).sum())
+    k = checks.n_clusters(k, counting, noun)
     options = checks.options(
         k,
-        array.shape[1],
+        d,
         init=init,
         n_init=n_init,
         max_iter=max_iter,
@@ -140,7 +170,33 @@ def kmeans(
         rng=rng,
         callback=callback,
     )
-    result = fit(array, masses, k, options)
-    result = replace(result, labels=result.labels.astype(np.int32, copy=False))
+    if outside and weights is None and are_many(n, d, k):
+        result = _fit_outside(array, k, options)
+    else:
+        array = checks.points(in_memory(points)) if outside else array
+        result = fit(array, checks.weights(weights, n), k, options)
+        labels = result.labels.astype(np.int32, copy=False)
+        result = replace(result, labels=labels)
     warn_if_fewer(len(result.centroids), k, noun, stacklevel=2)
     return result
+
+
+def _fit_outside(points: Any, k: int, options: checks.Options) -> Clustering:
+    rows = rows_of(points)
+    result, seen = fit_parts(rows, k, options)
+    labels: Any = rows.each(label_rows, np.int32, result.labels, seen)
+    return replace(result, labels=labels)
+
+
+def _left_outside(points: Any, weights: Any) -> Any:
+    """Return points outside of memory, of which nothing is known but shape and type."""
+    checks.real_array(np.empty(0, points.dtype), "points")
+    checks.points_shape(points.shape)
+    if is_dask(points):
+        if weights is not None:
+            raise ValueError(
+                "weights must be left out for a Dask array, whose chunks know nothing "
+                "of each other; leave them out, or pass points.compute()"
+            )
+        known_shape(points, "points")
+    return points

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from kmeans_np import checks
 from kmeans_np.checks import counted
+from kmeans_np.clustering.parted import PartedPoints
 from kmeans_np.clustering.passes import (
     direct_inertia,
     fastest,
@@ -27,6 +28,7 @@ from kmeans_np.clustering.passes import (
 from kmeans_np.lloyd import Array, Floats, Step, Sweep, lloyd
 from kmeans_np.seeding import Histograms, coarse_start, plus_plus, seed
 from kmeans_np.sweeps import BlockedSweep
+from kmeans_np.sweeps.parted import Nearest, Parts, Seen
 
 # Up to this many points ten random starts take a moment, so "auto" makes them.
 FEW_POINTS = 10_000
@@ -134,6 +136,22 @@ def fit(
     return result
 
 
+def fit_parts(
+    parts: Parts, k: int, options: checks.Options, *, largest_first: bool = False
+) -> tuple[Clustering, Seen]:
+    """Run K-means on points that lie in parts, of which it is known that they are many.
+
+    The labels of the answer are `Nearest`; from where to look for them comes with it.
+    For the arguments see `fit`.
+    """
+    sweep = PartedPoints(parts)
+    short = sweep.in_short() if options.coarse_start else None
+    result = cluster(sweep, k, options, sweep.origin, short)
+    if largest_first:
+        result = _in_order(sweep, result, sweep.origin)
+    return _with_inertia(sweep, result, sweep.origin), sweep.seen
+
+
 def cluster(
     sweep: Sweep,
     k: int,
@@ -160,8 +178,8 @@ def cluster(
         elif begun is not None:
             yield plus_plus(sweep.points, k, sweep.weights, options.rng, begun)
         else:
-            for _ in range(_n_starts(options, len(sweep.points))):
-                yield seed(init, sweep.points, k, sweep.weights, options.rng)
+            for _ in range(_n_starts(options, _n_points(sweep))):
+                yield _start(sweep, init, k, options)
 
     def results() -> Iterator[Clustering]:
         for start in starts():
@@ -219,11 +237,23 @@ def nearest(
     return _with_inertia(sweep, result, np.zeros(points.shape[1]))
 
 
+def _n_points(sweep: Sweep) -> int:
+    if isinstance(sweep, PartedPoints):
+        return sweep.parts.shape[0]
+    return len(sweep.points)
+
+
 def _n_starts(options: checks.Options, n: int) -> int:
     if options.n_init is not None:
         return options.n_init
     at_random = isinstance(options.init, str) and options.init == "random"
     return 10 if at_random and n <= FEW_POINTS else 1
+
+
+def _start(sweep: Sweep, init: str | Floats, k: int, options: checks.Options) -> Floats:
+    if isinstance(sweep, PartedPoints):
+        return sweep.seed(init, k, options.rng)
+    return seed(init, sweep.points, k, sweep.weights, options.rng)
 
 
 def _run(
@@ -281,15 +311,21 @@ def _settled(
         for number, (point, _, _) in zip(empty, far):
             centroids[number] = point
     full = tally.counts > 0
-    new_numbers = np.cumsum(full, dtype=np.int32) - 1
     return Clustering(
-        labels=labels if full.all() else new_numbers[labels],
+        labels=labels if full.all() else _renumbered(labels, full),
         centroids=centroids[full] + origin,
         counts=tally.counts[full],
         inertia=tally.inertia,
         n_iter=n_iter,
         stopped_by=stopped_by,
     )
+
+
+def _renumbered(labels: Any, full: Array) -> Any:
+    """Return labels without the numbers of empty clusters."""
+    if isinstance(labels, Nearest):
+        return Nearest(labels.centroids[full])
+    return (np.cumsum(full, dtype=np.int32) - 1)[labels]
 
 
 def _in_order(sweep: Sweep, result: Clustering, origin: Floats) -> Clustering:
@@ -313,10 +349,12 @@ def _with_inertia(sweep: Sweep, result: Clustering, origin: Floats) -> Clusterin
     Passes may take it as a difference of sums. Where that leaves little, it leaves few
     digits.
     """
-    scatter = sweep.mean_variance() * len(origin) * float(sweep.weights.sum())
+    scatter = sweep.mean_variance() * len(origin) * float(result.counts.sum())
     if result.inertia > scatter / 1000:
         return result
-    inertia = direct_inertia(
-        sweep.points, sweep.weights, result.centroids - origin, result.labels
-    )
+    centroids = result.centroids - origin
+    if isinstance(sweep, PartedPoints):
+        inertia = sweep.inertia(centroids, result.labels)
+    else:
+        inertia = direct_inertia(sweep.points, sweep.weights, centroids, result.labels)
     return replace(result, inertia=inertia)

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from kmeans_np import checks
-from kmeans_np.blocks import Report, copy, is_sliced
+from kmeans_np.blocks import Report, copy, is_dask, is_sliced
 from kmeans_np.image.batch import cluster_batch, is_batch
-from kmeans_np.image.distributed import cluster_dask, is_dask, segment_dask
+from kmeans_np.image.distributed import cluster_dask, segment_dask
 from kmeans_np.image.finding import Take, cluster
 from kmeans_np.image.segmentation import Segmentation
 

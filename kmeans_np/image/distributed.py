@@ -10,7 +10,6 @@ whose pixels hardly repeat.
 import copy
 import math
 import pickle
-import sys
 import threading
 from dataclasses import replace
 from functools import partial
@@ -19,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from kmeans_np import checks
-from kmeans_np.blocks import Sliced, stand_in
+from kmeans_np.blocks import Sliced, known_shape, place_of_errors, stand_in
 from kmeans_np.clustering import Clustering, nearest, warn_if_fewer
 from kmeans_np.colors import TABLE_BITS, Coding, Counted, merged, take
 from kmeans_np.image.features import compare_again, fitted
@@ -31,12 +30,6 @@ from kmeans_np.lloyd import Array
 
 # How many counts a task merges.
 TOGETHER = 8
-
-
-def is_dask(value: Any) -> bool:
-    """Return whether something is a Dask array, without importing Dask."""
-    dask = sys.modules.get("dask.array")
-    return dask is not None and isinstance(value, dask.Array)
 
 
 class Plan(NamedTuple):
@@ -267,11 +260,7 @@ def _in_place(
 
 
 def _stand_in(array: Any, name: str) -> Array:
-    if any(math.isnan(length) for length in array.shape):
-        raise ValueError(
-            f"{name} must have a known shape as a Dask array, got {array.shape}; call "
-            "compute_chunk_sizes() on it"
-        )
+    known_shape(array, name)
     return stand_in(array)
 
 
@@ -317,7 +306,8 @@ def segment_dask(
     painted = graph.painted(graph.found())
     if out is None:
         return painted
-    dask.array.store(painted, out)
+    with place_of_errors(graph.image, "image"):
+        dask.array.store(painted, out)
     return out
 
 
@@ -331,7 +321,8 @@ def cluster_dask(
 ) -> Segmentation:
     """Compute the clusters; labels and segmented image are Dask arrays."""
     graph = Graph(image, k, take, what, {**how, "progress": progress})
-    found: Found = graph.found().compute()
+    with place_of_errors(graph.image, "image"):
+        found: Found = graph.found().compute()
     mask = None if graph.mask is None else Sliced(graph.mask)
     streamed = Streamed(Sliced(graph.image), mask, graph.layout)
     labels = graph.labels(found, len(found.clusters.palette))

@@ -22,18 +22,20 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kmeans_np.lloyd import Array, Far, Floats, Sweep, Tally, Weights
+from kmeans_np.pieces import branches, pieces, tree_sum
 from kmeans_np.sweeps.blocked import nearest_directly
+from kmeans_np.sweeps.frame import Frame, frame_of, mean_variance, sample_step
 from kmeans_np.sweeps.products import nearest_by_products
 from kmeans_np.sweeps.totals import (
     FEW_FEATURES,
+    RunningTotals,
     change_of_totals,
     cluster_totals,
-    inertia_from_totals,
 )
 
 # How many numbers are looked at together: as many as fit the second-level cache.
 TABLE = 2**19
-# How many points are prepared and added up together; how many `farthest` orders first.
+# How many points are added up together; how many `farthest` orders first.
 PIECE, FEW = 2**14, 256
 # Factors beyond all rounding of a few operations in float32; and how far is too far for
 # it: when a centroid moves that far, all points are due.
@@ -101,35 +103,51 @@ class BoundedSweep(Sweep):
         weights: Weights = None,
         *,
         block_size: int | None = None,
+        frame: Frame | None = None,
     ) -> None:
         super().__init__(points, weights)
         n, d = self.points.shape
         self.block_size = block_size
         self.mass = float(self.weights.sum())
         self.weighted = not (self.weights == 1).all()
-        # A place in the middle, and the size of things there, as a power of two.
-        sample = self.points[:: -(-n // 1024)].astype(np.float64)
-        self.center = sample[0] + (sample - sample[0]).mean(axis=0)
-        typical = ((sample - self.center) ** 2).sum(axis=1).mean()
-        self.scale = 2.0 ** -max(int(np.frexp(typical)[1]) // 2, -500)
+        self.frame = frame or frame_of(self.points[:: sample_step(n)])
         self.rows = np.empty((n, d + 1), np.float32)
         self.squares = np.empty(n, np.float32)
-        parts = [self._prepare(start) for start in range(0, n, PIECE)]
-        # The weighted sums of |x - center|^2 and x - center.
-        self.scatter = float(sum(scatter for scatter, _ in parts))
-        self.lever = np.sum([lever for _, lever in parts], axis=0)
+        self.moments = [self._prepare(piece) for piece in pieces(n, d)]
         # What is known since the last pass; no labels, nothing.
         self.labels: Any = None
         self.centroids = np.empty((0, d))
         self.deadlines = np.empty(n, np.float32)
-        # The sums and counts of the clusters, (k, d + 1); the counts when these were
-        # last added up from the points; and how many points have changed since.
-        self.totals, self.counts, self.n_since = np.empty((0, d + 1)), np.empty(0), 0
+        self.totals = RunningTotals(n)
 
     def __call__(self, centroids: Floats, previous: Any = None) -> Tally:
         """Assign the points to centroids (k, d), compare with previous labels, add up.
 
         `previous` is None in the first pass: all points count as changed.
+        """
+        old, changed = self.relabel(centroids)
+        # If the pass does not come to its end, nothing is known.
+        new, self.labels = self.labels, None
+
+        def anew() -> Floats:
+            return tree_sum(branches(self.sums_of_pieces(new)))
+
+        def change() -> Floats:
+            return tree_sum(branches(self.changes_of_pieces(changed, old, new)))
+
+        known = old is not None
+        totals = self.totals.bring_up(len(changed), anew, change if known else None)
+        self.labels = new
+        n_changed = self.mass
+        if previous is not None:
+            where = changed if previous is old else new != previous
+            n_changed = float(self.weights[where].sum())
+        return self.frame.tally(new, totals, centroids, self._moments(), n_changed)
+
+    def relabel(self, centroids: Floats) -> tuple[Any, Array]:
+        """Bring `labels` up to date with centroids (k, d).
+
+        Returns what they were, None if nothing was known, and which points changed.
         """
         old = self.labels if len(centroids) == len(self.centroids) else None
         if old is None:
@@ -138,7 +156,6 @@ class BoundedSweep(Sweep):
         else:
             self.drifts += self._movement(centroids)
             new = old.copy()
-        # If the pass does not come to its end, nothing is known.
         self.labels, self.centroids = None, centroids.copy()
         blocks = range(0, len(new), self.step)
         # What overflows float32 is infinite or becomes NaN, and never decides anything.
@@ -146,19 +163,10 @@ class BoundedSweep(Sweep):
             factors = self._factors(np.float32)
             parts = [self._look(start, old, new, factors) for start in blocks]
         changed = np.concatenate(parts)
-        self._add_up_changes(changed, old, new)
         # Handed out, and what the next pass goes on from: not to be written to.
         new.flags.writeable = False
         self.labels = new if old is None or len(changed) else old
-        n_changed = self.mass
-        if previous is not None:
-            where = changed if previous is old else self.labels != previous
-            n_changed = float(self.weights[where].sum())
-        sums, counts = self.totals[:, :-1].copy(), self.totals[:, -1].copy()
-        inertia = inertia_from_totals(
-            sums, counts, centroids, self.center, self.scatter
-        )
-        return Tally(self.labels, sums, counts, inertia, n_changed)
+        return old, changed
 
     def farthest(self, centroids: Floats, labels: Any) -> Iterator[Far]:
         """Yield the points that are not on their centroid, the farthest first."""
@@ -182,23 +190,24 @@ class BoundedSweep(Sweep):
 
     def mean_variance(self) -> float:
         """Return the weighted variance of each column, averaged over the columns."""
-        # Divided first, since a square of sums of large numbers may be infinite.
-        total = self.scatter - float((self.lever / self.mass * self.lever).sum())
-        return max(total, 0.0) / self.mass / len(self.lever)
+        return mean_variance(self._moments(), self.mass)
+
+    def _moments(self) -> Floats:
+        return tree_sum(branches(self.moments))
 
     # ---- What is computed once ---------------------------------------------------
 
-    def _prepare(self, start: int) -> tuple[float, Floats]:
-        """Fill rows with x - center, 1 and |x - center|^2; add up the latter."""
-        scatter, lever = 0.0, np.zeros(len(self.center))
-        step = max(64, 2**15 // len(lever))
-        for first in range(start, min(start + PIECE, len(self.points)), step):
-            block = slice(first, min(first + step, start + PIECE))
+    def _prepare(self, piece: slice) -> Floats:
+        """Fill rows with x - center, 1 and |x - center|^2; return their moments."""
+        d = self.points.shape[1]
+        moments, step = np.zeros(d + 1), max(64, 2**15 // d)
+        for first in range(piece.start, piece.stop, step):
+            block = slice(first, min(first + step, piece.stop))
             rows, squares = self.rows[block], self.squares[block]
             x, norms = self._fill(rows, squares, self.points[block])
-            scatter += float((self.weights[block] * norms).sum())
-            lever += np.einsum("i,ij->j", self.weights[block], x)
-        return scatter, lever
+            moments[0] += (self.weights[block] * norms).sum()
+            moments[1:] += np.einsum("i,ij->j", self.weights[block], x)
+        return moments
 
     def _fill(
         self, rows: Array, squares: Array, points: Array
@@ -207,12 +216,12 @@ class BoundedSweep(Sweep):
         # Few columns are faster one by one, each in one piece.
         order: Any = "F" if points.shape[1] <= FEW_FEATURES else "C"
         x = points.astype(np.float64, order=order)
-        x -= self.center
+        x -= self.frame.center
         norms = _norms(x)
         with np.errstate(over="ignore"):
-            rows[:, :-1] = x * self.scale
+            rows[:, :-1] = x * self.frame.scale
             rows[:, -1] = 1
-            squares[:] = norms * self.scale**2
+            squares[:] = norms * self.frame.scale**2
         return x, norms
 
     # ---- What a pass consists of -------------------------------------------------
@@ -227,7 +236,7 @@ class BoundedSweep(Sweep):
 
     def _movement(self, centroids: Floats) -> Floats:
         """How far each centroid and the fastest of the others moved together."""
-        moved = np.sqrt(_norms(centroids - self.centroids)) * self.scale
+        moved = np.sqrt(_norms(centroids - self.centroids)) * self.frame.scale
         fastest = moved.argmax()
         others = np.full(len(moved), moved[fastest])
         others[fastest] = np.delete(moved, fastest).max(initial=0)
@@ -235,7 +244,7 @@ class BoundedSweep(Sweep):
 
     def _factors(self, dtype: Any) -> Array:
         """What rows are multiplied with for |c|^2 - 2 x c; (k, d + 1)."""
-        c = (self.centroids - self.center) * self.scale
+        c = (self.centroids - self.frame.center) * self.frame.scale
         return np.hstack([-2 * c, _norms(c)[:, np.newaxis]]).astype(dtype)
 
     def _look(self, start: int, old: Any, new: Array, factors: Array) -> Array:
@@ -309,45 +318,42 @@ class BoundedSweep(Sweep):
 
     # ---- Sums --------------------------------------------------------------------
 
-    def _add_up_changes(self, changed: Array, old: Any, new: Array) -> None:
-        """Bring the sums and counts, `totals`, up to date with the new labels."""
-        n = len(new)
-        self.n_since += len(changed)
-        few = 2 * len(changed) < n and self.n_since < 4 * n
-        # A few points are added up anew: as fast, and to the last bit as the textbook.
-        if old is not None and few and n > PIECE:
-            totals = self.totals + self._add_up(changed, new, old)
-            # Where little is left of a cluster, rounding would be too large a part of
-            # it; and an empty one must come out as exactly 0.
-            if (totals[:, -1] >= self.counts / 1024).all():
-                self.totals = totals
-                return
-        self.totals = self._add_up(slice(0, n), new)
-        self.counts, self.n_since = self.totals[:, -1].copy(), 0
+    def sums_of_pieces(self, labels: Array) -> Iterator[Floats]:
+        """Yield the sums and counts, (k, d + 1), of the points in each piece."""
+        k = len(self.centroids)
+        for piece in pieces(*self.points.shape):
+            totals = np.zeros((k, self.points.shape[1] + 1))
+            for start in range(piece.start, piece.stop, PIECE):
+                part = slice(start, min(start + PIECE, piece.stop))
+                weights = self.weights[part] if self.weighted else None
+                totals += cluster_totals(self.points[part], labels[part], k, weights)
+            yield totals
 
-    def _add_up(self, where: Where, labels: Array, old: Any = None) -> Floats:
-        """Sums and count, (k, d + 1), of some points of each cluster, with weights.
-
-        With old labels, how these have changed since.
-        """
-        k, d = self.centroids.shape
-        totals = np.zeros((k, d + 1))
-        size = where.stop if isinstance(where, slice) else len(where)
-        for start in range(0, size, PIECE):
-            part = slice(start, min(start + PIECE, size))
-            some = part if isinstance(where, slice) else where[part]
-            points = _pick(self.points, some)
-            weights = self.weights[some] if self.weighted else None
-            if old is None:
-                totals += cluster_totals(points, labels[some], k, weights)
-            else:
-                totals += change_of_totals(points, labels[some], old[some], k, weights)
-        return totals
+    def changes_of_pieces(
+        self, changed: Array, old: Array, new: Array
+    ) -> Iterator[Floats]:
+        """Yield how these have changed with the labels of the points `changed`."""
+        k = len(self.centroids)
+        cut = pieces(*self.points.shape)
+        ends = np.searchsorted(changed, [piece.stop for piece in cut])
+        for who in np.split(changed, ends[:-1]):
+            totals = np.zeros((k, self.points.shape[1] + 1))
+            for start in range(0, len(who), PIECE):
+                some = who[start : start + PIECE]
+                points = _pick(self.points, some)
+                weights = self.weights[some] if self.weighted else None
+                totals += change_of_totals(points, new[some], old[some], k, weights)
+            yield totals
 
 
 def _norms(vectors: Array) -> Floats:
-    """Return the squared length of each row."""
-    return np.asarray(np.einsum("ij,ij->i", vectors, vectors))
+    """Return the squared length of each row, whatever other rows there are."""
+    if vectors.shape[1] > FEW_FEATURES:
+        return np.asarray(np.einsum("ij,ij->i", vectors, vectors))
+    total = np.square(vectors[:, 0])
+    for column in vectors.T[1:]:
+        total += column * column
+    return np.asarray(total)
 
 
 def _pick(array: Array, where: Where) -> Array:

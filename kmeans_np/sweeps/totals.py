@@ -4,6 +4,7 @@ What this file adds: to add up points of few or of many features fast, and what 
 from the sums. What it leaves out: which points.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,52 @@ ROWS = 512
 # Up to so many clusters and features, a product is faster than to add up. And with so
 # few points OpenBLAS takes one thread only, hence always the same order.
 FEW_CLUSTERS, SOME_FEATURES, PIECE = 8, 32, 2**10
+# Up to so many points are added up anew in every pass.
+TEXTBOOK = 2**14
+
+
+class RunningTotals:
+    """The sums and counts of clusters, brought up to date with their labels.
+
+    They are corrected by the points that changed cluster, and made anew before rounding
+    can add up.
+
+    Parameters
+    ----------
+    n : int
+        The number of points.
+    """
+
+    def __init__(self, n: int) -> None:
+        self.n = n
+        # Sums and counts; the counts when these were last added up from all points;
+        # and how many points have changed since.
+        self.totals, self.counts, self.n_since = np.empty((0, 1)), np.empty(0), 0
+
+    def bring_up(
+        self,
+        n_changed: int,
+        anew: Callable[[], Floats],
+        change: Callable[[], Floats] | None,
+    ) -> Floats:
+        """Return the totals, (k, d + 1), after so many points changed cluster.
+
+        `anew` adds them up from all points, `change` says how they changed; None if
+        nothing is known.
+        """
+        self.n_since += n_changed
+        few = 2 * n_changed < self.n and self.n_since < 4 * self.n
+        # A few points are added up anew: as fast, and to the last bit as the textbook.
+        if change is not None and few and self.n > TEXTBOOK:
+            totals = self.totals + change()
+            # Where little is left of a cluster, rounding would be too large a part of
+            # it; and an empty one must come out as exactly 0.
+            if (totals[:, -1] >= self.counts / 1024).all():
+                self.totals = totals
+                return totals
+        self.totals = anew()
+        self.counts, self.n_since = self.totals[:, -1].copy(), 0
+        return self.totals
 
 
 def cluster_totals(points: Array, labels: Array, k: int, weights: Any) -> Floats:
@@ -62,7 +109,8 @@ def change_of_totals(
     moves = np.subtract(labels == numbers, before == numbers, dtype=np.float64)
     if weights is not None:
         moves *= weights
-    rows, totals = points.astype(np.float64), np.zeros((k, d + 1))
+    rows = points.astype(np.float64, order="C")
+    totals = np.zeros((k, d + 1))
     for start in range(0, n, PIECE):
         part = slice(start, start + PIECE)
         totals[:, :-1] += moves[:, part] @ rows[part]

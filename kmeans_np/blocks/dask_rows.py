@@ -1,0 +1,151 @@
+"""Points that are a Dask array, one a row, looked at where they are.
+
+What this file adds: `DaskRows`, of which each chunk is looked at by a task; findings
+are merged in a tree of tasks, so that the points never come together. And what is to be
+known of any Dask array. What it leaves out: what is looked for.
+"""
+
+import math
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, TypeVar
+
+import numpy as np
+
+from kmeans_np.lloyd import Array
+from kmeans_np.pieces import piece_of
+
+Found = TypeVar("Found")
+
+# How many findings of chunks a task merges.
+TOGETHER = 8
+
+
+def is_dask(value: Any) -> bool:
+    """Return whether something is a Dask array, without importing Dask."""
+    dask = sys.modules.get("dask.array")
+    return dask is not None and isinstance(value, dask.Array)
+
+
+def known_shape(array: Any, name: str) -> None:
+    """Refuse a Dask array that does not know its own shape."""
+    if any(math.isnan(length) for length in array.shape):
+        raise ValueError(
+            f"{name} must have a known shape as a Dask array, got {array.shape}; call "
+            "compute_chunk_sizes() on it"
+        )
+
+
+@contextmanager
+def place_of_errors(array: Any, name: str) -> Iterator[None]:
+    """Say where a Dask array cannot be read, if that is why a computation fails.
+
+    Dask does not tell which chunk it was. So chunks are read again, half of them, half
+    of the half that cannot be read, and so on.
+    """
+    try:
+        yield
+    except Exception as error:
+        # Those with a name, a rule and a remedy are our own.
+        where = None if " must " in str(error) else _unreadable(array)
+        if where is None:
+            raise
+        raise OSError(
+            f"{name} must be readable everywhere, got an error where its axes go from "
+            f"{where}: {type(error).__name__}: {error}; mend that part or cut it off"
+        ) from error
+
+
+def _unreadable(array: Any) -> str | None:
+    """Return the place of a chunk that cannot be read, None if there is none."""
+    numbers = [*np.ndindex(*array.numblocks)]
+    if _readable(array, numbers):
+        return None
+    while len(numbers) > 1:
+        half = len(numbers) // 2
+        first = numbers[:half]
+        numbers = numbers[half:] if _readable(array, first) else first
+    ends = [np.cumsum(sizes) for sizes in array.chunks]
+    cuts = zip(ends, array.chunks, numbers[0])
+    return ", ".join(f"{e[i] - sizes[i]} to {e[i] - 1}" for e, sizes, i in cuts)
+
+
+def _readable(array: Any, numbers: list[tuple[int, ...]]) -> bool:
+    import dask
+
+    blocks = [array.blocks[number].to_delayed().item() for number in numbers]
+    try:
+        dask.compute([dask.delayed(np.shape)(block) for block in blocks])
+    except Exception:
+        return False
+    return True
+
+
+class DaskRows:
+    """Points (n, d) that are a Dask array.
+
+    Parameters
+    ----------
+    array : dask.array.Array
+        The points. They are read in every `gather`, unless they are persisted.
+    """
+
+    def __init__(self, array: Any) -> None:
+        self.shape, self.dtype = array.shape, array.dtype
+        # A row is in one chunk.
+        self.array = array.rechunk({1: -1})
+        # And a piece: a few rows go to the next chunk.
+        piece = piece_of(array.shape[1])
+        ends = np.cumsum(array.chunks[0])
+        ends[:-1] = -(-ends[:-1] // piece) * piece
+        ends = np.unique(np.minimum(ends, len(array)))
+        sizes = tuple(np.diff(ends, prepend=0).tolist())
+        self.pieces = self.array.rechunk({0: sizes})
+
+    def gather(
+        self,
+        look: Callable[..., Found],
+        merge: Callable[[list[Found]], Found],
+        *args: Any,
+    ) -> Found:
+        """Look at all chunks, on the scheduler that is there, and merge in a tree."""
+        import dask
+
+        sizes = self.pieces.chunks[0]
+        starts = (np.cumsum(sizes) - sizes).tolist()
+        blocks = self.pieces.to_delayed().ravel()
+        # Once for all tasks: it may be many centroids.
+        how = dask.delayed(partial(_looked_at, look, args), pure=True)
+        found = [how(block, start) for block, start in zip(blocks, starts, strict=True)]
+        together = dask.delayed(merge, pure=True)
+        while len(found) > 1:
+            begins = range(0, len(found), TOGETHER)
+            found = [together(found[i : i + TOGETHER]) for i in begins]
+        with place_of_errors(self.pieces, "points"):
+            merged: Found = found[0].compute()
+        return merged
+
+    def each(self, work: Callable[..., Array], dtype: Any, *args: Any) -> Any:
+        """Return what `work(points, *args)` gives for each point, as a Dask array."""
+        return self.array.map_blocks(
+            _worked_on,
+            work,
+            args,
+            dtype,
+            dtype=dtype,
+            drop_axis=1,
+            meta=np.empty(0, dtype),
+        )
+
+
+def _looked_at(
+    look: Callable[..., Found], args: Any, points: Array, start: int
+) -> Found:
+    return look(points, start, *args)
+
+
+def _worked_on(points: Array, work: Any, args: Any, dtype: Any) -> Array:
+    done: Array = work(points, *args).astype(dtype, copy=False)
+    return done

@@ -1,0 +1,68 @@
+"""Sums over many points, in an order that depends on nothing but their numbers.
+
+What this file adds: to add up piece by piece, and the sums of the pieces in pairs,
+those of pairs in pairs, and so on: a binary tree. Whoever has some pieces that stand
+together can add up whole branches, and others the rest; the sum is the same to the last
+bit. And rounding hardly adds up on so short ways. What it leaves out: what is added up.
+"""
+
+from collections.abc import Callable, Iterable
+
+from kmeans_np.lloyd import Array
+
+# How many numbers a piece has, and how many points at most and at least.
+NUMBERS, MOST, LEAST = 2**22, 2**16, 2**10
+
+# Sums of branches, by their height in the tree and their number there.
+Branches = dict[tuple[int, int], Array]
+
+
+def piece_of(d: int) -> int:
+    """Return how many points with d features are a piece: a power of two."""
+    fit = 2 ** ((NUMBERS // d).bit_length() - 1) if d <= NUMBERS else LEAST
+    return max(LEAST, min(MOST, fit))
+
+
+def branches(sums: Iterable[Array], first: int = 0) -> Branches:
+    """Return the branches of pieces that stand together, from the number `first` on."""
+    found: Branches = {}
+    for number, total in enumerate(sums, first):
+        _grow(found, 0, number, total)
+    return found
+
+
+def joined(parts: Iterable[Branches]) -> Branches:
+    """Return the branches of several such parts; in which order does not matter."""
+    found: Branches = {}
+    for part in parts:
+        for (height, number), total in part.items():
+            _grow(found, height, number, total)
+    return found
+
+
+def _grow(found: Branches, height: int, number: int, total: Array) -> None:
+    """Add a branch, and join it to its neighbor as long as there is one."""
+    while (height, number ^ 1) in found:
+        total = found.pop((height, number ^ 1)) + total
+        height, number = height + 1, number // 2
+    found[height, number] = total
+
+
+def tree_sum(found: Branches) -> Array:
+    """Return the sum of all pieces, from their branches."""
+    totals = [found[where] for where in sorted(found)]
+    total = totals[0]
+    for larger in totals[1:]:
+        total = total + larger
+    return total
+
+
+def sum_of_pieces(add: Callable[[slice], Array], n: int, d: int) -> Array:
+    """Return the sum of `add(piece)` over all pieces of n points with d features."""
+    return tree_sum(branches(add(piece) for piece in pieces(n, d)))
+
+
+def pieces(n: int, d: int) -> list[slice]:
+    """Cut n points with d features into pieces."""
+    step = piece_of(d)
+    return [slice(start, min(start + step, n)) for start in range(0, n, step)]

@@ -1,0 +1,87 @@
+"""From where to look at points.
+
+What this file adds: a place in the middle of the points and the size of things there,
+from which digits are spared and float32 goes far; what follows from sums seen from
+there; and how far the numbers reach. Whoever looks at a part of the points looks from
+the same place. What it leaves out: the looks.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from kmeans_np.lloyd import Array, Floats, Tally
+from kmeans_np.sweeps.totals import inertia_from_totals
+
+# About how many points are looked at for their middle.
+SAMPLE = 1024
+# How many numbers in a row are wide.
+WIDE = 512
+
+
+class Frame(NamedTuple):
+    """From where points are looked at.
+
+    Attributes
+    ----------
+    center : (d,) array of float64
+        A place in the middle of the points.
+    scale : float
+        A power of two that makes distances there about 1.
+    """
+
+    center: Floats
+    scale: float
+
+    def tally(
+        self,
+        labels: Any,
+        totals: Floats,
+        centroids: Floats,
+        moments: Floats,
+        n_changed: float,
+    ) -> Tally:
+        """Return the tally of a pass with these totals (k, d + 1), and with moments."""
+        sums, counts = totals[:, :-1].copy(), totals[:, -1].copy()
+        scatter = float(moments[0])
+        inertia = inertia_from_totals(sums, counts, centroids, self.center, scatter)
+        return Tally(labels, sums, counts, inertia, n_changed)
+
+
+def sample_step(n: int) -> int:
+    """Return which of n points tell where the middle is: every so many of them."""
+    return -(-n // SAMPLE)
+
+
+def frame_of(sample: Array) -> Frame:
+    """Return the frame of points of which this is every `sample_step(n)`-th."""
+    sample = sample.astype(np.float64)
+    center = sample[0] + (sample - sample[0]).mean(axis=0)
+    typical = ((sample - center) ** 2).sum(axis=1).mean()
+    return Frame(center, 2.0 ** -max(int(np.frexp(typical)[1]) // 2, -500))
+
+
+def mean_variance(moments: Floats, mass: float) -> float:
+    """Return the variance of points around their mean, averaged over the columns.
+
+    The moments, (d + 1,), are the weighted sum of their squared distances to a center,
+    and those of the ways from there.
+    """
+    scatter, lever = moments[0], moments[1:]
+    # Divided first, since a square of sums of large numbers may be infinite.
+    total = float(scatter) - float((lever / mass * lever).sum())
+    return max(total, 0.0) / mass / len(lever)
+
+
+def extremes(points: Array) -> tuple[Floats, Floats]:
+    """Return the smallest and the largest number of each column of points (n, d)."""
+    # NumPy goes through wide rows much faster, so many are taken side by side.
+    n, d = points.shape
+    wide = max(1, min(n, WIDE // d)) if points.flags.c_contiguous else 1
+    whole = n - n % wide
+    rows = points[:whole].reshape(-1, wide * d)
+    low, high = (
+        find(np.concatenate([find(rows, 0).reshape(wide, d), points[whole:]]), 0)
+        for find in (np.min, np.max)
+    )
+    return low.astype(np.float64), high.astype(np.float64)

@@ -1,0 +1,390 @@
+"""Points outside of memory: each answer is that of the same points in memory."""
+
+import tracemalloc
+import warnings
+from itertools import pairwise
+
+import dask.array as da
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kmeans_np import kmeans, pieces
+from kmeans_np.blocks import rows, rows_of
+from kmeans_np.blocks.sliced import Sliced
+from kmeans_np.clustering import parted
+from kmeans_np.clustering.parted import PartedPoints
+from kmeans_np.lloyd import lloyd
+from kmeans_np.pieces import branches, joined, piece_of, tree_sum
+from kmeans_np.seeding import random_points
+from kmeans_np.sweeps import BoundedSweep
+from kmeans_np.sweeps.parted import FEW, Seen
+
+
+class Outside:
+    """An array that is read in slices, and counts what is read."""
+
+    def __init__(self, array, chunks=None):
+        self.array, self.shape, self.dtype = array, array.shape, array.dtype
+        self.ndim = array.ndim
+        self.n_read, self.largest = 0, 0
+        if chunks:
+            self.chunks = chunks
+
+    def __getitem__(self, place):
+        found = self.array[place]
+        self.n_read += found.size
+        self.largest = max(self.largest, found.size)
+        return found
+
+
+def same(one, other):
+    """Assert that two answers are the same to the last bit."""
+    for name in ("centroids", "counts", "labels"):
+        a, b = (np.asarray(getattr(answer, name)) for answer in (one, other))
+        assert (a.shape, a.dtype) == (b.shape, b.dtype), name
+        assert a.tobytes() == b.tobytes(), name
+    for name in ("inertia", "n_iter", "stopped_by"):
+        assert getattr(one, name) == getattr(other, name), name
+
+
+def crowds(n, d, dtype, offset=0.0, seed=0):
+    """Return points in crowds that overlap."""
+    rng = np.random.default_rng(seed)
+    middles = rng.normal(scale=40, size=(9, d))
+    points = middles[rng.integers(0, 9, n)] + rng.normal(scale=25, size=(n, d))
+    return (points + offset).astype(dtype)
+
+
+@pytest.fixture
+def small_pieces(monkeypatch):
+    """Pieces of 2,048 points, so that few points are many pieces."""
+    monkeypatch.setattr(pieces, "MOST", 2**11)
+    monkeypatch.setattr(rows, "BLOCK", 2**13)
+
+
+# ---- Sums in a tree ----------------------------------------------------------------
+
+
+@given(
+    n=st.integers(1, 40),
+    cuts=st.sets(st.integers(1, 39)),
+    order=st.randoms(use_true_random=False),
+    together=st.integers(2, 5),
+)
+def test_a_tree_of_sums_is_the_same_however_it_is_cut_and_merged(
+    n, cuts, order, together
+):
+    sums = np.random.default_rng(n).normal(size=(n, 3)) * 10.0 ** np.arange(3)
+    expected = tree_sum(branches(sums))
+    edges = [0, *sorted(cut for cut in cuts if cut < n), n]
+    parts = [branches(sums[a:b], a) for a, b in pairwise(edges)]
+    while len(parts) > 1:
+        order.shuffle(parts)
+        parts = [joined(parts[:together]), *parts[together:]]
+    assert tree_sum(parts[0]).tobytes() == expected.tobytes()
+
+
+def test_a_tree_of_sums_adds_neighbors_first():
+    # 2^53 + 1 + 1 is 2^53 from the left; 1 + 1 is 2, which is not lost.
+    sums = np.array([[2.0**53], [0.0], [1.0], [1.0], [1.0]])
+    assert tree_sum(branches(sums[:4])) == 2.0**53 + 2
+    assert sorted(branches(sums)) == [(0, 4), (2, 0)]
+
+
+@pytest.mark.parametrize("d", [1, 3, 64, 65, 100, 1000, 10**5, 10**8])
+def test_pieces_are_powers_of_two_and_not_too_large(d):
+    n = piece_of(d)
+    assert n & (n - 1) == 0
+    assert n * d <= 2**22 or n == 2**10
+    assert n == 2**16 or n == 2**10 or 2 * n * d > 2**22
+
+
+# ---- The same answer ---------------------------------------------------------------
+
+
+@settings(max_examples=15)
+@given(
+    n=st.integers(17_000, 23_000),
+    d=st.sampled_from([1, 2, 3, 17, 40]),
+    dtype=st.sampled_from(["f4", "f8", "u1", "i4"]),
+    offset=st.sampled_from([0.0, 200.3, 1e6]),
+    k=st.sampled_from([6, 13, 30]),
+    chunk=st.integers(500, 30_000),
+    tol=st.sampled_from([0, 1e-3]),
+)
+def test_the_answer_is_that_in_memory(n, d, dtype, offset, k, chunk, tol):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pieces, "MOST", 2**11)
+        patch.setattr(rows, "BLOCK", chunk * d)
+        points = crowds(n, d, dtype, 0 if dtype == "u1" else offset, seed=chunk)
+        how = {"rng": n, "tol": tol, "max_iter": 25}
+        expected = kmeans(points, k, **how)
+        same(kmeans(Outside(points, (chunk, 1)), k, **how), expected)
+        lazy = da.from_array(points, chunks=(chunk, max(1, d // 2)))
+        found = kmeans(lazy, k, **how)
+        same(found, expected)
+        assert found.labels.chunks == lazy.chunks[:1]
+
+
+def test_pieces_of_their_usual_size():
+    points = crowds(200_000, 3, "f4")
+    expected = kmeans(points, 8, rng=0, max_iter=30)
+    same(kmeans(Outside(points), 8, rng=0, max_iter=30), expected)
+    lazy = da.from_array(points, chunks=(30_000, -1))
+    same(kmeans(lazy, 8, rng=0, max_iter=30), expected)
+
+
+def test_memory_maps(tmp_path):
+    points = crowds(30_000, 4, "f4")
+    np.save(tmp_path / "points.npy", points)
+    mapped = np.load(tmp_path / "points.npy", mmap_mode="r")
+    found = kmeans(mapped, 5, rng=0)
+    assert not isinstance(found.labels, np.ndarray)
+    same(found, kmeans(points, 5, rng=0))
+    assert found.labels[7] == kmeans(points, 5, rng=0).labels[7]
+
+
+@pytest.mark.parametrize("n_init", [1, 3])
+@pytest.mark.parametrize("start", ["far", "crowded"])
+@pytest.mark.usefixtures("small_pieces")
+def test_clusters_that_empty_restart_alike(start, n_init):
+    points = crowds(20_000, 2, "f8")
+    k, how = 12, {"n_init": n_init, "rng": 1}
+    if n_init == 1:
+        away = np.arange(k)[:, np.newaxis] + (1e5 if start == "far" else 0.0)
+        how = {"init": points[:k] * 1e-9 + away}
+    expected = kmeans(points, k, max_iter=20, **how)
+    same(kmeans(Outside(points), k, max_iter=20, **how), expected)
+    assert (expected.counts > 0).all()
+
+
+@pytest.mark.usefixtures("small_pieces")
+def test_inertia_that_is_a_small_part_of_the_scatter():
+    points = crowds(20_000, 3, "f8") * 1e-6
+    points += 1e3 * np.random.default_rng(0).integers(0, 4, (20_000, 1))
+    expected = kmeans(points, 4, init="random", rng=3, n_init=5)
+    assert expected.inertia < 1e-3 * points.var() * points.size
+    same(kmeans(Outside(points), 4, rng=3, n_init=5), expected)
+
+
+@pytest.mark.parametrize("k", [5, 12, 30])
+@pytest.mark.usefixtures("small_pieces")
+def test_copies_and_fewer_distinct_points_than_clusters(k):
+    points = np.random.default_rng(0).integers(0, 3, (20_000, 3)) * [0.1, 1, 7]
+    points[:19_000] = points[0]
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        expected = kmeans(points, k, rng=0)
+        same(kmeans(Outside(points), k, rng=0), expected)
+        spread = kmeans(Outside(points), k, init="k-means++", rng=0)
+    assert len(spread.centroids) == len(expected.centroids) == min(k, 27)
+    assert len(warned) == (3 if k > 27 else 0)
+    assert all(w.filename == __file__ for w in warned)
+
+
+@pytest.mark.usefixtures("small_pieces")
+def test_every_step_is_that_in_memory():
+    points = crowds(20_001, 5, "f8")
+    outside = PartedPoints(rows_of(Outside(points)))
+    inside = BoundedSweep(points)
+    assert outside.mean_variance() == inside.mean_variance()
+    start = random_points(points, 15, np.ones(len(points)), np.random.default_rng(0))
+    for one, other in zip(lloyd(outside, start), lloyd(inside, start), strict=True):
+        assert one.new_centroids.tobytes() == other.new_centroids.tobytes()
+        assert (one.inertia, one.n_changed) == (other.inertia, other.n_changed)
+    # Compared with labels other than the last ones, and with another number of them.
+    early = outside(start)
+    other = outside(start[::-1])
+    assert outside(start, other.labels).n_changed == 20_001 - early.counts[7]
+    assert outside(start[:3]).n_changed == 20_001
+
+
+@pytest.mark.usefixtures("small_pieces")
+def test_the_farthest_points_of_all_parts():
+    points = crowds(20_000, 3, "f8").round(-1)
+    outside = PartedPoints(rows_of(Outside(points)))
+    inside = BoundedSweep(points)
+    start = points[:4] + 0.5
+    labels, own = outside(start).labels, inside(start).labels
+    found = [*outside.farthest(start, labels)]
+    assert len(found) > 4 * FEW
+    for one, other in zip(found, inside.farthest(start, own), strict=True):
+        assert one.point.tolist() == other.point.tolist()
+        assert (one.weight, one.label) == (other.weight, other.label)
+
+
+# ---- k-means|| ---------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("small_pieces")
+def test_scalable_starts_depend_on_no_chunks(monkeypatch):
+    points = crowds(20_000, 3, "f4")
+    how = {"init": "k-means++", "rng": 0, "max_iter": 5}
+    expected = kmeans(Outside(points), 9, **how)
+    monkeypatch.setattr(rows, "BLOCK", 2**15)
+    same(kmeans(Outside(points), 9, **how), expected)
+    same(kmeans(da.from_array(points, chunks=(7_001, 2)), 9, **how), expected)
+
+
+def test_scalable_starts_are_about_as_good_as_one_by_one():
+    points = crowds(60_000, 4, "f4")
+    how = {"init": "k-means++", "max_iter": 1}
+    theirs = [kmeans(points, 30, rng=seed, **how).inertia for seed in range(5)]
+    at_random = [kmeans(points, 30, rng=s, max_iter=1).inertia for s in range(5)]
+    source = Outside(points)
+    ours = [kmeans(source, 30, rng=seed, **how).inertia for seed in range(5)]
+    assert np.mean(ours) < 1.03 * np.mean(theirs) < 1.03 * np.mean(at_random)
+
+
+def test_scalable_starts_take_few_passes():
+    points = crowds(20_000, 2, "f4")
+    source = Outside(points)
+    kmeans(source, 200, init="k-means++", max_iter=1, rng=0)
+    assert source.n_read < 25 * points.size
+
+
+def test_far_points_are_drawn_by_their_squared_distance():
+    # 20,000 at distance 1 and as many at 2: one in five draws is of the former.
+    points = np.repeat([[0.0], [1.0], [2.0]], [1, 20_000, 20_000], axis=0)
+    points += np.linspace(0, 1e-3, len(points))[:, np.newaxis]
+    parts = rows_of(Outside(points))
+    seen = PartedPoints(parts).seen
+    centroid = seen.moved(points[:1])
+    share = []
+    for key in range(20):
+        drawn = parts.gather(parted._draw, parted._first, seen, centroid, 100, key)
+        assert len(drawn.points) == 100
+        share.append((drawn.points + seen.origin < 1.5).mean())
+    assert np.mean(share) == pytest.approx(0.2, abs=0.03)
+
+
+# ---- Memory, and what is read ------------------------------------------------------
+
+
+def test_memory_does_not_grow_with_the_points(monkeypatch):
+    monkeypatch.setattr(rows, "BLOCK", 2**18)
+    points = np.random.default_rng(0).random((2**21, 2), np.float32)
+    peaks = []
+    for count in (2**16, 2**19, 2**21):
+        source = Outside(points[:count])
+        tracemalloc.start()
+        try:
+            kmeans(source, 3, rng=0, max_iter=2)
+            peaks.append(tracemalloc.get_traced_memory()[1])
+        finally:
+            tracemalloc.stop()
+        assert source.largest <= rows.BLOCK
+    assert peaks[2] < 1.02 * peaks[1]
+
+
+def test_few_points_are_read_as_a_whole():
+    points = crowds(16_384, 2, "f8")
+    source = Outside(points)
+    found = kmeans(source, 4, rng=0)
+    assert source.n_read == points.size
+    assert isinstance(found.labels, np.ndarray)
+    same(found, kmeans(points, 4, rng=0))
+    lazy = kmeans(da.from_array(points, chunks=1_000), 4, rng=0)
+    same(lazy, found)
+
+
+def test_weights_of_points_outside_of_memory():
+    points = crowds(20_000, 2, "f8")
+    weights = np.arange(20_000) % 3
+    expected = kmeans(points, 5, weights=weights, rng=0)
+    same(kmeans(Outside(points), 5, weights=weights, rng=0), expected)
+
+
+# ---- Errors ------------------------------------------------------------------------
+
+
+def said(kind, points):
+    """Return what the error says that `kmeans` raises."""
+    with pytest.raises(kind) as error:
+        kmeans(points, 4)
+    return str(error.value)
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+@pytest.mark.usefixtures("small_pieces")
+def test_points_that_are_not_finite(lazy):
+    points = crowds(30_000, 3, "f8")
+    points[20_000, 1], points[29_000:, 2], points[21_000, 0] = np.nan, np.inf, np.nan
+    outside = da.from_array(points, chunks=1_000) if lazy else Outside(points)
+    message = said(ValueError, outside)
+    assert message == said(ValueError, points)
+    assert "got 2 NaN values and 1,000 infinite values, the first at row 2" in message
+
+
+@pytest.mark.parametrize("value", [1e200, -1e101])
+def test_points_that_are_too_large(value):
+    points = crowds(30_000, 3, "f8")
+    points[12_345, 1] = value
+    assert said(ValueError, Outside(points)) == said(ValueError, points)
+
+
+@pytest.mark.parametrize(
+    "array",
+    [np.zeros(20_000), np.zeros((20, 30, 40)), np.zeros((0, 3)), np.zeros((9, 0))],
+)
+def test_shapes_that_are_no_points(array):
+    assert said(ValueError, Outside(array)) == said(ValueError, array)
+
+
+def test_types_that_are_no_numbers():
+    for dtype in ("c16", "U3"):
+        array = np.zeros((30_000, 2), dtype)
+        assert said(TypeError, Outside(array)).startswith("points must hold real num")
+
+
+def test_what_dask_cannot_do():
+    lazy = da.from_array(crowds(20_000, 2, "f8"), chunks=5_000)
+    with pytest.raises(ValueError, match="weights must be left out for a Dask array"):
+        kmeans(lazy, 3, weights=np.ones(20_000))
+    unknown = lazy[lazy[:, 0] > 0]
+    with pytest.raises(ValueError, match="points must have a known shape"):
+        kmeans(unknown, 3)
+
+
+class Broken(Outside):
+    """An array of which a part cannot be read."""
+
+    def __getitem__(self, place):
+        if place[0].start <= 77_777 < place[0].stop:
+            raise ValueError("bad checksum")
+        return super().__getitem__(place)
+
+
+def test_a_part_that_cannot_be_read_is_named(monkeypatch):
+    monkeypatch.setattr(rows, "BLOCK", 2**17)
+    broken = Broken(crowds(200_000, 2, "f4"))
+    sentence = (
+        "points must be readable everywhere, got an error where its axes go from 65536 "
+        "to 131071, 0 to 1: ValueError: bad checksum; mend that part or cut it off"
+    )
+    assert said(OSError, broken) == sentence
+    lazy = da.from_array(broken, chunks=(10_000, 2))
+    assert said(OSError, lazy) == sentence
+
+
+@pytest.mark.usefixtures("small_pieces")
+def test_a_pass_that_did_not_end_is_made_anew():
+    points = crowds(20_000, 3, "f8")
+    sweep = PartedPoints(rows_of(Outside(points)))
+    expected = BoundedSweep(points)(points[:5])
+    sweep(points[5:10])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Seen, "sweep", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            sweep(points[:5])
+    assert sweep(points[:5]).sums.tobytes() == expected.sums.tobytes()
+
+
+def interrupt(_, __):
+    raise KeyboardInterrupt
+
+
+def test_rows_are_read_through_sliced():
+    assert isinstance(rows_of(Outside(np.zeros((9, 2)))).source, Sliced)
