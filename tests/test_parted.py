@@ -366,7 +366,8 @@ def test_a_part_that_cannot_be_read_is_named(monkeypatch):
     )
     assert said(OSError, broken) == sentence
     lazy = da.from_array(broken, chunks=(10_000, 2))
-    assert said(OSError, lazy) == sentence
+    own = sentence.replace("65536", "70000").replace("131071", "79999")
+    assert said(OSError, lazy) == own
 
 
 @pytest.mark.usefixtures("small_pieces")

@@ -123,8 +123,7 @@ class DaskRows:
         while len(found) > 1:
             begins = range(0, len(found), TOGETHER)
             found = [together(found[i : i + TOGETHER]) for i in begins]
-        with place_of_errors(self.pieces, "points"):
-            merged: Found = found[0].compute()
+        merged: Found = found[0].compute()
         return merged
 
     def each(self, work: Callable[..., Array], dtype: Any, *args: Any) -> Any:

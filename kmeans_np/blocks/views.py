@@ -23,7 +23,8 @@ class Progress(NamedTuple):
     Attributes
     ----------
     task : str
-        What is done: "count" the colors, or "paint" the pixels.
+        What is done: "count" the colors, "paint" the pixels, or, where most pixels have
+        a color of their own, "look" at them, in one of many passes.
     done, total : int
         How many pixels are done, and how many there are.
     seconds : float

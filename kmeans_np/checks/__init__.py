@@ -7,15 +7,12 @@ folders, whose troubles only show when they are used (`kmeans_np.files`).
 """
 
 from kmeans_np.checks.arrays import (
-    IF_LARGE,
-    POINT,
-    WITHOUT_POINT,
+    POINTS,
+    Named,
     counted,
-    not_finite,
     points,
     points_shape,
     real_array,
-    small_enough,
     weights,
 )
 from kmeans_np.checks.images import (
@@ -23,7 +20,9 @@ from kmeans_np.checks.images import (
     has_alpha,
     image,
     mask,
+    named_pixels,
     pixel_weights,
+    place_of_pixel,
     some_take_part,
 )
 from kmeans_np.checks.options import (
@@ -52,11 +51,10 @@ from kmeans_np.checks.questions import (
 
 __all__ = [
     "AS_THEY_ARE",
-    "IF_LARGE",
-    "POINT",
-    "WITHOUT_POINT",
+    "POINTS",
     "Callback",
     "Compared",
+    "Named",
     "Options",
     "compared",
     "counted",
@@ -70,18 +68,18 @@ __all__ = [
     "like",
     "mask",
     "n_clusters",
-    "not_finite",
+    "named_pixels",
     "only_for_images",
     "options",
     "palette",
     "pixel_weights",
+    "place_of_pixel",
     "points",
     "points_shape",
     "real_array",
     "same_channels",
     "several_k",
     "share",
-    "small_enough",
     "some_take_part",
     "text",
     "weights",

@@ -7,7 +7,7 @@ images
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -80,19 +80,55 @@ def place_along(*axes: str) -> Callable[[Array], str]:
     return lambda place: ", ".join(f"{axis} {i}" for axis, i in zip(axes, place))
 
 
-# Where a number among points is, and what to do without it.
-POINT = place_along("row", "column")
-WITHOUT_POINT = "leave those rows out, as in points[np.isfinite(points).all(axis=1)]"
-IF_LARGE = "scale it down"
+class Named(NamedTuple):
+    """How errors speak of numbers: what they call them, where one is, and what to do.
+
+    Attributes
+    ----------
+    name : str
+        The argument.
+    say_place : callable
+        Makes words of an index.
+    remedy, if_large : str
+        What to do about NaN and infinity, and about large numbers.
+    """
+
+    name: str
+    say_place: Callable[[Array], str]
+    remedy: str
+    if_large: str = "scale it down"
+
+    def not_finite(self, nan: int, infinite: int, first: Array) -> ValueError:
+        """Return the error for so many values that are no numbers."""
+        found = [counted(nan, "NaN value")] if nan else []
+        found += [counted(infinite, "infinite value")] if infinite else []
+        return ValueError(
+            f"{self.name} must be finite, got {' and '.join(found)}, the first at "
+            f"{self.say_place(first)}; {self.remedy}"
+        )
+
+    def check_size(self, dtype: np.dtype[Any], low: float, high: float) -> None:
+        """Refuse numbers of this range whose squares would overflow."""
+        limit: float = LARGEST_INTEGER
+        form, why = ",", "float64 holds it exactly"
+        if dtype.kind == "f":
+            limit, form, why = LARGEST, ".4g", "sums of squares stay finite"
+        largest = max(high, -low)
+        if largest > limit:
+            raise ValueError(
+                f"{self.name} must lie between -{limit:{form}} and {limit:{form}}, so "
+                f"that {why}, got a value of size {largest:{form}}; {self.if_large}"
+            )
 
 
-def finite(
-    array: Array,
-    name: str,
-    say_place: Callable[[Array], str],
-    remedy: str,
-    if_large: str = IF_LARGE,
-) -> None:
+POINTS = Named(
+    "points",
+    place_along("row", "column"),
+    "leave those rows out, as in points[np.isfinite(points).all(axis=1)]",
+)
+
+
+def finite(array: Array, named: Named) -> None:
     """Refuse NaN, infinity, and numbers whose squares would overflow."""
     if array.dtype.kind in "biu" and array.dtype.itemsize < 8:
         return
@@ -102,44 +138,16 @@ def finite(
     if not (np.isfinite(high) and np.isfinite(low)):
         good = np.isfinite(array)
         nan = int(np.isnan(array).sum())
-        place = say_place(np.argwhere(~good)[0])
-        raise not_finite(name, nan, int(good.size - good.sum()) - nan, place, remedy)
-    small_enough(array.dtype, low, high, name, if_large)
-
-
-def not_finite(
-    name: str, nan: int, infinite: int, place: str, remedy: str
-) -> ValueError:
-    """Return the error for so many values that are no numbers."""
-    found = [counted(nan, "NaN value")] if nan else []
-    found += [counted(infinite, "infinite value")] if infinite else []
-    return ValueError(
-        f"{name} must be finite, got {' and '.join(found)}, the first at {place}; "
-        f"{remedy}"
-    )
-
-
-def small_enough(
-    dtype: np.dtype[Any], low: float, high: float, name: str, if_large: str
-) -> None:
-    """Refuse numbers, from `low` to `high`, whose squares would overflow."""
-    limit: float = LARGEST_INTEGER
-    form, why = ",", "float64 holds it exactly"
-    if dtype.kind == "f":
-        limit, form, why = LARGEST, ".4g", "sums of squares stay finite"
-    largest = max(high, -low)
-    if largest > limit:
-        raise ValueError(
-            f"{name} must lie between -{limit:{form}} and {limit:{form}}, so that "
-            f"{why}, got a value of size {largest:{form}}; {if_large}"
-        )
+        infinite = int(good.size - good.sum()) - nan
+        raise named.not_finite(nan, infinite, np.argwhere(~good)[0])
+    named.check_size(array.dtype, low, high)
 
 
 def points(value: Any) -> Array:
     """Return the points as an (n, d) array of finite real numbers."""
     array = real_array(value, "points")
     points_shape(array.shape)
-    finite(array, "points", POINT, WITHOUT_POINT)
+    finite(array, POINTS)
     return array
 
 
@@ -177,7 +185,7 @@ def not_negative(
 ) -> Floats:
     """Return weights as float64; refuse what are none."""
     remedy = f"give {noun}s that do not count a weight of 0"
-    finite(array, "weights", say_place, remedy)
+    finite(array, Named("weights", say_place, remedy))
     bad = (array < 0) | ((array > 0) & (array < 1 / LARGEST))
     if bad.any():
         place = np.argwhere(bad)[0]

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmeans_np.checks.arrays import (
+    Named,
     finite,
     got,
     not_negative,
@@ -146,10 +147,14 @@ def _place_of_pixel(
 
     def say(place: Array) -> str:
         number = place[0] if part is None else np.flatnonzero(part)[place[0]]
-        names = AXES[-len(shape) :]
-        return place_along(*names)(np.array(np.unravel_index(number, shape)))
+        return place_of_pixel(np.array(np.unravel_index(number, shape)))
 
     return say
+
+
+def place_of_pixel(index: Array) -> str:
+    """Say where the pixel with this index is."""
+    return place_along(*AXES[-len(index) :])(index)
 
 
 def finite_pixels(
@@ -162,14 +167,18 @@ def finite_pixels(
 
     `part` says which pixels these are, None for all.
     """
-    if values.size == 0:
-        return
+    if values.size:
+        finite(values, named_pixels(_place_of_pixel(shape, part), channel_axis))
+
+
+def named_pixels(say_place: Callable[[Array], str], channel_axis: int | None) -> Named:
+    """Return how errors speak of the pixels of an image."""
     good = "np.isfinite(image)"
     if channel_axis is not None:
         good += f".all(axis={channel_axis})"
     remedy = f"leave those pixels out with a mask, such as {good}"
     if_large = "scale it down, or leave out with a mask what stands for no data"
-    finite(values, "image", _place_of_pixel(shape, part), remedy, if_large)
+    return Named("image", say_place, remedy, if_large)
 
 
 def pixel_weights(

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike
 
-from kmeans_np.checks.arrays import finite, got, place_along, real_array, shown
+from kmeans_np.checks.arrays import Named, finite, got, place_along, real_array, shown
 from kmeans_np.lloyd import Floats, Step
 
 Callback = Callable[[Step], Any]
@@ -74,7 +74,8 @@ def _given_centroids(value: Any, k: int, d: int) -> Floats:
             f"numbers each, shape ({k}, {d}), got shape {array.shape}; pass another "
             "array, or 'random' or 'k-means++'"
         )
-    finite(array, "init", place_along("row", "column"), "pass finite centroids")
+    place = place_along("row", "column")
+    finite(array, Named("init", place, "pass finite centroids"))
     return array.astype(np.float64)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from kmeans_np.checks.arrays import (
     LARGEST,
+    Named,
     counted,
     finite,
     got,
@@ -115,7 +116,7 @@ def palette(
             f"array of shape (k, {channels})"
         )
     place = place_along("row", "column")
-    finite(array, "palette", place, "pass finite colors")
+    finite(array, Named("palette", place, "pass finite colors"))
     low: float = 0
     high: float = 1 if white is None else white
     if white is None and dtype.kind != "b":

@@ -122,7 +122,8 @@ class Progress:
 
     def of_blocks(self, blocks: BlocksDone) -> None:
         """Show how much of a picture is done that is read in blocks."""
-        doing = {"count": "counting", "paint": "painting"}[blocks.task]
+        words = {"count": "counting", "look": "looking", "paint": "painting"}
+        doing = words[blocks.task]
         share, left = blocks.done / blocks.total, blocks.seconds_left
         self._show(f"{doing}: {share:.0%}, {left:,.0f} s left")
 

@@ -52,12 +52,14 @@ class PartedPoints(PartedSweep):
     ----------
     parts : Parts
         The points, which are checked here.
+    named : Named
+        How errors speak of them.
     """
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, named: checks.Named = checks.POINTS) -> None:
         n = parts.shape[0]
         survey = parts.gather(_survey, _whole_survey, sample_step(n))
-        _check(survey, parts)
+        _check(survey, parts, named)
         origin = exact_origin(survey.low, survey.high)
         frame = frame_of(moved(survey.sample(), origin))
         super().__init__(parts, Seen(origin, frame))
@@ -147,16 +149,13 @@ def _whole_survey(parts: list[Survey]) -> Survey:
     return Survey(np.min(lows, axis=0), np.max(highs, axis=0), [*chain(*some)])
 
 
-def _check(survey: Survey, parts: Parts) -> None:
+def _check(survey: Survey, parts: Parts, named: checks.Named) -> None:
     """Refuse points that are not finite, or too large."""
     low, high = float(survey.low.min()), float(survey.high.max())
     if not (np.isfinite(low) and np.isfinite(high)):
         bad = parts.gather(_not_finite, _all_not_finite)
-        place = checks.POINT(np.array(bad.first))
-        raise checks.not_finite(
-            "points", bad.nan, bad.infinite, place, checks.WITHOUT_POINT
-        )
-    checks.small_enough(parts.dtype, low, high, "points", checks.IF_LARGE)
+        raise named.not_finite(bad.nan, bad.infinite, np.array(bad.first))
+    named.check_size(parts.dtype, low, high)
 
 
 class Bad(NamedTuple):

@@ -4,6 +4,7 @@ What this file adds: the function for any points, with its checks. What it leave
 images (`kmeans_np.image`).
 """
 
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +17,7 @@ from kmeans_np.blocks import (
     is_dask,
     is_sliced,
     known_shape,
+    place_of_errors,
     rows_of,
 )
 from kmeans_np.clustering.passes import are_many
@@ -126,8 +128,9 @@ def kmeans(
     are random or given lead to the answer that the points would have in memory, to the
     last bit, for any chunks and any number of workers.
 
-    In memory, the memory needed besides the input is about 60 + 4 d bytes for each point, whatever
-    k is; and that of a copy in float64, if a column is far from 0 beside its range.
+    In memory, the memory needed besides the input is about 60 + 4 d bytes for each
+    point, whatever k is; and that of a copy in float64, if a column is far from 0
+    beside its range.
 
     References
     ----------
@@ -183,7 +186,8 @@ def kmeans(
 
 def _fit_outside(points: Any, k: int, options: checks.Options) -> Clustering:
     rows = rows_of(points)
-    result, seen = fit_parts(rows, k, options)
+    with place_of_errors(points, "points") if is_dask(points) else nullcontext():
+        result, seen = fit_parts(rows, k, options)
     labels: Any = rows.each(label_rows, np.int32, result.labels, seen)
     return replace(result, labels=labels)
 

@@ -137,14 +137,19 @@ def fit(
 
 
 def fit_parts(
-    parts: Parts, k: int, options: checks.Options, *, largest_first: bool = False
+    parts: Parts,
+    k: int,
+    options: checks.Options,
+    *,
+    named: checks.Named = checks.POINTS,
+    largest_first: bool = False,
 ) -> tuple[Clustering, Seen]:
     """Run K-means on points that lie in parts, of which it is known that they are many.
 
     The labels of the answer are `Nearest`; from where to look for them comes with it.
-    For the arguments see `fit`.
+    Errors speak of the points as `named`. For the other arguments see `fit`.
     """
-    sweep = PartedPoints(parts)
+    sweep = PartedPoints(parts, named)
     short = sweep.in_short() if options.coarse_start else None
     result = cluster(sweep, k, options, sweep.origin, short)
     if largest_first:

@@ -280,15 +280,19 @@ def cluster_image(
     The answer is that of the same image in memory, to the last bit, and the memory
     needed does not grow with the image: it stays below a gigabyte. That is so for
     integers of at most 32 bits a channel and 64 bits a pixel, of which on average two
-    pixels are equal, without `weights` and `position_weight`. All other images are read
-    as a whole.
+    pixels are equal. All others (floats, many bands) are compared pixel by pixel, in a
+    pass for each step; k-means++ is k-means|| then [5]_. Read as a whole are images
+    with `weights` or `position_weight`, and of the latter kind those with
+    `color_space`, `normalize` or an alpha of floats.
 
     For a Dask array, `segment_image` returns a Dask array of the same chunks, of which
     nothing is computed before somebody asks for it; `cluster_image` counts and clusters
     at once, and `labels` and `image` are Dask arrays. Each chunk counts its colors,
     counts are merged in a tree, and the centroids go back to the chunks, on whatever
-    scheduler is yours; the answer is that of the array in memory, to the last bit. Only
-    integers as above are taken, without `callback` and `progress`.
+    scheduler is yours; the answer is that of the array in memory, to the last bit.
+    Floats and many bands are clustered at once, in a pass for each step, and painted
+    later. What would be read as a whole is refused, and so are `callback` and
+    `progress`, and for the latter kind `mask` and alpha.
 
     The memory needed besides an image in memory is at most 24 bytes for each pixel of a
     photo of 12 megapixels of uint8, and 120 for other images of up to 4 channels,
@@ -305,6 +309,9 @@ def cluster_image(
     .. [4] M. E. Celebi, "Improving the performance of k-means for color quantization",
        Image and Vision Computing 29 (2011), 260-271.
        :doi:`10.1016/j.imavis.2010.10.002`
+    .. [5] B. Bahmani, B. Moseley, A. Vattani, R. Kumar and S. Vassilvitskii, "Scalable
+       k-means++", Proceedings of the VLDB Endowment 5 (2012), 622-633.
+       :doi:`10.14778/2180912.2180915`
 
     Examples
     --------

@@ -1,179 +1,50 @@
 """Images that are Dask arrays: counted, clustered and painted by Dask.
 
-What this file adds: the tasks. Every chunk counts its own colors; counts are merged in
-a tree, since they add up; K-means runs on the colors in one task; and every chunk is
-painted with the centroids. The centroids travel, the pixels do not. Nothing is computed
-before somebody asks for it, on whatever scheduler they have. What it leaves out: images
-whose pixels hardly repeat.
+What this file adds: the graph of tasks. Every chunk counts its own colors; counts are
+merged in a tree, since they add up; K-means runs on the colors in one task; and every
+chunk is painted with the centroids. The centroids travel, the pixels do not. Nothing is
+computed before somebody asks for it, on whatever scheduler they have; only floats and
+many bands cannot be counted, so K-means goes over them step by step before anything is
+painted. What it leaves out: weights, and places.
 """
 
 import copy
 import math
-import pickle
-import threading
-from dataclasses import replace
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from kmeans_np import checks
-from kmeans_np.blocks import Sliced, known_shape, place_of_errors, stand_in
-from kmeans_np.clustering import Clustering, nearest, warn_if_fewer
-from kmeans_np.colors import TABLE_BITS, Coding, Counted, merged, take
-from kmeans_np.image.features import compare_again, fitted
+from kmeans_np.blocks import (
+    CHUNK_BYTES,
+    DaskRows,
+    Sliced,
+    known_shape,
+    place_of_errors,
+    stand_in,
+)
+from kmeans_np.clustering import are_many, warn_if_fewer
+from kmeans_np.image.features import compare
 from kmeans_np.image.finding import Take, fitted_clusters
-from kmeans_np.image.pixels import Layout, Pixels, lay_out, paint
-from kmeans_np.image.segmentation import Clusters, Segmentation, told
-from kmeans_np.image.streamed import Streamed, points_of
+from kmeans_np.image.pixels import Layout, lay_out, take_apart
+from kmeans_np.image.pointwise import fit_pixels
+from kmeans_np.image.segmentation import Segmentation, told
+from kmeans_np.image.streamed import Finder, Streamed
+from kmeans_np.image.tasks import (
+    Found,
+    Plan,
+    count_chunk,
+    find,
+    label_chunk,
+    merge,
+    nearest_to,
+    paint_chunk,
+)
 from kmeans_np.lloyd import Array
 
 # How many counts a task merges.
 TOGETHER = 8
-
-
-class Plan(NamedTuple):
-    """What is to be found: all that the task that fits must know."""
-
-    layout: Layout
-    k: int
-    what: checks.Compared
-    options: checks.Options
-    is_masked: bool
-
-
-class Found(NamedTuple):
-    """The clusters of all chunks, small enough to travel."""
-
-    clusters: Clusters
-    result: Clustering
-
-
-# ---- Tasks -------------------------------------------------------------------------
-
-
-class Tally(NamedTuple):
-    """What a chunk, or several, have counted."""
-
-    counted: Counted
-    n_masked: int
-
-
-def count_chunk(block: Array, mask: Array | None, layout: Layout) -> Tally:
-    """Count the colors of a chunk."""
-    values, coding = layout.pixels(block, mask).values, layout.coding
-    parts = coding.count(values) if len(values) else [coding.nothing]
-    n_masked = 0 if mask is None else int(np.count_nonzero(mask))
-    return Tally(merged(parts), n_masked)
-
-
-def merge(tallies: list[Tally]) -> Tally:
-    """Merge what several chunks have counted."""
-    counted = merged([tally.counted for tally in tallies])
-    return Tally(counted, sum(tally.n_masked for tally in tallies))
-
-
-def find(tally: Tally, plan: Plan) -> Found:
-    """Find the clusters of all that was counted."""
-    _, counts = tally.counted
-    n, size = int(counts.sum()), math.prod(plan.layout.shape)
-    checks.some_take_part(n, size, tally.n_masked if plan.is_masked else None)
-    checks.n_clusters(plan.k, n, "pixels")
-    coding = plan.layout.coding
-    if not coding.pays(len(counts), n):
-        raise ValueError(
-            "image must have on average two pixels of each color as a Dask array, got "
-            f"{len(counts):,} colors of {n:,} pixels; compute it, image.compute(), or "
-            "round its values"
-        )
-    colors = coding.colors(tally.counted)
-    features = fitted(colors.colors, colors.counts, plan.what, max(plan.layout.shape))
-    points = points_of(colors, features)
-    # A copy, since a task may run again.
-    options = plan.options._replace(rng=copy.deepcopy(plan.options.rng))
-    result, clusters = fitted_clusters(features, points, plan.k, options)
-    warn_if_fewer(len(result.counts), plan.k, "colors", stacklevel=2)
-    # The labels of all colors need not travel: every chunk finds those of its own.
-    return Found(clusters, replace(result, labels=result.labels[:0].copy()))
-
-
-class Known:
-    """The labels of the colors that a process has met, for the clusters of late.
-
-    Neighboring chunks have most colors in common; to look them up takes a fraction of
-    finding the nearest centroids anew. It holds two tables at most, of 16 megabytes, or
-    32 from 128 clusters on.
-    """
-
-    def __init__(self) -> None:
-        self.tables: dict[bytes, Array] = {}
-        self.lock = threading.Lock()
-
-    def table(self, clusters: Clusters, coding: Coding) -> Array:
-        """Return the labels of all codes, -1 for those that have not been met."""
-        # Only now, since it takes long to load.
-        import hashlib
-
-        kind = np.min_scalar_type(-len(clusters.palette))
-        key = hashlib.sha256(pickle.dumps((clusters, coding.n_bits))).digest()
-        with self.lock:
-            table = self.tables.pop(key, None)
-            if table is None:
-                table = np.full(2**coding.n_bits, -1, kind)
-            # The one that was asked for last is the last to go.
-            self.tables = {**dict(list(self.tables.items())[-1:]), key: table}
-        return table
-
-    def labels(self, values: Array, clusters: Clusters, coding: Coding) -> Array:
-        """Return the label of each pixel (n, c)."""
-        if coding.n_bits > TABLE_BITS:
-            return _nearest(values, clusters)
-        table, codes = self.table(clusters, coding), coding.codes(values)
-        labels = take(table, codes)
-        unknown = np.flatnonzero(labels < 0)
-        if len(unknown):
-            # Threads that do the same at once write the same.
-            table[codes[unknown]] = _nearest(values[unknown], clusters)
-            labels[unknown] = table[codes[unknown]]
-        return labels
-
-
-def _nearest(values: Array, clusters: Clusters) -> Array:
-    pixels = Pixels(values[np.newaxis], values, None, False, -1)
-    points = compare_again(pixels, clusters.features)
-    result = nearest(points.points, points.weights, clusters.centroids, points.cells)
-    kind = np.min_scalar_type(-len(clusters.palette))
-    return points.to_pixels(result.labels.astype(kind))
-
-
-KNOWN = Known()
-
-
-def _painted(
-    block: Array, mask: Array | None, found: Found, layout: Layout
-) -> tuple[Array, Array]:
-    palette, pixels = found.clusters.palette, layout.pixels(block, mask)
-    if not len(pixels.values):
-        return block, np.full(pixels.shape, -1, np.min_scalar_type(-len(palette)))
-    labels = KNOWN.labels(pixels.values, found.clusters, layout.coding)
-    return paint(pixels, palette, labels)
-
-
-def paint_chunk(
-    block: Array, mask: Array | None, found: Found, layout: Layout
-) -> Array:
-    """Paint a chunk."""
-    return _painted(block, mask, found, layout)[0]
-
-
-def label_chunk(
-    block: Array, mask: Array | None, found: Found, layout: Layout
-) -> Array:
-    """Return the labels of a chunk."""
-    return _painted(block, mask, found, layout)[1]
-
-
-# ---- The graph ---------------------------------------------------------------------
 
 
 class Graph:
@@ -202,9 +73,16 @@ class Graph:
             self.mask = mask.rechunk(chunks)
         self.plan = Plan(self.layout, k, what, options, self.mask is not None)
 
-    def found(self) -> Any:
-        """Return the clusters as a delayed object."""
+    def found(self, stacklevel: int) -> Any:
+        """Return the clusters as a delayed object.
+
+        If colors cannot be counted, they are found here and now.
+        """
         import dask
+
+        if not self.layout.coding.is_possible:
+            with place_of_errors(self.image, "image"):
+                return dask.delayed(self._found_in_passes(stacklevel + 1), pure=False)
 
         blocks = self.image.to_delayed().ravel()
         masks: Any = [None] * len(blocks)
@@ -220,6 +98,44 @@ class Graph:
             together = dask.delayed(merge, pure=True)
             tallies = [together(tallies[i : i + TOGETHER]) for i in starts]
         return dask.delayed(find, pure=False)(tallies[0], self.plan)
+
+    def _found_in_passes(self, stacklevel: int) -> Found:
+        """Find the clusters of pixels that are compared one by one."""
+        k, layout, options = self.plan.k, self.layout, self.plan.options
+        pixels = self._pixels()
+        n, d = pixels.shape
+        if not are_many(n, d, k):
+            # Few of them are as well in one place.
+            axis = layout.channel_axis
+            whole = take_apart(self.image.compute(), None, axis, alpha=False)
+            compared = compare(whole, None, self.plan.what)
+            result, clusters = fitted_clusters(*compared, k, options)
+            find: Finder = partial(nearest_to, clusters=clusters)
+        else:
+            named = checks.named_pixels(self._say_place, layout.channel_axis)
+            result, clusters, find = fit_pixels(DaskRows(pixels), k, options, named)
+        warn_if_fewer(len(result.counts), k, "colors", stacklevel)
+        return Found(clusters, result, find)
+
+    def _pixels(self) -> Any:
+        """Return the pixels, one a row, in the order of memory."""
+        import dask.array
+
+        axis, image = self.layout.channel_axis, self.image
+        image = (
+            image[..., None] if axis is None else dask.array.moveaxis(image, axis, -1)
+        )
+        # Whole rows of the image, as many as a chunk may have.
+        *_, columns, channels = image.shape
+        largest = CHUNK_BYTES // 4 // (columns * channels * image.dtype.itemsize)
+        height = max(1, min(max(image.chunks[-3]), largest))
+        planes = dict.fromkeys(range(image.ndim - 3), 1)
+        image = image.rechunk({**planes, image.ndim - 3: height, image.ndim - 2: -1})
+        return image.reshape((-1, channels))
+
+    def _say_place(self, index: Array) -> str:
+        place = np.unravel_index(int(index[0]), self.layout.shape)
+        return checks.place_of_pixel(np.array(place))
 
     def painted(self, found: Any) -> Any:
         """Return the segmented image as a Dask array of the same chunks."""
@@ -279,12 +195,21 @@ def _only_what_repeats(
                 f"{name} must be left out for a Dask array, whose chunks know nothing "
                 "of each other; leave it out, or pass image.compute()"
             )
-    if not layout.coding.is_possible:
-        raise ValueError(
-            "image must hold integers of at most 32 bits a channel and 64 bits a pixel "
-            f"as a Dask array, got {checks.counted(layout.channels, 'channel')} of "
-            f"{layout.dtype}; round its values, or pass image.compute()"
-        )
+    if layout.coding.is_possible:
+        return
+    for name, is_there in (
+        ("mask", take.mask is not None),
+        ("alpha", layout.has_alpha),
+        ("color_space", what.color_space != "rgb"),
+        ("normalize", what.normalize),
+    ):
+        if is_there:
+            raise ValueError(
+                f"{name} must be left out for a Dask array of floats, or of more than "
+                f"64 bits a pixel, got {checks.counted(layout.channels, 'channel')} of "
+                f"{layout.dtype}; leave it out, round the values to integers, or pass "
+                "image.compute()"
+            )
 
 
 def segment_dask(
@@ -303,7 +228,7 @@ def segment_dask(
     import dask.array
 
     graph = Graph(image, k, take, what, {**how, "progress": progress})
-    painted = graph.painted(graph.found())
+    painted = graph.painted(graph.found(stacklevel=5))
     if out is None:
         return painted
     with place_of_errors(graph.image, "image"):
@@ -322,7 +247,7 @@ def cluster_dask(
     """Compute the clusters; labels and segmented image are Dask arrays."""
     graph = Graph(image, k, take, what, {**how, "progress": progress})
     with place_of_errors(graph.image, "image"):
-        found: Found = graph.found().compute()
+        found: Found = graph.found(stacklevel=4).compute()
     mask = None if graph.mask is None else Sliced(graph.mask)
     streamed = Streamed(Sliced(graph.image), mask, graph.layout)
     labels = graph.labels(found, len(found.clusters.palette))

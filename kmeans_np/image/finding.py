@@ -16,11 +16,24 @@ import numpy as np
 
 from kmeans_np import checks
 from kmeans_np.blocks import Report, in_memory, is_sliced
-from kmeans_np.clustering import Clustering, fit, warn_if_fewer
+from kmeans_np.clustering import Clustering, are_many, fit, warn_if_fewer
 from kmeans_np.image.features import Features, Points, compare, fitted
 from kmeans_np.image.pixels import Pixels, take_apart
-from kmeans_np.image.segmentation import Clusters, Segmentation, in_full, rounded
-from kmeans_np.image.streamed import Streamed, count, open_streamed, points_of
+from kmeans_np.image.pointwise import PixelRows, fit_pixels
+from kmeans_np.image.segmentation import (
+    Clusters,
+    Segmentation,
+    in_full,
+    rounded,
+    told,
+)
+from kmeans_np.image.streamed import (
+    Painted,
+    Streamed,
+    count,
+    open_streamed,
+    points_of,
+)
 
 
 class Take(NamedTuple):
@@ -53,7 +66,12 @@ def cluster(
     # Places, and weights of their own, make every pixel another one.
     repeats = take.weights is None and not what.position_weight
     if repeats and (in_blocks or is_sliced(image)):
-        prepared = _counted(image, k, take, what, progress, how)
+        streamed = open_streamed(image, take.mask, take.channel_axis, take.alpha)
+        prepared = _counted(streamed, k, what, progress, how)
+        if prepared is None and what == checks.AS_THEY_ARE and is_sliced(image):
+            answer = _in_passes(streamed, k, progress, stacklevel + 1, how)
+            if answer is not None:
+                return answer
     if prepared is None:
         prepared = _in_memory(image, k, take, what, how)
     pixels, features, points, options = prepared
@@ -96,17 +114,13 @@ def _in_memory(
 
 
 def _counted(
-    image: Any,
+    streamed: Streamed,
     k: int,
-    take: Take,
     what: checks.Compared,
     progress: Report | None,
     how: dict[str, Any],
 ) -> Prepared | None:
     """Prepare an image in blocks; None if its pixels have to be compared one by one."""
-    streamed = open_streamed(image, take.mask, take.channel_axis, take.alpha)
-    if streamed is None:
-        return None
     # All that can be refused before the image is read.
     checks.n_clusters(k, math.prod(streamed.shape), "pixels")
     options = checks.options(k, streamed.layout.channels, **how)
@@ -116,6 +130,31 @@ def _counted(
     checks.n_clusters(k, int(colors.counts.sum()), "pixels")
     features = fitted(colors.colors, colors.counts, what, max(streamed.shape))
     return streamed, features, points_of(colors, features), options
+
+
+def _in_passes(
+    streamed: Streamed,
+    k: int,
+    progress: Report | None,
+    stacklevel: int,
+    how: dict[str, Any],
+) -> Segmentation | None:
+    """Compare the pixels one by one, in passes; None if they fit in memory.
+
+    And if an alpha of floats has to be checked.
+    """
+    layout = streamed.layout
+    options = checks.options(k, layout.channels, **how)
+    if layout.has_alpha and layout.dtype.kind == "f":
+        return None
+    rows = PixelRows(streamed, progress)
+    checks.n_clusters(k, rows.shape[0], "pixels")
+    if not are_many(*rows.shape, k):
+        return None
+    result, clusters, find = fit_pixels(rows, k, options, rows.named())
+    warn_if_fewer(len(result.counts), k, "colors", stacklevel)
+    views = Painted(streamed, find, clusters.palette)
+    return told(result, streamed, clusters, views.image, views.labels)
 
 
 def _clusters(

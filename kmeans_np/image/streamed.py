@@ -7,7 +7,7 @@ the last bit. What it leaves out: images whose pixels hardly repeat.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,12 +23,14 @@ from kmeans_np.blocks import (
     stand_in,
     tiles,
 )
-from kmeans_np.colors import ColorCounts, Colors, Lookup
+from kmeans_np.colors import Coding, ColorCounts, Colors, Lookup
 from kmeans_np.image.features import Features, Points, compare_again
 from kmeans_np.image.pixels import Layout, Pixels, lay_out, paint, take_apart
 from kmeans_np.lloyd import Array
 
 Place = tuple[slice, ...]
+# Returns the labels of pixels (n, c).
+Finder = Callable[[Array], Array]
 
 
 class Streamed(NamedTuple):
@@ -96,22 +98,24 @@ class Streamed(NamedTuple):
 
 def open_streamed(
     image: Any, mask: Any, channel_axis: int | None, alpha: Any
-) -> Streamed | None:
-    """Check an image that is read in slices, without reading it.
-
-    None if its pixels cannot be written as numbers of 64 bits, such as floats, so that
-    they have to be compared one by one.
-    """
+) -> Streamed:
+    """Check an image that is read in slices, without reading it."""
     source = Sliced(image)
     layout, _ = lay_out(stand_in(source), channel_axis, alpha)
     if mask is not None:
         mask = Sliced(mask if hasattr(mask, "dtype") else np.asarray(mask))
         checks.mask(stand_in(mask), layout.shape)
-    return Streamed(source, mask, layout) if layout.coding.is_possible else None
+    return Streamed(source, mask, layout)
 
 
 def count(streamed: Streamed, report: Report | None = None) -> Colors | None:
-    """Count the colors in one pass; None if most pixels have one of their own."""
+    """Count the colors in one pass.
+
+    None if most pixels have one of their own, or, without a pass, if they cannot be
+    written as numbers of 64 bits, such as floats.
+    """
+    if not streamed.layout.coding.is_possible:
+        return None
     counts, size = ColorCounts(streamed.layout.coding), math.prod(streamed.shape)
     reporter = Reporter(report, "count", size)
     for place in streamed.blocks():
@@ -119,13 +123,18 @@ def count(streamed: Streamed, report: Report | None = None) -> Colors | None:
         if len(pixels.values):
             counts.add(pixels.values)
         reporter.add(math.prod(pixels.shape))
+    some_take_part(counts.n_pixels, streamed)
+    return counts.colors()
+
+
+def some_take_part(n: int, streamed: Streamed) -> None:
+    """Refuse an image of which no pixel takes part."""
     n_masked = None
-    if streamed.mask is not None and not counts.n_pixels:
+    if streamed.mask is not None and not n:
         # Only the error wants to know.
         parts = (streamed.mask[place] for place in streamed.blocks())
         n_masked = sum(int(np.count_nonzero(part)) for part in parts)
-    checks.some_take_part(counts.n_pixels, size, n_masked)
-    return counts.colors()
+    checks.some_take_part(n, math.prod(streamed.shape), n_masked)
 
 
 class Seen(NamedTuple):
@@ -164,12 +173,20 @@ def points_of(colors: Colors, features: Features) -> Points:
     return Points(colors.colors, points, colors.counts, colors, weighted=False)
 
 
+def look_up_in(points: Points, labels: Array, coding: Coding) -> Finder:
+    """Return what looks up the labels of pixels, given those of all colors."""
+    colors = points.distinct
+    assert colors is not None
+    look_up = Lookup(labels, colors.color_codes, colors.n_bits)
+    return lambda values: look_up(coding.codes(values))
+
+
 def look_at(image: Any, mask: Any, channel_axis: int | None, alpha: Any) -> Seen:
     """Look at an image; in blocks, if it lies outside of memory and can be counted."""
     if is_sliced(image):
         streamed = open_streamed(image, mask, channel_axis, alpha)
-        colors = None if streamed is None else count(streamed)
-        if streamed is not None and colors is not None:
+        colors = count(streamed)
+        if colors is not None:
             return Seen(streamed, colors)
     return Seen(take_apart(in_memory(image), mask, channel_axis, alpha), None)
 
@@ -181,31 +198,26 @@ class Painted:
     ----------
     streamed : Streamed
         The image.
-    points : Points
-        Its colors.
-    labels : (m,) array of int
-        The label of each color.
+    find : callable
+        Returns the labels of pixels (n, c).
     palette : (k, c) array
         What each label is painted with.
     """
 
-    def __init__(
-        self, streamed: Streamed, points: Points, labels: Array, palette: Array
-    ) -> None:
-        colors = points.distinct
-        assert colors is not None
-        self.streamed, self.palette = streamed, palette
-        self.coding = streamed.layout.coding
-        self.find = Lookup(labels, colors.color_codes, colors.n_bits)
+    def __init__(self, streamed: Streamed, find: Finder, palette: Array) -> None:
+        self.streamed, self.find, self.palette = streamed, find, palette
+        self.kind = np.min_scalar_type(-len(palette))
         source = streamed.source
         chunks = source.chunks
         self.image = View(source.shape, source.dtype, chunks, self._image)
         small = None if chunks is None else streamed.layout.without_channels(chunks)
-        self.labels = View(streamed.shape, labels.dtype, small, self._labels)
+        self.labels = View(streamed.shape, self.kind, small, self._labels)
 
     def _paint(self, place: Place) -> tuple[Array, Array]:
         pixels = self.streamed.pixels(place)
-        labels = self.find(self.coding.codes(pixels.values))
+        labels = np.empty(0, self.kind)
+        if len(pixels.values):
+            labels = self.find(pixels.values).astype(self.kind, copy=False)
         return paint(pixels, self.palette, labels)
 
     def _image(self, place: Place) -> Array:

@@ -55,12 +55,6 @@ class Parts(Protocol):
         be functions of a module, so that they can be sent to another process.
         """
 
-    def each(self, work: Callable[..., Array], dtype: Any, *args: Any) -> Any:
-        """Return an array of what `work(points, *args)` gives for each point.
-
-        Nothing need be computed before the array is read.
-        """
-
 
 class Seen(NamedTuple):
     """From where the points are seen: their origin, and their frame."""
