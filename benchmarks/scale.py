@@ -29,6 +29,7 @@ from kmeans_np.colors import Coding, ColorCounts, merged
 # A gigapixel may take so much, and so many times as long a pixel as 12 megapixels.
 PEAK, SLOWER, DASK_SLOWER = 2**30, 1.3, 1.5
 SMALL, LARGE = ("in memory", "memory map"), ("memory map", "Zarr", "BigTIFF")
+FLOATS = ("floats in memory", "floats, memory map")
 PEERS = ("MiniBatchKMeans", "dask-ml")
 
 
@@ -68,6 +69,7 @@ def scale(plan: Plan) -> Scale:
         jobs = [*(LARGE if last else SMALL)]
         jobs += ["Zarr by Dask"] if last else []
         jobs += [*PEERS] if middle else []
+        jobs += [*FLOATS] if side == sides[0] else []
         with tempfile.TemporaryDirectory() as folder:
             source = Path(folder) / "source"
             paint(source.with_suffix(".npy"), side)
@@ -201,8 +203,9 @@ def section(found: Scale) -> Iterator[str]:
     yield (
         f"The whole job with k = {K}, from file to file but for the first and the "
         "peers, each in a process of its own, with its peak resident size (by Dask, "
-        "that of the largest process). Peers: `partial_fit` on bands of 64 rows, then "
-        "`predict`; and at most 30 steps from a random start."
+        "that of the largest process). Floats hardly repeat: they are compared one by "
+        "one, as a memory map in a pass for each step. Peers: `partial_fit` on bands of "
+        "64 rows, then `predict`; and at most 30 steps from a random start."
     )
     heads = ("job", "pixels", "seconds", "ns a pixel", "peak, MB", "inertia")
     yield table(heads, [row(one) for one in found.runs])
