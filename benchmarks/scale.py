@@ -204,8 +204,8 @@ def section(found: Scale) -> Iterator[str]:
         f"The whole job with k = {K}, from file to file but for the first and the "
         "peers, each in a process of its own, with its peak resident size (by Dask, "
         "that of the largest process). Floats hardly repeat: they are compared one by "
-        "one, as a memory map in a pass for each step. Peers: `partial_fit` on bands of "
-        "64 rows, then `predict`; and at most 30 steps from a random start."
+        "one, as a memory map in a pass for each step. Peers: `partial_fit` on bands "
+        "of 64 rows, then `predict`; and at most 30 steps from a random start."
     )
     heads = ("job", "pixels", "seconds", "ns a pixel", "peak, MB", "inertia")
     yield table(heads, [row(one) for one in found.runs])
