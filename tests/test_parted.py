@@ -18,7 +18,7 @@ from kmeans_np.clustering.parted import PartedPoints
 from kmeans_np.lloyd import lloyd
 from kmeans_np.pieces import branches, joined, piece_of, tree_sum
 from kmeans_np.seeding import random_points
-from kmeans_np.sweeps import BoundedSweep
+from kmeans_np.sweeps import BlockedSweep, BoundedSweep
 from kmeans_np.sweeps.parted import FEW, Seen
 
 
@@ -179,8 +179,10 @@ def test_copies_and_fewer_distinct_points_than_clusters(k):
         expected = kmeans(points, k, rng=0)
         same(kmeans(Outside(points), k, rng=0), expected)
         spread = kmeans(Outside(points), k, init="k-means++", rng=0)
+        far = points[:k] * 0.0 + np.arange(k)[:, np.newaxis]
+        same(kmeans(Outside(points), k, init=far), kmeans(points, k, init=far))
     assert len(spread.centroids) == len(expected.centroids) == min(k, 27)
-    assert len(warned) == (3 if k > 27 else 0)
+    assert len(warned) == (5 if k > 27 else 0)
     assert all(w.filename == __file__ for w in warned)
 
 
@@ -191,6 +193,10 @@ def test_every_step_is_that_in_memory():
     inside = BoundedSweep(points)
     assert outside.mean_variance() == inside.mean_variance()
     start = random_points(points, 15, np.ones(len(points)), np.random.default_rng(0))
+
+    def labels_of(centroids):
+        return BlockedSweep(points).assign(centroids)[0]
+
     for one, other in zip(lloyd(outside, start), lloyd(inside, start), strict=True):
         assert one.new_centroids.tobytes() == other.new_centroids.tobytes()
         assert (one.inertia, one.n_changed) == (other.inertia, other.n_changed)
@@ -199,6 +205,12 @@ def test_every_step_is_that_in_memory():
     other = outside(start[::-1])
     assert outside(start, other.labels).n_changed == 20_001 - early.counts[7]
     assert outside(start[:3]).n_changed == 20_001
+    for sweep in (outside, inside):
+        first, _ = sweep(start), sweep(start[::-1])
+        moved = start + np.linspace(0, 30, 5)
+        moves = sweep(moved, first.labels).n_changed, sweep(moved).n_changed
+        assert moves[0] == np.count_nonzero(labels_of(moved) != labels_of(start))
+        assert moves[1] == 20_001
 
 
 @pytest.mark.usefixtures("small_pieces")

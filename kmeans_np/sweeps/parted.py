@@ -109,7 +109,7 @@ class PartedSweep(Sweep):
     def __init__(self, parts: Parts, seen: Seen) -> None:
         self.parts, self.seen = parts, seen
         self.moments = tree_sum(parts.gather(_moments, joined, seen))
-        # Where the labels were at the last pass; None if there was none.
+        # The labels of the last pass that came to its end; None if there was none.
         self.last: Nearest | None = None
         self.totals = RunningTotals(parts.shape[0])
 
@@ -121,8 +121,7 @@ class PartedSweep(Sweep):
         now, old = Nearest(centroids.copy()), self.last
         if old is not None and len(old.centroids) != len(centroids):
             old = None
-        # If the pass does not come to its end, nothing is known.
-        self.last, n_changed, change = None, 0, None
+        n_changed, change = 0, None
         if old is not None:
             share = self.parts.gather(_changes, _sum_of_shares, self.seen, now, old)
             n_changed, change = share.n_changed, lambda: tree_sum(share.changes)
