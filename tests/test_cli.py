@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tables import chosen
 
 import kmeans_np.__main__ as cli
 from kmeans_np import (
@@ -28,6 +29,13 @@ from kmeans_np.cli import arguments, commands, finding, inputs, words
 
 PICTURE = sample_image()[::5, ::5]
 POSIX = pytest.mark.skipif(os.name != "posix", reason="needs a POSIX shell")
+BUFFERED_OR_NOT = pytest.mark.parametrize(
+    "buffered",
+    [
+        pytest.param(True, id="buffered"),
+        pytest.param(False, id="unbuffered", marks=pytest.mark.slow),
+    ],
+)
 
 
 def spawn(*args, program=("-m", "kmeans_np"), **options):
@@ -1795,7 +1803,7 @@ def in_a_shell(line, *args, buffered=True):
 
 
 @POSIX
-@pytest.mark.parametrize("buffered", [True, False], ids=["buffered", "unbuffered"])
+@BUFFERED_OR_NOT
 def test_a_reader_that_has_seen_enough_is_no_error(photo, buffered):
     line = '{ "$@"; echo status $? >&2; } | head -0'
     done = in_a_shell(line, "palette", photo, "-k", 3, buffered=buffered)
@@ -1803,7 +1811,7 @@ def test_a_reader_that_has_seen_enough_is_no_error(photo, buffered):
 
 
 @POSIX
-@pytest.mark.parametrize("buffered", [True, False], ids=["buffered", "unbuffered"])
+@BUFFERED_OR_NOT
 def test_all_pictures_are_done_when_nobody_reads_about_them(photos, buffered):
     line = '{ "$@"; echo status $? >&2; } | head -0'
     done = in_a_shell(line, "segment", *photos, "-k", 3, buffered=buffered)
@@ -1821,7 +1829,7 @@ def broken_tiff(path):
     path.write_bytes(content)
 
 
-@pytest.mark.parametrize("option", ["IMAGE", "--mask"])
+@pytest.mark.parametrize("option", chosen(["IMAGE", "--mask"], "--mask"))
 def test_libraries_in_c_are_quiet(photo, tmp_path, option):
     broken_tiff(tmp_path / "broken.tif")
     code = "import sys, kmeans_np; kmeans_np.read_image(sys.argv[1])"

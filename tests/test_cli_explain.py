@@ -42,7 +42,7 @@ def test_it_explains_the_built_in_picture(tmp_path, run, monkeypatch):
 )
 def test_the_suffix_says_what_is_written(photo, run, name, begin):
     output = photo.with_name(name)
-    assert run("explain", photo, "-k", 2, "-o", output)[0] == 0
+    assert run("explain", photo, "-k", 2, "--max-iter", 2, "-o", output)[0] == 0
     assert output.read_bytes().startswith(begin)
 
 

@@ -19,6 +19,7 @@ import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from tables import crossed
 
 import kmeans_np.__main__ as cli
 
@@ -199,7 +200,6 @@ any_damage = given(
 
 
 @any_damage
-@settings(max_examples=300)
 def test_a_damaged_file_is_a_result_or_one_line(case, damages, suffix):
     fuzz(case, damages, suffix)
 
@@ -248,8 +248,7 @@ BOMBS = {
 }
 
 
-@pytest.mark.parametrize("bomb", BOMBS)
-@pytest.mark.parametrize("command", [SEGMENT, MASK], ids=["segment", "mask"])
+@pytest.mark.parametrize(("bomb", "command"), crossed(BOMBS, [SEGMENT, MASK]))
 def test_a_file_that_claims_to_be_huge_is_refused_at_once(
     tmp_path, monkeypatch, bomb, command
 ):

@@ -22,6 +22,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
+from tables import chosen, crossed
 
 from kmeans_np import KMeans, kmeans
 
@@ -46,6 +47,7 @@ def test_every_check_of_estimators_passes():
         assert result["expected_to_fail"] is False
 
 
+@pytest.mark.slow
 def test_scikit_learns_tests_of_dense_k_means_pass(tmp_path):
     """In a process of its own, over seeds 0 to 4, with no failure expected."""
     run = subprocess.run(
@@ -73,8 +75,9 @@ def test_scikit_learns_tests_of_dense_k_means_pass(tmp_path):
 # ---- Equal -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("k", [2, 3, 8, 20, 50])
-@pytest.mark.parametrize("name", ["iris", "digits", "wine", "blobs"])
+@pytest.mark.parametrize(
+    ("k", "name"), crossed([2, 3, 8, 20, 50], ["iris", "digits", "wine", "blobs"])
+)
 def test_from_the_same_start_it_is_scikit_learn(name, k):
     load = {"iris": load_iris, "digits": load_digits, "wine": load_wine}
     data = BLOBS if name == "blobs" else load[name]().data
@@ -220,9 +223,10 @@ def test_clone_pickle_and_parameters():
         model.set_params(clusters=3)
 
 
-def test_pipelines_and_searches():
+@pytest.mark.parametrize("n_jobs", chosen([1, 2], 1))
+def test_pipelines_and_searches(n_jobs):
     pipeline = make_pipeline(StandardScaler(), KMeans(random_state=0))
-    search = GridSearchCV(pipeline, {"kmeans__n_clusters": [2, 6]}, cv=3, n_jobs=2)
+    search = GridSearchCV(pipeline, {"kmeans__n_clusters": [2, 6]}, cv=3, n_jobs=n_jobs)
     search.fit(BLOBS)
     assert search.best_params_ == {"kmeans__n_clusters": 6}
     scores = cross_val_score(KMeans(6, random_state=0), BLOBS, cv=3)

@@ -328,7 +328,7 @@ def test_the_lines_of_code_on_the_page_are_those_of_the_package():
 
 
 def test_save_writes_what_the_suffix_says(tmp_path):
-    explanation = explain(sample_image()[::8, ::8], 3, rng=0)
+    explanation = explain(sample_image()[::8, ::8], 3, rng=0, max_iter=2)
     for name, begin in (
         ("a.html", b"<!doctype html>"),
         ("b.GIF", b"GIF89a"),

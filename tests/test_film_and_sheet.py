@@ -63,7 +63,8 @@ def opened(data):
 
 
 def colors_in(picture):
-    return {tuple(color) for color in picture.reshape(-1, 3).tolist()}
+    codes = np.unique(picture.reshape(-1, 3) @ [2**16, 2**8, 1])
+    return {(code >> 16, code >> 8 & 255, code & 255) for code in codes.tolist()}
 
 
 @pytest.fixture(scope="module")
@@ -290,10 +291,9 @@ class TestFilm:
         found = run(points, 3)
         first, *_, last = moves(found, points)
         clusters = {tuple(color) for color in rgb_of(CLUSTERS)[:3].tolist()}
-        assert not clusters & colors_in(
-            films.Painter(found, points).frame(first).pixels()
-        )
-        assert clusters <= colors_in(films.Painter(found, points).frame(last).pixels())
+        painter = films.Painter(found, points)
+        assert not clusters & colors_in(painter.frame(first).pixels())
+        assert clusters <= colors_in(painter.frame(last).pixels())
 
     def test_what_is_far_away_is_not_drawn_over_the_words(self):
         points = of_points(np.random.default_rng(1).normal(size=(60, 2)))
@@ -417,7 +417,8 @@ POINTS = {
 
 RARE = {
     "row", "k = 300", "alpha", "two channels", "seven channels", "volume",
-    "NaN outside", "one point", "one place", "on a line", "large",
+    "NaN outside", "one point", "one place", "on a line", "large", "portrait", "uint16",
+    "tiny", "gray", "2 features", "3 features", "7 features",
 }  # fmt: skip
 
 

@@ -581,18 +581,18 @@ FUZZES = {
 EVERY_CALL = pytest.mark.parametrize("name", FUZZES)
 
 
-def run(name, max_examples):
+def run(name, **how):
     body, *strategies = FUZZES[name]
-    short = settings(max_examples=max_examples, suppress_health_check=LENIENT)
-    short(given(*strategies)(body))()
+    lenient = settings(**how, suppress_health_check=LENIENT)
+    lenient(given(*strategies)(body))()
 
 
 @EVERY_CALL
 def test_is_right_or_refuses(name):
-    run(name, 300 if name == "cluster_image" else 150)
+    run(name)
 
 
 @pytest.mark.slow
 @EVERY_CALL
 def test_is_right_or_refuses_for_long(name):
-    run(name, 1000)
+    run(name, max_examples=1000)

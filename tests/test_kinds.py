@@ -167,6 +167,15 @@ KINDS = [
 ]
 
 
+# Those whose like is there with another type or form.
+LIKE_OTHERS = {
+    *(Kind(dtype, "rgb") for dtype in RANGES if dtype not in ("uint8", "float32")),
+    *(Kind("float32", form) for form in FORMS if form not in ("gray", "rgb", "rgba")),
+    *(Kind("float64", "12 bands", order=order) for order in ORDERS),
+    Kind("uint8", "large rgb", k=130),
+}
+
+
 def values_of(kind, shape, rng):
     """Draw colors of several groups, some of them cut off at the ends of the range."""
     low, high = RANGES[kind.dtype]
@@ -252,11 +261,19 @@ def made(kind, number, path):
 
 def test_the_table_is_large_and_has_no_row_twice():
     assert len(set(KINDS)) == len(KINDS) >= 60
+    assert len(set(KINDS) - LIKE_OTHERS) >= 60
 
 
 @pytest.mark.parametrize(
     ("number", "kind"),
-    [pytest.param(i, kind, id=str(kind)) for i, kind in enumerate(KINDS)],
+    [
+        pytest.param(
+            *(i, kind),
+            id=str(kind),
+            marks=pytest.mark.slow if kind in LIKE_OTHERS else (),
+        )
+        for i, kind in enumerate(KINDS)
+    ],
 )
 def test_is_the_textbook_on_the_pixels_that_take_part(number, kind, tmp_path):
     image, options, last, part, expected = made(kind, number, tmp_path)

@@ -5,8 +5,9 @@ import warnings
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tables import crossed
 
 from kmeans_np import (
     apply_palette,
@@ -40,7 +41,7 @@ def photos(china):
     return {"photo": part, "gray photo": part[..., 1]}
 
 
-PHOTOS = pytest.mark.parametrize("name", ["photo", "gray photo"])
+PHOTOS = ["photo", "gray photo"]
 
 
 # ---- Scale and offset ------------------------------------------------------------
@@ -54,10 +55,10 @@ UNITS = {
 }
 
 
-@pytest.mark.parametrize("unit", UNITS)
-@pytest.mark.parametrize("k", [3, 8])
-@pytest.mark.parametrize("init", ["random", "k-means++", "given"])
-@PHOTOS
+@pytest.mark.parametrize(
+    ("unit", "k", "init", "name"),
+    crossed(UNITS, [3, 8], ["random", "k-means++", "given"], PHOTOS),
+)
 def test_the_unit_changes_no_label(photos, name, init, k, unit):
     image, (change, scale, offset) = photos[name], UNITS[unit]
     starts = [init, init]
@@ -80,8 +81,9 @@ def test_the_unit_changes_no_label(photos, name, init, k, unit):
     assert other.inertia / scale**2 == pytest.approx(first.inertia, rel=1e-8)
 
 
-@pytest.mark.parametrize("unit", ["256 x as uint16", "float", "float + 1000"])
-@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(
+    ("unit", "channels"), crossed(["256 x as uint16", "float", "float + 1000"], [1, 3])
+)
 def test_nor_does_it_in_a_whole_picture(channels, unit):
     image, (change, _, _) = sample_image()[..., :channels], UNITS[unit]
     first = cluster_image(image, 5, rng=2)
@@ -102,7 +104,6 @@ def test_a_constant_added_changes_no_label(photos, dtype, offset):
 # ---- Many copies of few points ---------------------------------------------------
 
 
-@settings(max_examples=40)
 @given(st.data())
 def test_many_copies_of_few_points(data):
     # OpenCV's: N points, of which at most a tenth are distinct, and k up to N.
@@ -136,9 +137,10 @@ def test_many_copies_of_few_points(data):
 TYPES = ["bool", "u1", "u2", "u4", "i1", "i2", "i4", "i8", "f2", "f4", "f8", ">u2"]
 
 
-@pytest.mark.parametrize("init", ["random", "k-means++"])
-@pytest.mark.parametrize("dtype", TYPES)
-@pytest.mark.parametrize("channels", [0, 2, 3, 5])
+@pytest.mark.parametrize(
+    ("dtype", "channels", "init"),
+    crossed(TYPES, [0, 2, 3, 5], ["random", "k-means++"]),
+)
 def test_more_clusters_than_colors_give_the_picture_back(dtype, channels, init, rng):
     dtype = np.dtype(dtype)
     values = rng.random((30, 40, channels) if channels else (30, 40))
@@ -180,9 +182,10 @@ def test_also_in_lab_and_normalized(dtype, normalize, rng):
 # ---- The inertia -----------------------------------------------------------------
 
 
-@pytest.mark.parametrize("k", [1, 2, 7, 40])
-@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
-@PHOTOS
+@pytest.mark.parametrize(
+    ("k", "dtype", "name"),
+    crossed([1, 2, 7, 40], ["uint8", "uint16", "float32"], PHOTOS),
+)
 def test_the_inertia_is_that_of_labels_and_centroids(photos, name, dtype, k):
     image = photos[name].astype(dtype)
     answer = cluster_image(image, k, rng=k, max_iter=6)
@@ -221,6 +224,10 @@ KINDS = {
     "float64": ("float64", 5),
 }
 EVERY_KIND = pytest.mark.parametrize("kind", KINDS)
+EVERY_KIND_IN_TURN = pytest.mark.parametrize(
+    ("kind", "init", "normalize"),
+    crossed(KINDS, ["random", "k-means++", "given"], [False, True]),
+)
 
 
 def row_of(kind, rng, n=2500):
@@ -236,9 +243,7 @@ def row_of(kind, rng, n=2500):
     return values.astype(dtype)[np.newaxis]
 
 
-@EVERY_KIND
-@pytest.mark.parametrize("init", ["random", "k-means++", "given"])
-@pytest.mark.parametrize("normalize", [False, True])
+@EVERY_KIND_IN_TURN
 def test_weights_are_repetitions(kind, init, normalize, rng):
     image = row_of(kind, rng)
     weights = rng.integers(0, 4, image.shape[:2])
@@ -279,9 +284,7 @@ def test_weights_are_repetitions_of_places_too(rng):
     assert answer.n_iter == repeated.n_iter
 
 
-@EVERY_KIND
-@pytest.mark.parametrize("init", ["random", "k-means++", "given"])
-@pytest.mark.parametrize("normalize", [False, True])
+@EVERY_KIND_IN_TURN
 def test_a_mask_is_as_if_only_those_pixels_were_there(kind, init, normalize, rng):
     image = row_of(kind, rng).reshape(50, 50, -1)
     mask, weights = rng.random((50, 50)) < 0.7, rng.random((50, 50))
@@ -314,8 +317,7 @@ MOVES = {
 }
 
 
-@EVERY_KIND
-@pytest.mark.parametrize("move", MOVES)
+@pytest.mark.parametrize(("kind", "move"), crossed(KINDS, MOVES))
 def test_pixels_elsewhere_have_the_same_answer_there(kind, move, rng):
     image, there = row_of(kind, rng).reshape(50, 50, -1), MOVES[move]
     # Points of integers are taken by their colors, so even random starts are the same.
@@ -354,8 +356,7 @@ def test_planes_are_rows_like_others(kind, rng):
         assert gray.palette.tolist() == volume.palette[:, 0].tolist()
 
 
-@EVERY_KIND
-@pytest.mark.parametrize("init", ["random", "k-means++"])
+@pytest.mark.parametrize(("kind", "init"), crossed(KINDS, ["random", "k-means++"]))
 def test_the_same_seed_has_the_same_bits_in_every_memory_order(kind, init, rng):
     image = row_of(kind, rng).reshape(50, 50, -1)
     wide = np.zeros((100, 100, 2 * image.shape[-1]), image.dtype)
@@ -378,9 +379,10 @@ OPTIONS = {
 }
 
 
-@pytest.mark.parametrize("options", OPTIONS)
-@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32", "float64"])
-@pytest.mark.parametrize("alpha", [False, True])
+@pytest.mark.parametrize(
+    ("options", "dtype", "alpha"),
+    crossed(OPTIONS, ["uint8", "uint16", "float32", "float64"], [False, True]),
+)
 def test_applied_to_the_same_image_they_are_the_same(
     photos, options, dtype, alpha, rng
 ):
@@ -404,9 +406,10 @@ def test_applied_to_the_same_image_they_are_the_same(
     assert np.array_equal(once_more.labels, answer.labels)
 
 
-@pytest.mark.parametrize("space", ["rgb", "lab"])
-@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float64"])
-@pytest.mark.parametrize("k", [3, 20])
+@pytest.mark.parametrize(
+    ("space", "dtype", "k"),
+    crossed(["rgb", "lab"], ["uint8", "uint16", "float64"], [3, 20]),
+)
 def test_the_centroids_as_a_palette_have_the_same_labels(photos, space, dtype, k):
     image = photos["photo"].astype(dtype)
     if dtype == "float64":

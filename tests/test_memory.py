@@ -87,7 +87,7 @@ def test_a_large_float_photo_needs_less_than_120_bytes_a_pixel(
     ("dtype", "init", "offset"),
     [
         (np.float32, "random", 0),
-        (np.float64, "random", 0),
+        pytest.param(np.float64, "random", 0, marks=pytest.mark.slow),
         # Far from 0, the points are copied, to move their origin.
         (np.float64, "k-means++", 1e5),
     ],
@@ -112,7 +112,7 @@ def test_partly_transparent_float_pixels_stay_within_the_bound(photo):
     [
         (np.uint8, "weights"),
         (np.uint16, "all"),
-        (np.float32, "place"),
+        pytest.param(np.float32, "place", marks=pytest.mark.slow),
         *(
             pytest.param(dtype, kind, marks=pytest.mark.slow)
             for dtype in (np.uint8, np.float32)
@@ -158,7 +158,9 @@ def kinds_of_data(photo):
         pytest.param("points", marks=pytest.mark.slow),
     ],
 )
-@pytest.mark.parametrize("init", ["random", "k-means++"])
+@pytest.mark.parametrize(
+    "init", ["random", pytest.param("k-means++", marks=pytest.mark.slow)]
+)
 def test_memory_does_not_grow_with_k(photo, data, init):
     # 56 more clusters would need 56 more bytes a pixel, and that only with one byte
     # for each distance.

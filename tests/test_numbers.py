@@ -25,7 +25,9 @@ def equal_pixels(millions, dtype, other=None):
     return image
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    "dtype", [np.float32, pytest.param(np.float64, marks=pytest.mark.slow)]
+)
 def test_the_mean_of_10_million_equal_pixels_is_their_value(dtype):
     image = equal_pixels(10, dtype)
     answer = cluster_image(image, 1)

@@ -9,6 +9,7 @@ import re
 import numpy as np
 import pytest
 from browser import canvas, chromium, visit, visits  # noqa: F401
+from tables import chosen
 
 from kmeans_np import assign, explain, lloyd, sample_image
 from kmeans_np.pictures import screen
@@ -24,10 +25,12 @@ VIEWS = ("story", "picture-view", "cloud-view", "curve-view", "table-view")
 # ---- What is explained --------------------------------------------------------------
 
 
+@functools.cache
 def small():
     return sample_image()[::11, ::11]
 
 
+@functools.cache
 def gray():
     return small().mean(axis=-1).astype(np.uint8)
 
@@ -256,7 +259,7 @@ def assert_picture(tab, expected, part=True):
 
 
 def test_every_control(made, visit):
-    explanation, path = made("small")
+    explanation, path = made("plane")
     names = names_of(explanation)
     tab = visit(path)
 
@@ -449,7 +452,7 @@ def test_keys_on_the_picture_and_on_the_cloud(made, visit):
     assert address(tab) == "assign-2"
 
 
-@pytest.mark.parametrize("start", ["", "own"])
+@pytest.mark.parametrize("start", chosen(["", "own"], "own"))
 def test_the_tab_key_reaches_everything(made, visit, start):
     tab = visit(made("small")[1], "assign-1")
     if start:
@@ -480,6 +483,7 @@ def test_the_tab_key_reaches_everything(made, visit, start):
 # ---- The address ------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_every_move_has_an_address(made, visit):
     explanation, path = made("plane")
     tab = visit(path)
@@ -556,7 +560,7 @@ def test_steps_that_are_not_kept(made, visit):
 # ---- What is painted --------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", IMAGES)
+@pytest.mark.parametrize("name", chosen(IMAGES, "see-through", "bands", "volume"))
 def test_the_picture_is_painted_with_the_centroids(name, made, visit):
     explanation, path = made(name)
     shown = Shown(name, explanation)
@@ -644,10 +648,10 @@ def test_a_cluster_lights_up(made, visit):
     ("name", "touch"),
     [
         ("masked", False),
-        ("masked", True),
+        pytest.param("masked", True, marks=pytest.mark.slow),
         ("uint16", True),
-        ("bands", False),
-        ("volume", False),
+        pytest.param("bands", False, marks=pytest.mark.slow),
+        pytest.param("volume", False, marks=pytest.mark.slow),
     ],
 )
 def test_a_pixel_says_how_far_it_is(name, touch, made, visit):
@@ -762,7 +766,9 @@ def test_numbers_are_written_with_four_digits(made, visit):
     )
 
 
-@pytest.mark.parametrize("name", ["small", "masked", "restarts", "seven"])
+@pytest.mark.parametrize(
+    "name", chosen(["small", "masked", "restarts", "seven"], "small", "restarts")
+)
 def test_every_move_says_the_numbers_of_its_step(name, made, visit):
     explanation, path = made(name)
     points, weights = explanation.points, explanation.weights
@@ -969,9 +975,10 @@ def a_case(seed):
     return points, start, {"tol": float(tol), "max_iter": int(max_iter)}
 
 
-def test_what_the_page_computes_is_lloyd(made, visit):
+@pytest.mark.parametrize("number", chosen([50, 150], 50))
+def test_what_the_page_computes_is_lloyd(number, made, visit):
     tab = visit(made("plane")[1])
-    cases = [a_case(seed) for seed in range(150)]
+    cases = [a_case(seed) for seed in range(number)]
     # A step that restarts a cluster is not the last, however little moved.
     two = np.array([[0.0], [1.0]])
     cases.append((two, np.array([[0.5], [0.5]]), {"tol": 10.0, "max_iter": 300}))
@@ -1115,7 +1122,7 @@ def test_own_centroids_on_the_plane(made, visit):
     assert_own_run(tab, points, start, 1e-4)
 
 
-@pytest.mark.parametrize("name", ["gray", "plane", "line", "seven"])
+@pytest.mark.parametrize("name", chosen(["gray", "plane", "line", "seven"], "seven"))
 def test_own_centroids_at_random_and_cleared(name, made, visit):
     explanation, path = made(name)
     k = len(explanation.steps[0].centroids)
@@ -1202,7 +1209,7 @@ COVERED = """[...document.querySelectorAll("figure, #small-print")].filter((each
 ).length"""
 
 
-@pytest.mark.parametrize("width", [1280, 768, 360])
+@pytest.mark.parametrize("width", chosen([1280, 768, 360], 360))
 def test_all_widths(width, made, visit):
     size = {"width": width, "height": 780}
     cases = [("small", VIEWS), ("plane", [*VIEWS[:1], *VIEWS[2:]])]
@@ -1228,7 +1235,7 @@ def test_all_widths(width, made, visit):
             tab.evaluate("scrollTo(0, 0)")
 
 
-@pytest.mark.parametrize("name", ["line", "plane", "space", "seven"])
+@pytest.mark.parametrize("name", chosen(["line", "plane", "space", "seven"], "seven"))
 def test_points_of_any_number_of_features(name, made, visit):
     explanation, path = made(name)
     d = explanation.points.shape[1]

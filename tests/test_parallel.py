@@ -14,12 +14,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tables import chosen, crossed
 
 from kmeans_np import assign, cluster_image, kmeans, threads
 from kmeans_np.colors import distinct, lookup
 
 START = "given"
-INITS = pytest.mark.parametrize("init", ["random", "k-means++", START])
+INITS = ["random", "k-means++", START]
 
 
 def digest(answer, steps):
@@ -68,7 +69,7 @@ def over_threads(monkeypatch, call):
     return found
 
 
-@INITS
+@pytest.mark.parametrize("init", chosen(INITS, "random"))
 def test_an_image_has_the_same_bits_for_any_number_of_threads(
     china, init, jobs, monkeypatch
 ):
@@ -95,8 +96,7 @@ def test_over_many_blocks_the_answer_is_right(china, jobs, monkeypatch):
     assert min(jobs) > 1
 
 
-@INITS
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("init", "dtype"), crossed(INITS, [np.float32, np.float64]))
 def test_points_have_the_same_bits_for_any_number_of_threads(init, dtype, monkeypatch):
     points = np.random.default_rng(1).normal(size=(60_000, 5)).astype(dtype)
     init = points[:6] if init == START else init
@@ -239,15 +239,19 @@ def said(process, timeout=60):
     return out.split()
 
 
-def test_the_same_bits_whatever_the_environment_says_of_threads():
-    text = "print(*digests()); assert not left_behind(), left_behind()"
+@pytest.mark.parametrize(
+    ("full", "number_of_runs"),
+    [(False, 4), pytest.param(True, 19, marks=pytest.mark.slow)],
+)
+def test_the_same_bits_whatever_the_environment_says_of_threads(full, number_of_runs):
+    text = f"print(*digests({full})); assert not left_behind(), left_behind()"
     processes = [
         program(text, **{variable: number})
         for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
         for number in ("1", "2")
     ]
     first, *others = [said(process) for process in processes]
-    assert len(first) == 2 * 19
+    assert len(first) == 2 * number_of_runs
     for other in others:
         assert other == first
 
@@ -282,7 +286,7 @@ else:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT for one process")
-@pytest.mark.parametrize("run", LONG_RUNS)
+@pytest.mark.parametrize("run", chosen(LONG_RUNS, "an image"))
 def test_ctrl_c_ends_a_long_run_within_a_second_and_leaves_no_thread(run):
     text = UNTIL_CTRL_C.replace("CALL", LONG_RUNS[run])
     with program("threads.n_threads = lambda: 3\n" + text) as process:
@@ -348,7 +352,7 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("method", ["fork", "spawn"])
+@pytest.mark.parametrize("method", chosen(["fork", "spawn"], "fork"))
 def test_a_child_works_after_the_parent_has_used_it(method, tmp_path):
     if method not in multiprocessing.get_all_start_methods():
         pytest.skip(f"no {method} on this platform")

@@ -4,7 +4,7 @@ from types import MappingProxyType
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from strategies import generic_points, repetitions, tied_points
 
@@ -416,7 +416,6 @@ class TestCoarseStart:
 class TestHistograms:
     """Points in the cells of a grid."""
 
-    @settings(max_examples=50)
     @given(generic_points(max_d=6), st.booleans())
     def test_cells_hold_all_points(self, case, weighted):
         points, _ = case

@@ -13,6 +13,7 @@ from html.parser import HTMLParser
 import imageio.v3 as iio
 import numpy as np
 import pytest
+from tables import crossed
 
 from kmeans_np import (
     Segmentation,
@@ -609,9 +610,10 @@ PALETTES = {
 }
 
 
-@pytest.mark.parametrize("palette", PALETTES)
-@pytest.mark.parametrize("dtype", ["uint8", "uint16", "int16", "float32", "float64"])
-@pytest.mark.parametrize("channels", [1, 3, 5])
+@pytest.mark.parametrize(
+    ("palette", "dtype", "channels"),
+    crossed(PALETTES, ["uint8", "uint16", "int16", "float32", "float64"], [1, 3, 5]),
+)
 def test_each_pixel_has_the_nearest_color_exactly(palette, dtype, channels, rng):
     colors = PALETTES[palette](rng, channels).astype(np.float64)
     image = rng.integers(0, 256, (40, 50, channels)).astype(dtype)
@@ -777,9 +779,10 @@ def bytes_kept(value, seen):
     return sum(bytes_kept(part, seen) for part in value)
 
 
-@pytest.mark.parametrize("masked", [False, True])
-@pytest.mark.parametrize("order", ["C", "F"])
-@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+@pytest.mark.parametrize(
+    ("dtype", "order", "masked"),
+    crossed(["uint8", "float32"], ["C", "F"], [True, False]),
+)
 def test_it_keeps_labels_and_image_but_no_pixels(dtype, order, masked, rng):
     image = np.array(sample_image(), dtype, order=order)
     mask = rng.random(image.shape[:2]) < 0.9 if masked else None

@@ -19,6 +19,7 @@ import zarr
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from tables import crossed
 from zarr.storage import LocalStore
 
 from kmeans_np import read_image, sample_image, write_image
@@ -95,12 +96,21 @@ SHAPES += [(40, 50, 2), (600, 20, 4), (40, 50, 7)]
 TYPES = ["bool", "int64", "float16"]
 
 
-@kinds
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
-@pytest.mark.parametrize("dtype", sorted({*TYPES, *TIFF_TYPES}))
+# By default every shape of one type, and every type in one shape.
+WRITTEN = [
+    pytest.param(
+        *(kind, shape, dtype),
+        marks=() if dtype == "uint16" or shape == (40, 50, 7) else pytest.mark.slow,
+    )
+    for kind in KINDS
+    for shape in SHAPES
+    for dtype in sorted({*TYPES, *TIFF_TYPES})
+    if kind != "tif" or dtype in TIFF_TYPES
+]
+
+
+@pytest.mark.parametrize(("kind", "shape", "dtype"), WRITTEN, ids=str)
 def test_what_was_written_is_read_again(tmp_path, kind, shape, dtype):
-    if kind == "tif" and dtype not in TIFF_TYPES:
-        return
     image = some(shape, dtype)
     first, second = tmp_path / f"first.{kind}", tmp_path / f"second.{kind}"
     write_sliced(first, image)
@@ -323,8 +333,7 @@ def parts(length):
     return st.builds(slice, places, places, steps) | st.integers(-length, length - 1)
 
 
-@pytest.mark.parametrize("name", [*TIFFS, *OTHERS])
-@pytest.mark.parametrize("kind", ["RGB", "gray"])
+@pytest.mark.parametrize(("name", "kind"), crossed([*TIFFS, *OTHERS], ["RGB", "gray"]))
 @given(data=st.data())
 def test_slices_are_numpys(opened, name, kind, data):
     file, image = opened[name, kind]
@@ -789,7 +798,6 @@ DAMAGEABLE = ("packed tiles", "strips apart", "one strip", "big", "npy C")
     flips=st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), max_size=8),
 )
 @example("one strip", [(18, 1)])
-@settings(max_examples=100)
 def test_a_damaged_file_is_an_array_or_a_value_error(tmp_path_factory, name, flips):
     folder = tmp_path_factory.mktemp("damage")
     path = written(folder, name, RGB[:20, :30])

@@ -1,0 +1,27 @@
+"""Tables of cases, of which the default suite takes a selection, the gate all."""
+
+from itertools import product
+
+import pytest
+
+
+def chosen(cases, *usual):
+    """Mark all cases as slow but the usual ones, for `pytest.mark.parametrize`."""
+    return [
+        case if case in usual else pytest.param(case, marks=pytest.mark.slow)
+        for case in cases
+    ]
+
+
+def crossed(*axes):
+    """Combine the values of all axes, for `pytest.mark.parametrize`.
+
+    Those off the diagonal, in which each value of each axis has its turn, are slow.
+    """
+    axes = [[*axis] for axis in axes]
+    longest = max(map(len, axes))
+    diagonal = [tuple(axis[i % len(axis)] for axis in axes) for i in range(longest)]
+    return [
+        case if case in diagonal else pytest.param(*case, marks=pytest.mark.slow)
+        for case in product(*axes)
+    ]
