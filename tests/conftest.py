@@ -37,12 +37,20 @@ def rng():
     return np.random.default_rng(0)
 
 
+@pytest.fixture(scope="session")
+def small_picture():
+    """The built-in picture, 75 x 100."""
+    image = sample_image()[::5, ::5]
+    image.flags.writeable = False
+    return image
+
+
 @pytest.fixture
-def photo(tmp_path):
+def photo(tmp_path, small_picture):
     """A picture in a folder of its own."""
     path = tmp_path / "pictures" / "photo.png"
     path.parent.mkdir()
-    write_image(path, sample_image()[::5, ::5])
+    write_image(path, small_picture)
     return path
 
 

@@ -12,6 +12,7 @@ import pytest
 from dask.callbacks import Callback
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tables import chosen
 
 from kmeans_np import assign, cluster_image, sample_image, segment_image
 from kmeans_np.colors import Coding
@@ -214,9 +215,14 @@ def test_where_the_answer_is_wanted(tmp_path):
 @pytest.fixture(scope="module")
 def cluster():
     distributed = pytest.importorskip("distributed")
-    with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
-    ) as cluster:
+    # A busy machine takes its time to start processes.
+    patience = {"distributed.comm.timeouts.connect": "120s"}
+    with (
+        dask.config.set(patience),
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+        ) as cluster,
+    ):
         yield cluster
 
 
@@ -240,7 +246,12 @@ def test_a_cluster_of_processes_gives_the_same_answer():
     same(cluster_image(chunked, 5, rng=0), cluster_image(PHOTO, 5, rng=0))
 
 
-@pytest.mark.parametrize("task", ["count_chunk", "find", "_in_place", "_looked_at"])
+@pytest.mark.parametrize(
+    "task",
+    chosen(
+        ["count_chunk", "find", "_in_place", "_looked_at"], "_in_place", "_looked_at"
+    ),
+)
 def test_a_worker_killed_in_the_middle_does_not_change_the_answer(client, task):
     """Killed by the system, without a word, while such a task runs or has run."""
     chunked = da.from_array(PHOTO, chunks=(40, 250, 3)).map_blocks(slowly, dtype="u1")
