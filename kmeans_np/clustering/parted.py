@@ -268,7 +268,8 @@ def _draw(
         turns = np.where(distances > 0, (1 - numbers) / distances, np.inf)
     few = np.argpartition(turns, n)[:n] if len(turns) > n else np.arange(len(turns))
     few = few[np.isfinite(turns[few])]
-    return Drawn(n, turns[few], points[few].astype(np.float64))
+    # In order, also where no others come to be merged with.
+    return _first([Drawn(n, turns[few], points[few].astype(np.float64))])
 
 
 def _first(parts: list[Drawn]) -> Drawn:

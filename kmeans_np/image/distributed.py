@@ -58,7 +58,7 @@ class Graph:
         like = _stand_in(image, "image")
         self.layout, _ = lay_out(like, take.channel_axis, take.alpha)
         _only_what_repeats(self.layout, take, what, how)
-        checks.n_clusters(k, math.prod(self.layout.shape), "pixels")
+        k = checks.n_clusters(k, math.prod(self.layout.shape), "pixels")
         options = checks.options(k, self.layout.channels, callback=None, **how)
         # The caller's generator may go on elsewhere before the tasks run.
         options = options._replace(rng=copy.deepcopy(options.rng))

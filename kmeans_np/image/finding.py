@@ -10,6 +10,7 @@ levels add up without any rounding.
 """
 
 import math
+import operator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -75,6 +76,8 @@ def cluster(
     if prepared is None:
         prepared = _in_memory(image, k, take, what, how)
     pixels, features, points, options = prepared
+    # It has been checked; differences of NumPy's unsigned integers may be floats.
+    k = operator.index(k)
     result, clusters = fitted_clusters(features, points, k, options)
     warn_if_fewer(len(result.counts), k, "colors", stacklevel)
     return in_full(result, pixels, points, clusters)
@@ -148,7 +151,7 @@ def _in_passes(
     if layout.has_alpha and layout.dtype.kind == "f":
         return None
     rows = PixelRows(streamed, progress)
-    checks.n_clusters(k, rows.shape[0], "pixels")
+    k = checks.n_clusters(k, rows.shape[0], "pixels")
     if not are_many(*rows.shape, k):
         return None
     result, clusters, find = fit_pixels(rows, k, options, rows.named())
