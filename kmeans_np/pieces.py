@@ -6,7 +6,7 @@ together can add up whole branches, and others the rest; the sum is the same to 
 bit. And rounding hardly adds up on so short ways. What it leaves out: what is added up.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from kmeans_np.lloyd import Array
 
@@ -55,11 +55,6 @@ def tree_sum(found: Branches) -> Array:
     for larger in totals[1:]:
         total = total + larger
     return total
-
-
-def sum_of_pieces(add: Callable[[slice], Array], n: int, d: int) -> Array:
-    """Return the sum of `add(piece)` over all pieces of n points with d features."""
-    return tree_sum(branches(add(piece) for piece in pieces(n, d)))
 
 
 def pieces(n: int, d: int) -> list[slice]:

@@ -6,7 +6,13 @@ yet, `copy` writes it. What it leaves out: what the
 numbers mean (`kmeans_np.image`).
 """
 
-from kmeans_np.blocks.dask_rows import DaskRows, is_dask, known_shape, place_of_errors
+from kmeans_np.blocks.dask_rows import (
+    DaskRows,
+    is_dask,
+    known_shape,
+    merged_in_tree,
+    place_of_errors,
+)
 from kmeans_np.blocks.rows import CHUNK_BYTES, Rows, rows_of
 from kmeans_np.blocks.sliced import Sliced, in_memory, is_sliced, stand_in, tiles
 from kmeans_np.blocks.views import Progress, Report, Reporter, View, copy
@@ -25,6 +31,7 @@ __all__ = [
     "is_dask",
     "is_sliced",
     "known_shape",
+    "merged_in_tree",
     "place_of_errors",
     "rows_of",
     "stand_in",

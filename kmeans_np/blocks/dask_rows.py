@@ -83,6 +83,17 @@ def _readable(array: Any, numbers: list[tuple[int, ...]]) -> bool:
     return True
 
 
+def merged_in_tree(found: list[Any], merge: Callable[[list[Any]], Any]) -> Any:
+    """Return a delayed object that merges all of these, some at a time."""
+    import dask
+
+    together = dask.delayed(merge, pure=True)
+    while len(found) > 1:
+        starts = range(0, len(found), TOGETHER)
+        found = [together(found[i : i + TOGETHER]) for i in starts]
+    return found[0]
+
+
 class DaskRows:
     """Points (n, d) that are a Dask array.
 
@@ -119,11 +130,7 @@ class DaskRows:
         # Once for all tasks: it may be many centroids.
         how = dask.delayed(partial(_looked_at, look, args), pure=True)
         found = [how(block, start) for block, start in zip(blocks, starts, strict=True)]
-        together = dask.delayed(merge, pure=True)
-        while len(found) > 1:
-            begins = range(0, len(found), TOGETHER)
-            found = [together(found[i : i + TOGETHER]) for i in begins]
-        merged: Found = found[0].compute()
+        merged: Found = merged_in_tree(found, merge).compute()
         return merged
 
     def each(self, work: Callable[..., Array], dtype: Any, *args: Any) -> Any:

@@ -28,7 +28,7 @@ import numpy as np
 from kmeans_np import checks
 from kmeans_np.clustering.passes import exact_origin, in_32_bits, inertias_of_pieces
 from kmeans_np.lloyd import Array, Floats, squared_distances
-from kmeans_np.pieces import Branches, branches, joined, piece_of, tree_sum
+from kmeans_np.pieces import Branches, branches, joined, tree_sum
 from kmeans_np.seeding import (
     Cells,
     Histograms,
@@ -39,7 +39,14 @@ from kmeans_np.seeding import (
     plus_plus,
 )
 from kmeans_np.sweeps.frame import extremes, frame_of, sample_step
-from kmeans_np.sweeps.parted import Nearest, PartedSweep, Parts, Seen, moved
+from kmeans_np.sweeps.parted import (
+    Nearest,
+    PartedSweep,
+    Parts,
+    Seen,
+    moved,
+    number_of_piece,
+)
 
 # k-means||: how many rounds, and how many points for each cluster are taken in each.
 ROUNDS, TAKEN = 5, 2
@@ -185,7 +192,7 @@ def _all_not_finite(parts: list[Bad]) -> Bad:
 def _cells(points: Array, start: int, seen: Seen, cells: Cells) -> Branches:
     ones = np.broadcast_to(1.0, len(points))
     sums = cells.sums_of_pieces(seen.moved(points), ones)
-    return branches(sums, start // piece_of(points.shape[1]))
+    return branches(sums, number_of_piece(points, start))
 
 
 # ---- Draws ---------------------------------------------------------------------------
@@ -288,4 +295,4 @@ def _inertias(
 ) -> Branches:
     own, ones = labels.of(points, seen), np.broadcast_to(1.0, len(points))
     sums = inertias_of_pieces(seen.moved(points), ones, centroids, own)
-    return branches(sums, start // piece_of(points.shape[1]))
+    return branches(sums, number_of_piece(points, start))

@@ -21,6 +21,7 @@ from kmeans_np.blocks import (
     DaskRows,
     Sliced,
     known_shape,
+    merged_in_tree,
     place_of_errors,
     stand_in,
 )
@@ -43,9 +44,6 @@ from kmeans_np.image.tasks import (
 )
 from kmeans_np.lloyd import Array
 
-# How many counts a task merges.
-TOGETHER = 8
-
 
 class Graph:
     """A Dask array to segment, whose tasks have not run yet."""
@@ -57,7 +55,7 @@ class Graph:
 
         like = _stand_in(image, "image")
         self.layout, _ = lay_out(like, take.channel_axis, take.alpha)
-        _only_what_repeats(self.layout, take, what, how)
+        _only_what_is_possible(self.layout, take, what, how)
         k = checks.n_clusters(k, math.prod(self.layout.shape), "pixels")
         options = checks.options(k, self.layout.channels, callback=None, **how)
         # The caller's generator may go on elsewhere before the tasks run.
@@ -93,11 +91,8 @@ class Graph:
             count(block, mask, self.layout)
             for block, mask in zip(blocks, masks, strict=True)
         ]
-        while len(tallies) > 1:
-            starts = range(0, len(tallies), TOGETHER)
-            together = dask.delayed(merge, pure=True)
-            tallies = [together(tallies[i : i + TOGETHER]) for i in starts]
-        return dask.delayed(find, pure=False)(tallies[0], self.plan)
+        tally = merged_in_tree(tallies, merge)
+        return dask.delayed(find, pure=False)(tally, self.plan)
 
     def _found_in_passes(self, stacklevel: int) -> Found:
         """Find the clusters of pixels that are compared one by one."""
@@ -180,7 +175,7 @@ def _stand_in(array: Any, name: str) -> Array:
     return stand_in(array)
 
 
-def _only_what_repeats(
+def _only_what_is_possible(
     layout: Layout, take: Take, what: checks.Compared, how: dict[str, Any]
 ) -> None:
     """Refuse what Dask arrays cannot be segmented by."""

@@ -85,6 +85,9 @@ class BoundedSweep(Sweep):
     block_size : int, optional
         The number of points whose clusters' drifts are kept together. When not given,
         such that a look at all of them takes some milliseconds.
+    frame : Frame, optional
+        From where to look at the points, if they are a part of others. When not given,
+        from their own middle.
 
     References
     ----------

@@ -166,19 +166,19 @@ class Share(NamedTuple):
     n_changed: int
 
 
-def _number(points: Array, start: int) -> int:
+def number_of_piece(points: Array, start: int) -> int:
     """Return the number of the first piece of a part."""
     return start // piece_of(points.shape[1])
 
 
 def _moments(points: Array, start: int, seen: Seen) -> Branches:
-    return branches(seen.sweep(points).moments, _number(points, start))
+    return branches(seen.sweep(points).moments, number_of_piece(points, start))
 
 
 def _sums(points: Array, start: int, seen: Seen, now: Nearest) -> Branches:
     sweep = seen.sweep(points)
     sweep.relabel(now.centroids)
-    return branches(sweep.sums_of_pieces(sweep.labels), _number(points, start))
+    return branches(sweep.sums_of_pieces(sweep.labels), number_of_piece(points, start))
 
 
 def _changes(
@@ -188,7 +188,7 @@ def _changes(
     sweep.relabel(old.centroids)
     before, changed = sweep.relabel(now.centroids)
     sums = sweep.changes_of_pieces(changed, before, sweep.labels)
-    return Share(branches(sums, _number(points, start)), len(changed))
+    return Share(branches(sums, number_of_piece(points, start)), len(changed))
 
 
 def _sum_of_shares(shares: list[Share]) -> Share:
