@@ -33,6 +33,7 @@ LADDER = [
     "checks/questions",
     "checks/__init__",
     "blocks/sliced",
+    "blocks/stacked",
     "blocks/views",
     "blocks/dask_rows",
     "blocks/rows",
@@ -67,6 +68,7 @@ LADDER = [
     "image/segmentation",
     "image/pointwise",
     "image/finding",
+    "image/chunked",
     "image/tasks",
     "image/distributed",
     "image/batch",
@@ -163,7 +165,7 @@ def test_nothing_but_numpy_imageio_and_the_standard_library(name):
         allowed |= {"PIL"}
     if name == "files/opening":
         allowed |= {"zarr"}
-    if name in ("image/distributed", "blocks/dask_rows"):
+    if name in ("image/chunked", "image/distributed", "blocks/dask_rows"):
         allowed |= {"dask"}
     if name == "files/deep":
         allowed |= {"imagecodecs", "tifffile"}

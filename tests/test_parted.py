@@ -401,3 +401,120 @@ def interrupt(_, __):
 
 def test_rows_are_read_through_sliced():
     assert isinstance(rows_of(Outside(np.zeros((9, 2)))).source, Sliced)
+
+
+@pytest.mark.parametrize("d", [2, 8, 30])
+def test_the_order_of_memory_changes_no_bit(d):
+    points = crowds(50_000, d, np.float64)
+    expected = kmeans(points, 6, rng=0, max_iter=9)
+    turned = np.asfortranarray(points)
+    same(kmeans(turned, 6, rng=0, max_iter=9), expected)
+    same(kmeans(Outside(turned), 6, rng=0, max_iter=9), expected)
+
+
+# ---- Blocks of points --------------------------------------------------------------
+
+
+class Anew:
+    """Blocks that are made when they are asked for."""
+
+    def __init__(self, points, ends):
+        self.points, self.ends, self.n_made, self.n_begun = points, ends, 0, 0
+
+    def __iter__(self):
+        self.n_begun += 1
+        for start, end in pairwise([0, *self.ends, len(self.points)]):
+            self.n_made += 1
+            yield self.points[start:end].copy()
+
+
+@pytest.mark.usefixtures("small_pieces")
+@settings(max_examples=15)
+@given(
+    ends=st.lists(st.integers(0, 20_000), min_size=1, max_size=6),
+    d=st.sampled_from([2, 3, 12]),
+)
+def test_blocks_of_points_are_points(ends, d):
+    points = crowds(20_000, d, np.float32)
+    expected = kmeans(points, 5, rng=0)
+    made = Anew(points, sorted(ends))
+    found = kmeans([*made], 5, rng=0)
+    assert not isinstance(found.labels, np.ndarray)
+    same(found, expected)
+    same(kmeans(made, 5, rng=0), expected)
+    same(kmeans(tuple(map(Outside, made)), 5, rng=0), expected)
+
+
+def test_blocks_are_asked_for_in_order():
+    made = Anew(crowds(300_000, 2, np.float64), [*range(3000, 300_000, 3000)])
+    labels = kmeans(made, 3, rng=0, max_iter=1).labels
+    # A few more, since a block may be asked for twice where it is cut.
+    assert made.n_made <= 1.2 * 100 * made.n_begun
+    made.n_made = 0
+    assert labels[290_000:].shape == (10_000,)
+    assert made.n_made <= 100
+
+
+def test_blocks_in_files(tmp_path):
+    points = crowds(20_000, 6, np.float32)
+    names = [tmp_path / f"{number}.npy" for number in range(4)]
+    for name, part in zip(names, np.split(points, 4)):
+        np.save(name, part)
+    blocks = [np.load(name, mmap_mode="r") for name in names]
+    same(kmeans(blocks, 7, rng=0), kmeans(points, 7, rng=0))
+    weights = np.arange(20_000) % 3
+    same(
+        kmeans(blocks, 7, rng=0, weights=weights),
+        kmeans(points, 7, rng=0, weights=weights),
+    )
+
+
+def test_few_points_in_blocks():
+    blocks = [np.array([[1.0], [2.0]]), np.empty((0, 1)), np.array([[8.0], [9.0]])]
+    found = kmeans(blocks, 2, rng=0)
+    assert sorted(found.centroids.ravel().tolist()) == [1.5, 8.5]
+    # Rows, not blocks.
+    assert len(kmeans([[1.0, 2.0], [3.0, 4.0]], 1).labels) == 2
+    assert len(kmeans([np.array([1.0, 2.0]), np.array([3.0, 4.0])], 1).labels) == 2
+
+
+class Torn(Outside):
+    def __getitem__(self, place):
+        raise OSError("no such device")
+
+
+@pytest.mark.parametrize(
+    ("blocks", "kind", "message"),
+    [
+        (
+            [np.ones((3, 2)), np.ones((3, 4))],
+            ValueError,
+            r"of the same type with as many features .* got float64 of shape \(3, 4\) "
+            "as block 1 after float64 with 2; convert it",
+        ),
+        ([np.ones((3, 2)), np.ones((3, 2), int)], ValueError, "got int64 of shape"),
+        ([np.ones((3, 2)), np.ones(3)], ValueError, "as block 1 after float64 with 2"),
+        ([np.array([["a"]])], TypeError, "points must"),
+        ([np.ones((0, 2))], ValueError, "points must"),
+        (
+            (np.ones((3, 2)) for _ in range(3)),
+            TypeError,
+            "points must be something to iterate over twice, once for each step, got a "
+            "generator, which is used up after once; pass a list",
+        ),
+        ({}.values(), ValueError, "points must hold at least one block, got none"),
+        (
+            [np.ones((3, 2)), Torn(np.ones((9, 2)))],
+            OSError,
+            "block 1 of points must be readable everywhere, got .* no such device",
+        ),
+        (
+            [np.ones((3, 2)), np.array([[0, np.nan]] * 3)],
+            ValueError,
+            "points must be finite, got 3 NaN values, the first at row 3, column 1",
+        ),
+    ],
+)
+def test_blocks_that_are_none(blocks, kind, message):
+    with pytest.raises(kind, match=message):
+        kmeans(blocks, 2)

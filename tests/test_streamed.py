@@ -1,5 +1,7 @@
 """Images that are read in blocks: the same answer as in memory, to the last bit."""
 
+from unittest import mock
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -210,11 +212,15 @@ def test_any_cut_into_blocks_in_any_order_counts_the_same(
 def counts_of_parts(draw):
     """Rising codes with counts, of several parts, some large and some empty."""
     kind = draw(st.sampled_from([np.uint32, np.uint64]))
-    top = draw(st.sampled_from([5, 2**24 - 1, 2**32 - 1]))
+    last = np.iinfo(kind).max
+    top = draw(st.sampled_from([5, 300, 2**24 - 1, last]))
+    least = draw(st.sampled_from([0, last - top]))
     much = draw(st.sampled_from([3, 2**31, 2**33]))
     parts = draw(
         st.lists(
-            st.dictionaries(st.integers(0, top), st.integers(1, much), max_size=9),
+            st.dictionaries(
+                st.integers(least, least + top), st.integers(1, much), max_size=9
+            ),
             min_size=1,
             max_size=6,
         )
@@ -228,20 +234,40 @@ def counts_of_parts(draw):
     ]
 
 
-@given(parts=counts_of_parts(), data=st.data())
-def test_merging_counts_is_adding_up_in_any_order_and_grouping(parts, data):
+@given(parts=counts_of_parts(), size=st.sampled_from([2, 2**17]), data=st.data())
+def test_merging_counts_is_adding_up_in_any_order_and_grouping(parts, size, data):
     expected = {}
     for codes, counts in parts:
         for code, n in zip(codes.tolist(), counts.tolist()):
             expected[code] = expected.get(code, 0) + n
     order = data.draw(st.permutations(parts))
     cut = data.draw(st.integers(1, len(parts)))
-    grouped = [merged(order[:cut]), *([merged(order[cut:])] if order[cut:] else [])]
-    for found in (merged(parts), merged(order), merged(grouped)):
-        codes, counts = found
+    with mock.patch("kmeans_np.colors.distinct.RANGE", size):
+        grouped = [merged(order[:cut]), *([merged(order[cut:])] if order[cut:] else [])]
+        answers = [merged(parts), merged(order), merged(grouped)]
+    for codes, counts in answers:
         assert dict(zip(codes.tolist(), counts.tolist())) == expected
         assert codes.tolist() == sorted(expected)
-        assert counts.dtype == np.uint64
+        assert codes.dtype == parts[0][0].dtype
+        few = sum(expected.values()) < 2**32
+        assert counts.dtype == (np.uint32 if few else np.uint64)
+
+
+@pytest.mark.parametrize("size", [2, 3, 2**17])
+@pytest.mark.parametrize("least", [0, 2**32 - 6])
+def test_close_codes_are_merged_in_ranges(size, least, monkeypatch):
+    monkeypatch.setattr("kmeans_np.colors.distinct.RANGE", size)
+    parts = [
+        (np.array([0, 1, 5]), np.array([1, 2, 3])),
+        (np.array([], int), np.array([], int)),
+        (np.array([1, 4, 5]), np.array([5, 2**32 - 1, 7])),
+    ]
+    codes, counts = merged(
+        [((a + least).astype(np.uint32), b.astype(np.uint64)) for a, b in parts]
+    )
+    assert (codes - np.uint32(least)).tolist() == [0, 1, 4, 5]
+    assert counts.tolist() == [1, 7, 2**32 - 1, 10]
+    assert counts.dtype == np.uint64
 
 
 # ---- Where the answer goes ---------------------------------------------------------

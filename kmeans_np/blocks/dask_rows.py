@@ -20,7 +20,7 @@ from kmeans_np.pieces import piece_of
 Found = TypeVar("Found")
 
 # How many findings of chunks a task merges.
-TOGETHER = 8
+TOGETHER = 16
 
 
 def is_dask(value: Any) -> bool:
@@ -112,7 +112,8 @@ class DaskRows:
         ends = np.cumsum(array.chunks[0])
         ends[:-1] = -(-ends[:-1] // piece) * piece
         ends = np.unique(np.minimum(ends, len(array)))
-        sizes = tuple(np.diff(ends, prepend=0).tolist())
+        ends = ends[ends > 0]
+        sizes = tuple(np.diff(ends, prepend=0).tolist()) or (0,)
         self.pieces = self.array.rechunk({0: sizes})
 
     def gather(

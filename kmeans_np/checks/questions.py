@@ -50,23 +50,23 @@ def compared(color_space: Any, normalize: Any, position_weight: Any) -> Compared
     return Compared(color_space, flag(normalize, "normalize"), weight)
 
 
-def white(values: Array) -> float:
-    """Return the value of white in an RGB image, given its pixels (n, channels)."""
-    if values.shape[1] != 3:
+def white(dtype: np.dtype[Any], low: Floats, high: Floats) -> float:
+    """Return the value of white in an RGB image.
+
+    `low` and `high` are the smallest and the largest number of each channel.
+    """
+    if len(low) != 3:
         raise ValueError(
             "image must have the channels red, green and blue for color_space='lab', "
-            f"got {counted(values.shape[1], 'channel')} without alpha; leave "
-            "color_space out"
+            f"got {counted(len(low), 'channel')} without alpha; leave color_space out"
         )
-    kind = values.dtype.kind
-    if kind == "b" or (kind == "u" and values.dtype.itemsize < 8):
-        return float(np.iinfo(values.dtype).max) if kind == "u" else 1.0
-    low, high = values.min(), values.max()
-    if kind != "f" or low < 0 or high > 1:
+    if dtype.kind == "b" or (dtype.kind == "u" and dtype.itemsize < 8):
+        return float(np.iinfo(dtype).max) if dtype.kind == "u" else 1.0
+    if dtype.kind != "f" or low.min() < 0 or high.max() > 1:
         raise ValueError(
             "image must hold unsigned integers or floats from 0 to 1 for "
-            f"color_space='lab', got {values.dtype} from {low:g} to {high:g}; scale "
-            "it, as in image / 255"
+            f"color_space='lab', got {dtype} from {low.min():g} to {high.max():g}; "
+            "scale it, as in image / 255"
         )
     return 1.0
 
@@ -207,6 +207,8 @@ def several_k(value: Any, n: int, noun: str) -> list[int]:
 
 def features(array: Array, name: str) -> None:
     """Refuse features that got too large on the way from the values of `name`."""
+    if not array.size:
+        return
     # NaN is not within any limits.
     if not (array.min() >= -LARGEST and array.max() <= LARGEST):
         raise ValueError(

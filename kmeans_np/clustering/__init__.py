@@ -5,6 +5,7 @@ work around the loop, `points` is `kmeans`. What it leaves out: the loop itself
 (`kmeans_np.lloyd`) and pictures (`kmeans_np.image`).
 """
 
+from kmeans_np.clustering.parted import surveyed
 from kmeans_np.clustering.passes import are_many, direct_inertia
 from kmeans_np.clustering.points import kmeans
 from kmeans_np.clustering.runs import (
@@ -27,5 +28,6 @@ __all__ = [
     "fit_parts",
     "kmeans",
     "nearest",
+    "surveyed",
     "warn_if_fewer",
 ]

@@ -64,9 +64,7 @@ class PartedPoints(PartedSweep):
     """
 
     def __init__(self, parts: Parts, named: checks.Named = checks.POINTS) -> None:
-        n = parts.shape[0]
-        survey = parts.gather(_survey, _whole_survey, sample_step(n))
-        _check(survey, parts, named)
+        survey = surveyed(parts, named)
         origin = exact_origin(survey.low, survey.high)
         frame = frame_of(moved(survey.sample(), origin))
         super().__init__(parts, Seen(origin, frame))
@@ -156,13 +154,15 @@ def _whole_survey(parts: list[Survey]) -> Survey:
     return Survey(np.min(lows, axis=0), np.max(highs, axis=0), [*chain(*some)])
 
 
-def _check(survey: Survey, parts: Parts, named: checks.Named) -> None:
-    """Refuse points that are not finite, or too large."""
+def surveyed(parts: Parts, named: checks.Named = checks.POINTS) -> Survey:
+    """Look at points for the first time; refuse those not finite, or too large."""
+    survey = parts.gather(_survey, _whole_survey, sample_step(parts.shape[0]))
     low, high = float(survey.low.min()), float(survey.high.max())
     if not (np.isfinite(low) and np.isfinite(high)):
         bad = parts.gather(_not_finite, _all_not_finite)
         raise named.not_finite(bad.nan, bad.infinite, np.array(bad.first))
     named.check_size(parts.dtype, low, high)
+    return survey
 
 
 class Bad(NamedTuple):

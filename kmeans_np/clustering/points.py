@@ -19,6 +19,7 @@ from kmeans_np.blocks import (
     known_shape,
     place_of_errors,
     rows_of,
+    stacked,
 )
 from kmeans_np.clustering.passes import are_many
 from kmeans_np.clustering.runs import Clustering, fit, fit_parts, warn_if_fewer
@@ -45,7 +46,8 @@ def kmeans(
     points : (n, d) array_like of real numbers
         The points, one a row. Any real type and memory order; never written to. A
         memory map, or any other array with shape, type and slices (Zarr, h5py, Dask),
-        may be larger than memory.
+        may be larger than memory; so may blocks of points, (m, d) each: a list of such
+        arrays, or anything that yields them anew each time it is iterated over.
     k : int
         The number of clusters, from 1 to n.
     weights : (n,) array_like of real numbers, optional
@@ -83,7 +85,8 @@ def kmeans(
     Raises
     ------
     TypeError
-        If `points`, `weights` or `init` is not an array of real numbers.
+        If `points`, `weights` or `init` is not an array of real numbers, or `points`
+        can be iterated over only once, as a generator.
     TypeError
         If `k`, `n_init` or `max_iter` is not an integer, or `tol` not a number.
     TypeError
@@ -91,7 +94,7 @@ def kmeans(
         not callable.
     ValueError
         If `points` has not two axes, is empty, or holds NaN, infinity or numbers
-        whose squares overflow.
+        whose squares overflow, or blocks of different types or numbers of features.
     ValueError
         If `weights` has another length than `points`, is negative, not finite, or 0
         everywhere.
@@ -155,6 +158,7 @@ def kmeans(
     >>> sorted(result.centroids.tolist())
     [[1.0, 1.5], [8.5, 8.0]]
     """
+    points = stacked(points)
     outside = is_sliced(points)
     array: Any = _left_outside(points, weights) if outside else checks.points(points)
     n, d = array.shape

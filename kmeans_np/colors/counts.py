@@ -6,6 +6,7 @@ colors as its type allows, and a block of it is forgotten when it has been count
 it leaves out: to read the blocks (`kmeans_np.blocks`).
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from kmeans_np.colors.distinct import (
     in_cells,
     merged,
     pack,
+    pays,
     side_by_side,
     taken_apart,
 )
@@ -27,6 +29,9 @@ from kmeans_np.threads import in_threads
 
 # Codes of more bits than a table has are merged when so many have come together.
 MANY_COLORS = 2**22
+
+# The smallest and the largest number of each channel.
+Ranges = Sequence[tuple[int, int]]
 
 
 class Coding:
@@ -38,21 +43,31 @@ class Coding:
         The type of the pixels.
     channels : int
         How many numbers a pixel has.
+    ranges : sequence of (int, int), optional
+        The smallest and the largest number of each channel, none larger than 2**53;
+        when not given, those of the type.
     """
 
-    def __init__(self, dtype: np.dtype[Any], channels: int) -> None:
-        self.dtype, self.channels = dtype, channels
-        self.bits = [8 * dtype.itemsize] * channels
-        signed = dtype.kind == "i"
-        self.lows = [int(np.iinfo(dtype).min) if signed else 0] * channels
+    def __init__(
+        self, dtype: np.dtype[Any], channels: int, ranges: Ranges | None = None
+    ) -> None:
+        self.dtype, self.channels, self.is_known = dtype, channels, ranges is not None
+        if ranges is not None:
+            self.lows = [low for low, _ in ranges]
+            self.bits = [(high - low).bit_length() for low, high in ranges]
+        else:
+            signed = dtype.kind == "i"
+            self.lows = [int(np.iinfo(dtype).min) if signed else 0] * channels
+            self.bits = [8 * dtype.itemsize] * channels
         self.n_bits = sum(self.bits)
-        self.is_rgb = dtype == np.uint8 and channels == 3
+        one_byte = dtype == np.uint8 and ranges is None
+        self.is_gray, self.is_rgb = (one_byte and channels == n for n in (1, 3))
 
     @property
     def is_possible(self) -> bool:
         """Whether such pixels can be written as one number."""
-        few_bits = self.n_bits <= 64 and self.dtype.itemsize < 8
-        return self.dtype.kind in "bui" and few_bits
+        safe = self.is_known or self.dtype.itemsize < 8
+        return self.dtype.kind in "bui" and self.n_bits <= 64 and safe
 
     def codes(self, pixels: Array) -> Array:
         """Return the codes of pixels (n, c)."""
@@ -76,17 +91,19 @@ class Coding:
     def nothing(self) -> Counted:
         """The codes of no pixels, and their counts."""
         return self.codes(np.empty((0, self.channels), self.dtype)), np.empty(
-            0, np.uint64
+            0, np.uint32
         )
 
     def pays(self, n_colors: int, n_pixels: int) -> bool:
         """Return whether to compare colors is better than to compare pixels.
 
-        It is if on average two pixels are equal, as `distinct_values` decides, too; and
-        for 8-bit gray and RGB in any case.
+        It is for 8-bit gray and RGB in any case; for others, see `pays`.
         """
-        one_byte = self.dtype == np.uint8 and self.channels in (1, 3)
-        return one_byte or 2 * n_colors <= n_pixels
+        return self.is_gray or self.is_rgb or pays(n_colors, n_pixels)
+
+    def are_too_many(self, n_colors: int) -> bool:
+        """Return whether so many colors do not pay, whatever comes besides."""
+        return not self.pays(n_colors, 2 * n_colors)
 
     def colors(self, counted: Counted) -> Colors:
         """Return the colors of codes and their counts, without any pixels."""
@@ -113,13 +130,16 @@ class ColorCounts:
     def __init__(self, coding: Coding) -> None:
         self.coding, self.n_pixels, self.n_merged = coding, 0, 0
         self.parts: list[Counted] = []
+        self.are_too_many = False
         # Pages of zeros that nobody writes to take no memory.
         self.in_table = coding.n_bits <= TABLE_BITS
         self.table = np.zeros(2**coding.n_bits if self.in_table else 0, np.uint64)
 
     def add(self, pixels: Array) -> None:
-        """Count the pixels (n, c) of a block."""
+        """Count the pixels (n, c) of a block, unless their colors are too many."""
         self.n_pixels += len(pixels)
+        if self.are_too_many:
+            return
         parts = self.coding.count(pixels)
         if self.in_table:
             for codes, counts in parts:
@@ -134,6 +154,8 @@ class ColorCounts:
     def _merge(self) -> None:
         self.parts = [merged(self.parts)]
         self.n_merged = len(self.parts[0][0])
+        if self.coding.are_too_many(self.n_merged):
+            self.are_too_many, self.parts = True, []
 
     def colors(self) -> Colors | None:
         """Return the colors and counts; None if it does not pay to have them."""
@@ -142,6 +164,8 @@ class ColorCounts:
             counts = self.table[codes]
         else:
             self._merge()
+            if self.are_too_many:
+                return None
             codes, counts = self.parts[0]
         if not self.coding.pays(len(codes), self.n_pixels):
             return None

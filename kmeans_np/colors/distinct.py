@@ -29,10 +29,14 @@ FEW_PIXELS, TABLE_BITS, COUNT_BITS = 2**14, 24, 16
 # How many pixels a thread counts or searches for at a time: enough for the work to
 # outweigh the thread.
 COUNT_BLOCK, SEARCH_BLOCK = 2**21, 2**18
-# The counts of the blocks are merged in so many ranges of colors, each by a thread.
-MERGE_RANGES = 4
+# So many distinct values are the most that are counted, but for 8-bit RGB.
+MOST_COLORS = 2**23
+# The counts of the blocks are merged in so many ranges of colors, each by a thread, and
+# each by itself in ranges of so many codes; if there are more codes than this for each
+# color, sorting is faster.
+MERGE_RANGES, RANGE, SPARSE = 4, 2**17, 16
 
-# Rising codes, all different, and how often each occurs.
+# Rising codes, all different, and how often each occurs, of 32 bits if that is enough.
 Counted = tuple[Array, Array]
 
 
@@ -85,7 +89,7 @@ def distinct_colors(pixels: Array) -> Colors:
     def count(start: int) -> Counted:
         block = slice(start, start + COUNT_BLOCK)
         pack(pixels[block], codes[block])
-        return count_codes(codes[block], 24)
+        return count_codes(codes[block].copy(), 24)
 
     parts = in_threads(count, range(0, len(pixels), COUNT_BLOCK))
     return in_cells(*_merge(parts), codes)
@@ -114,20 +118,24 @@ def pack(pixels: Array, codes: Array) -> None:
 
 
 def count_codes(codes: Array, n_bits: int) -> Counted:
-    """Count codes of so many bits."""
+    """Count codes of so many bits, which are sorted where they are."""
     if n_bits <= COUNT_BITS:
         levels = np.bincount(codes)
         found = np.flatnonzero(levels)
-        return found.astype(codes.dtype), levels[found].astype(np.uint64)
-    ordered = np.sort(codes)
-    starts = begins(ordered)
-    counts = np.diff(starts, append=len(ordered))
-    return ordered.take(starts), counts.astype(np.uint64)
+        return found.astype(codes.dtype), levels[found].astype(count_kind(len(codes)))
+    codes.sort()
+    starts = begins(codes)
+    counts = np.empty(len(starts), count_kind(len(codes)))
+    np.subtract(starts[1:], starts[:-1], out=counts[:-1], casting="unsafe")
+    counts[-1:] = len(codes) - starts[-1:]
+    return codes.take(starts), counts
 
 
 def begins(ordered: Array) -> Array:
     """Return where in ordered numbers each run of equal ones begins."""
-    return np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)])
+    is_first = np.ones(len(ordered), bool)
+    np.not_equal(ordered[1:], ordered[:-1], out=is_first[1:])
+    return np.flatnonzero(is_first)
 
 
 def _merge(parts: list[Counted]) -> Counted:
@@ -147,10 +155,17 @@ def _merge(parts: list[Counted]) -> Counted:
 
 def merged(parts: list[Counted]) -> Counted:
     """Return the counts of all parts together, with rising codes."""
+    total = sum(int(counts.sum()) for _, counts in parts)
+    parts = [part for part in parts if len(part[0])] or parts[:1]
     if len(parts) == 1:
-        return parts[0]
+        codes, counts = parts[0]
+        return codes, counts.astype(count_kind(total), copy=False)
+    low = min(int(codes[0]) for codes, _ in parts)
+    span = max(int(codes[-1]) for codes, _ in parts) - low + 1
+    if span <= SPARSE * sum(len(codes) for codes, _ in parts):
+        return _merged_in_ranges(parts, low, span, total)
     codes, counts = (np.concatenate(arrays) for arrays in zip(*parts))
-    if codes.itemsize <= 4 and int(counts.sum()) < 2**32:
+    if codes.itemsize <= 4 and total < 2**32:
         # Code and count in one number: to sort it keeps them together, and sums of it
         # have the sum of the counts in their lower half.
         both = codes.astype(np.uint64)
@@ -164,8 +179,34 @@ def merged(parts: list[Counted]) -> Counted:
         order = np.argsort(codes, kind="stable")
         codes = codes[order]
         starts = begins(codes)
-        sums = np.add.reduceat(counts[order], starts)
-    return codes[starts], sums
+        sums = np.add.reduceat(counts[order].astype(np.uint64), starts)
+    return codes[starts], sums.astype(count_kind(total), copy=False)
+
+
+def _merged_in_ranges(parts: list[Counted], low: int, span: int, total: int) -> Counted:
+    """Merge counts of codes that lie close, in a table of one range of them at a time.
+
+    A range is small enough to stay in the processor's cache.
+    """
+    kind = parts[0][0].dtype.type
+    starts = [kind(low + start) for start in range(0, span, RANGE)]
+    cuts = [np.append(np.searchsorted(part[0], starts), len(part[0])) for part in parts]
+    table = np.zeros(min(span, RANGE), count_kind(total))
+    found: list[Counted] = []
+    for number, start in enumerate(starts):
+        for (codes, counts), cut in zip(parts, cuts):
+            one = slice(cut[number], cut[number + 1])
+            table[codes[one] - start] += counts[one]
+        places = np.flatnonzero(table != 0)
+        found.append((places.astype(kind) + start, table[places]))
+        table[places] = 0
+    codes, counts = (np.concatenate(arrays) for arrays in zip(*found))
+    return codes, counts
+
+
+def count_kind(total: int) -> type[Any]:
+    """Return the type of counts that have this sum: half the bytes where they do."""
+    return np.uint32 if total < 2**32 else np.uint64
 
 
 def distinct_values(pixels: Array) -> Colors | None:
@@ -179,9 +220,8 @@ def distinct_values(pixels: Array) -> Colors | None:
     Returns
     -------
     Colors or None
-        As of `distinct_colors`, in the order of their codes. None if on average fewer
-        than two pixels are equal, or if the ranges of the channels side by side take
-        more than 64 bits.
+        As of `distinct_colors`, in the order of their codes. None if it does not pay,
+        or if the ranges of the channels side by side take more than 64 bits.
     """
     lows = [int(channel.min()) for channel in pixels.T]
     highs = [int(channel.max()) for channel in pixels.T]
@@ -190,11 +230,20 @@ def distinct_values(pixels: Array) -> Colors | None:
     if n_bits > 64:
         return None
     codes = side_by_side(pixels, lows, bits)
-    color_codes, counts = count_codes(codes, n_bits)
-    if 2 * len(color_codes) > len(pixels):
+    color_codes, counts = count_codes(codes.copy(), n_bits)
+    if not pays(len(color_codes), len(pixels)):
         return None
     colors = taken_apart(color_codes, lows, bits, pixels.dtype)
     return Colors(colors, counts.astype(np.float64), codes, color_codes, n_bits)
+
+
+def pays(n_colors: int, n_pixels: int) -> bool:
+    """Return whether to compare colors is better than to compare pixels.
+
+    It is if on average two pixels are equal; and so many colors that their counts take
+    hundreds of megabytes are not worth it.
+    """
+    return 2 * n_colors <= n_pixels and n_colors <= MOST_COLORS
 
 
 def side_by_side(pixels: Array, lows: list[int], bits: list[int]) -> Array:

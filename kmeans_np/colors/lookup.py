@@ -54,10 +54,13 @@ def take(table: Array, places: Array, out: Array | None = None) -> Array:
     result = np.empty(shape, table.dtype) if out is None else out
 
     def look_up_block(begin: int) -> None:
+        whole = np.empty(min(BLOCK, len(places)), np.intp)
         for start in range(begin, min(begin + LOOK_UP_BLOCK, len(places)), BLOCK):
             block = slice(start, start + BLOCK)
+            some = whole[: len(places[block])]
+            some[:] = places[block]
             # mode="clip" spares a check, and with it another copy.
-            np.take(table, places[block], axis=0, out=result[block], mode="clip")
+            np.take(table, some, axis=0, out=result[block], mode="clip")
 
     in_threads(look_up_block, range(0, len(places), LOOK_UP_BLOCK))
     return result

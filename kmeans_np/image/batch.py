@@ -10,14 +10,13 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from kmeans_np import checks
-from kmeans_np.blocks import Report, Reporter, is_sliced
+from kmeans_np.blocks import Report, Reporter, again, is_sliced
 from kmeans_np.checks import counted
 from kmeans_np.files import open_image, read_image
 from kmeans_np.image.features import Features, compare
@@ -151,7 +150,9 @@ def cluster_batch(
 ) -> Batch:
     """Find the clusters that images have in common."""
     _only_for_one(take, what)
-    images = _kept(images)
+    images = again(images, "image", "to count and to paint")
+    if not len(images):
+        raise ValueError("image must hold at least one image, got none; pass some")
     checks.options(1, 1, **{**how, "init": "random"})
     pool = Pool(take)
     reporter = Reporter(progress, "count", len(images))
@@ -183,38 +184,6 @@ def _only_for_one(take: Take, what: checks.Compared) -> None:
                 f"{name} must be left out for several images, which differ in their "
                 "places; leave it out, or pass one image at a time"
             )
-
-
-def _kept(images: Any) -> Sequence[Any]:
-    """Return images that can be looked at more than once."""
-    if not isinstance(images, Sequence):
-        if iter(images) is images:
-            raise TypeError(
-                "image must be something to iterate over twice, to count and to paint, "
-                f"got a {type(images).__name__}, which is used up after once; pass a "
-                "list, or the names of files"
-            )
-        images = _Again(images)
-    if not len(images):
-        raise ValueError("image must hold at least one image, got none; pass some")
-    kept: Sequence[Any] = images
-    return kept
-
-
-class _Again(Sequence[Any]):
-    """The images of something to iterate over, again and again."""
-
-    def __init__(self, images: Any) -> None:
-        self.images, self.n = images, sum(1 for _ in images)
-
-    def __len__(self) -> int:
-        return self.n
-
-    def __getitem__(self, number: Any) -> Any:
-        return next(islice(iter(self.images), number, None))
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self.images)
 
 
 def _kind_of(pixels: Pixels | Streamed, n: int) -> str:

@@ -279,20 +279,19 @@ def cluster_image(
     and `Segmentation.image` are computed when they are read, a slice or all of them.
     The answer is that of the same image in memory, to the last bit, and the memory
     needed does not grow with the image: it stays below a gigabyte. That is so for
-    integers of at most 32 bits a channel and 64 bits a pixel, of which on average two
-    pixels are equal. All others (floats, many bands) are compared pixel by pixel, in a
-    pass for each step; k-means++ is k-means|| then [5]_. Read as a whole are images
-    with `weights` or `position_weight`, and of the latter kind those with
-    `color_space`, `normalize` or an alpha of floats.
+    integers whose channels side by side take at most 64 bits, of which on average two
+    pixels are equal, and at most 8.4 million are different (of 8-bit RGB, any number).
+    All others (floats, many bands) are compared pixel by pixel, in a pass for each
+    step; k-means++ is k-means|| then [5]_. Read as a whole are images with `weights`.
 
     For a Dask array, `segment_image` returns a Dask array of the same chunks, of which
-    nothing is computed before somebody asks for it; `cluster_image` counts and clusters
+    nothing is computed before somebody asks for it; `cluster_image` finds the clusters
     at once, and `labels` and `image` are Dask arrays. Each chunk counts its colors,
     counts are merged in a tree, and the centroids go back to the chunks, on whatever
-    scheduler is yours; the answer is that of the array in memory, to the last bit.
-    Floats and many bands are clustered at once, in a pass for each step, and painted
-    later. What would be read as a whole is refused, and so are `callback` and
-    `progress`, and for the latter kind `mask` and alpha.
+    scheduler is yours; the answer is that of the array in memory, to the last bit. If
+    colors cannot be counted, the task that finds the clusters has every pass computed
+    where the chunks are. `weights`, `position_weight`, `callback` and `progress` are
+    refused.
 
     The memory needed besides an image in memory is at most 24 bytes for each pixel of a
     photo of 12 megapixels of uint8, and 120 for other images of up to 4 channels,

@@ -3,13 +3,14 @@
 What this file adds: the graph of tasks. Every chunk counts its own colors; counts are
 merged in a tree, since they add up; K-means runs on the colors in one task; and every
 chunk is painted with the centroids. The centroids travel, the pixels do not. Nothing is
-computed before somebody asks for it, on whatever scheduler they have; only floats and
-many bands cannot be counted, so K-means goes over them step by step before anything is
-painted. What it leaves out: weights, and places.
+computed before somebody asks for it, on whatever scheduler they have. Floats and many
+bands cannot be counted, so the task of K-means has a pass over all chunks computed for
+each step. What it leaves out: weights, and places.
 """
 
 import copy
 import math
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -17,20 +18,19 @@ import numpy as np
 
 from kmeans_np import checks
 from kmeans_np.blocks import (
-    CHUNK_BYTES,
-    DaskRows,
     Sliced,
     known_shape,
     merged_in_tree,
     place_of_errors,
     stand_in,
 )
-from kmeans_np.clustering import are_many, warn_if_fewer
+from kmeans_np.clustering import Clustering, are_many, warn_if_fewer
+from kmeans_np.image.chunked import pixels_of
 from kmeans_np.image.features import compare
 from kmeans_np.image.finding import Take, fitted_clusters
 from kmeans_np.image.pixels import Layout, lay_out, take_apart
-from kmeans_np.image.pointwise import fit_pixels
-from kmeans_np.image.segmentation import Segmentation, told
+from kmeans_np.image.pointwise import fit_pixels, with_ranges
+from kmeans_np.image.segmentation import Clusters, Segmentation, told
 from kmeans_np.image.streamed import Finder, Streamed
 from kmeans_np.image.tasks import (
     Found,
@@ -39,7 +39,7 @@ from kmeans_np.image.tasks import (
     find,
     label_chunk,
     merge,
-    nearest_to,
+    nearest_features,
     paint_chunk,
 )
 from kmeans_np.lloyd import Array
@@ -55,7 +55,7 @@ class Graph:
 
         like = _stand_in(image, "image")
         self.layout, _ = lay_out(like, take.channel_axis, take.alpha)
-        _only_what_is_possible(self.layout, take, what, how)
+        _only_what_is_possible(take, what, how)
         k = checks.n_clusters(k, math.prod(self.layout.shape), "pixels")
         options = checks.options(k, self.layout.channels, callback=None, **how)
         # The caller's generator may go on elsewhere before the tasks run.
@@ -71,17 +71,12 @@ class Graph:
             self.mask = mask.rechunk(chunks)
         self.plan = Plan(self.layout, k, what, options, self.mask is not None)
 
-    def found(self, stacklevel: int) -> Any:
-        """Return the clusters as a delayed object.
-
-        If colors cannot be counted, they are found here and now.
-        """
+    def found(self) -> Any:
+        """Return the clusters as a delayed object."""
         import dask
 
         if not self.layout.coding.is_possible:
-            with place_of_errors(self.image, "image"):
-                return dask.delayed(self._found_in_passes(stacklevel + 1), pure=False)
-
+            return dask.delayed(self.found_in_passes, pure=False)()
         blocks = self.image.to_delayed().ravel()
         masks: Any = [None] * len(blocks)
         if self.mask is not None:
@@ -91,46 +86,54 @@ class Graph:
             count(block, mask, self.layout)
             for block, mask in zip(blocks, masks, strict=True)
         ]
-        tally = merged_in_tree(tallies, merge)
-        return dask.delayed(find, pure=False)(tally, self.plan)
+        tally = merged_in_tree(tallies, partial(merge, coding=self.layout.coding))
+        return dask.delayed(find, pure=False)(tally, self.plan, self.found_in_passes)
 
-    def _found_in_passes(self, stacklevel: int) -> Found:
-        """Find the clusters of pixels that are compared one by one."""
-        k, layout, options = self.plan.k, self.layout, self.plan.options
-        pixels = self._pixels()
-        n, d = pixels.shape
-        if not are_many(n, d, k):
-            # Few of them are as well in one place.
-            axis = layout.channel_axis
-            whole = take_apart(self.image.compute(), None, axis, alpha=False)
-            compared = compare(whole, None, self.plan.what)
-            result, clusters = fitted_clusters(*compared, k, options)
-            find: Finder = partial(nearest_to, clusters=clusters)
-        else:
-            named = checks.named_pixels(self._say_place, layout.channel_axis)
-            result, clusters, find = fit_pixels(DaskRows(pixels), k, options, named)
-        warn_if_fewer(len(result.counts), k, "colors", stacklevel)
+    def found_in_passes(self, stacklevel: int = 2) -> Found:
+        """Find the clusters of pixels that are compared one by one.
+
+        Every pass is computed by itself: a task that does this waits for others.
+        """
+        plan = self.plan
+        # A copy, since a task may run again.
+        options = plan.options._replace(rng=copy.deepcopy(plan.options.rng))
+        with place_of_errors(self.image, "image"):
+            pixels = pixels_of(self.image, self.mask, self.layout)
+            if self.layout.needs_ranges:
+                layout = with_ranges(self.layout, pixels, pixels.named())
+                if layout.coding.is_possible:
+                    found: Found = self._in(layout).found().compute()
+                    return found
+            n, d = pixels.shape
+            k = checks.n_clusters(plan.k, n, "pixels")
+            if are_many(n, d, k):
+                side, named = max(self.layout.shape), pixels.named()
+                fitted = fit_pixels(pixels, k, plan.what, side, options, named)
+            else:
+                fitted = self._fitted_in_memory(k, options)
+        result, clusters, find = fitted
+        warn_if_fewer(len(result.counts), k, "colors", stacklevel + 1)
         return Found(clusters, result, find)
 
-    def _pixels(self) -> Any:
-        """Return the pixels, one a row, in the order of memory."""
-        import dask.array
+    def _in(self, layout: Layout) -> "Graph":
+        """Return this with more known about the layout."""
+        other = copy.copy(self)
+        other.layout, other.plan = layout, self.plan._replace(layout=layout)
+        return other
 
-        axis, image = self.layout.channel_axis, self.image
-        image = (
-            image[..., None] if axis is None else dask.array.moveaxis(image, axis, -1)
-        )
-        # Whole rows of the image, as many as a chunk may have.
-        *_, columns, channels = image.shape
-        largest = CHUNK_BYTES // 4 // (columns * channels * image.dtype.itemsize)
-        height = max(1, min(max(image.chunks[-3]), largest))
-        planes = dict.fromkeys(range(image.ndim - 3), 1)
-        image = image.rechunk({**planes, image.ndim - 3: height, image.ndim - 2: -1})
-        return image.reshape((-1, channels))
-
-    def _say_place(self, index: Array) -> str:
-        place = np.unravel_index(int(index[0]), self.layout.shape)
-        return checks.place_of_pixel(np.array(place))
+    def _fitted_in_memory(
+        self, k: int, options: checks.Options
+    ) -> tuple[Clustering, Clusters, Finder]:
+        """Cluster few pixels, which are as well in one place."""
+        mask = None if self.mask is None else self.mask.compute()
+        axis, alpha = self.layout.channel_axis, self.layout.has_alpha
+        whole = take_apart(self.image.compute(), mask, axis, alpha)
+        compared = compare(whole, None, self.plan.what)
+        result, clusters = fitted_clusters(*compared, k, options)
+        # The labels of all need not travel: every chunk finds those of its own.
+        result = replace(result, labels=result.labels[:0].copy())
+        find = partial(nearest_features, centroids=clusters.centroids)
+        return result, clusters, find
 
     def painted(self, found: Any) -> Any:
         """Return the segmented image as a Dask array of the same chunks."""
@@ -176,7 +179,7 @@ def _stand_in(array: Any, name: str) -> Array:
 
 
 def _only_what_is_possible(
-    layout: Layout, take: Take, what: checks.Compared, how: dict[str, Any]
+    take: Take, what: checks.Compared, how: dict[str, Any]
 ) -> None:
     """Refuse what Dask arrays cannot be segmented by."""
     for name, is_there in (
@@ -189,21 +192,6 @@ def _only_what_is_possible(
             raise ValueError(
                 f"{name} must be left out for a Dask array, whose chunks know nothing "
                 "of each other; leave it out, or pass image.compute()"
-            )
-    if layout.coding.is_possible:
-        return
-    for name, is_there in (
-        ("mask", take.mask is not None),
-        ("alpha", layout.has_alpha),
-        ("color_space", what.color_space != "rgb"),
-        ("normalize", what.normalize),
-    ):
-        if is_there:
-            raise ValueError(
-                f"{name} must be left out for a Dask array of floats, or of more than "
-                f"64 bits a pixel, got {checks.counted(layout.channels, 'channel')} of "
-                f"{layout.dtype}; leave it out, round the values to integers, or pass "
-                "image.compute()"
             )
 
 
@@ -223,7 +211,7 @@ def segment_dask(
     import dask.array
 
     graph = Graph(image, k, take, what, {**how, "progress": progress})
-    painted = graph.painted(graph.found(stacklevel=5))
+    painted = graph.painted(graph.found())
     if out is None:
         return painted
     with place_of_errors(graph.image, "image"):
@@ -242,7 +230,10 @@ def cluster_dask(
     """Compute the clusters; labels and segmented image are Dask arrays."""
     graph = Graph(image, k, take, what, {**how, "progress": progress})
     with place_of_errors(graph.image, "image"):
-        found: Found = graph.found(stacklevel=4).compute()
+        if graph.layout.coding.is_possible:
+            found: Found = graph.found().compute()
+        else:
+            found = graph.found_in_passes(stacklevel=3)
     mask = None if graph.mask is None else Sliced(graph.mask)
     streamed = Streamed(Sliced(graph.image), mask, graph.layout)
     labels = graph.labels(found, len(found.clusters.palette))

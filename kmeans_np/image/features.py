@@ -5,7 +5,8 @@ clustered, and back: CIELAB, channels of unit variance, the place in the picture
 equal pixels are taken together here, where that pays. What it leaves out: to cluster.
 """
 
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,6 +22,8 @@ from kmeans_np.colors import (
 )
 from kmeans_np.image.pixels import Pixels
 from kmeans_np.lloyd import Array, Floats
+from kmeans_np.pieces import branches, pieces, tree_sum
+from kmeans_np.sweeps.frame import extremes
 
 
 class Features(NamedTuple):
@@ -52,14 +55,26 @@ class Features(NamedTuple):
         if self.white is not None:
             features = lab_from_rgb(colors, self.white)
         with np.errstate(over="ignore", invalid="ignore"):
-            if self.center is not None and self.scale is not None:
-                difference = np.subtract(features, self.center, dtype=np.float64)
-                features = difference * self.scale
+            features = self.scaled(features)
             if places is not None:
                 features = np.append(features, places * self.pixel, axis=1)
         if features is not colors:
             checks.features(features, name)
         return features
+
+    def of_block(self, pixels: Pixels, place: tuple[slice, ...]) -> Array:
+        """Return the features of the pixels of a block, (n, d), at a place."""
+        where = None
+        if self.pixel:
+            where = _places(pixels) + [cut.start for cut in place]
+        return self.of(pixels.values, where)
+
+    def scaled(self, values: Array) -> Array:
+        """Return values of the channels (..., c) in the unit in which they count."""
+        if self.center is None or self.scale is None:
+            return values
+        scaled: Floats = np.subtract(values, self.center, dtype=np.float64) * self.scale
+        return scaled
 
     def of_centroids(self, centroids: Floats, channels: int, name: str) -> Floats:
         """Return the features of centroids in the image's unit, with their places."""
@@ -159,34 +174,58 @@ def _places(pixels: Pixels) -> Array:
 
 def fitted(colors: Array, weights: Floats, what: Compared, side: int) -> Features:
     """Return what is compared, fitted to colors (m, c) of a picture of this size."""
-    features = Features(checks.white(colors) if what.color_space == "lab" else None)
+    features = in_space(colors.dtype, *extremes(colors), what)
     if not what.normalize and not what.position_weight:
         return features
     counting = weights > 0
     values = features.of(colors)
     if what.normalize:
-        moments = [_mean_and_variance(x, weights) for x in values.T]
-        center, variances = np.array(moments).T
-        # A channel that is the same everywhere has nothing to say in any unit; its
-        # variance may be that of rounding.
-        varies = (_ranges(values, counting) > 0) & (variances > 0)
-        scale = 1 / np.sqrt(np.where(varies, variances, 1))
-        features = features._replace(center=center, scale=scale)
+        mass, zero = weights.sum(), np.zeros(values.shape[1])
+        center = tree_sum(branches(powers(values, weights, zero, 1))) / mass
+        variances = tree_sum(branches(powers(values, weights, center, 2))) / mass
+        features = scaled(features, center, variances, _ranges(values, counting))
         values = features.of(colors)
-    if what.position_weight:
-        widest = float(_ranges(values, counting).max()) or 1.0
-        pixel = max(what.position_weight * widest / side, np.finfo(float).tiny)
-        features = features._replace(pixel=pixel)
-    return features
+    return placed(features, what, _ranges(values, counting), side)
 
 
-def _mean_and_variance(values: Array, weights: Floats) -> tuple[float, float]:
-    values = values.astype(np.float64)
-    mean = np.average(values, weights=weights)
-    return float(mean), float(np.average(np.square(values - mean), weights=weights))
+def in_space(
+    dtype: np.dtype[Any], low: Floats, high: Floats, what: Compared
+) -> Features:
+    """Return the features of the color space, for numbers from `low` to `high`."""
+    is_lab = what.color_space == "lab"
+    return Features(checks.white(dtype, low, high) if is_lab else None)
+
+
+def powers(
+    values: Array, weights: Floats, center: Floats, power: int
+) -> Iterator[Floats]:
+    """Yield the sums of (values - center)**power, column by column, of each piece."""
+    for piece in pieces(*values.shape):
+        columns = values[piece].T.astype(np.float64) - center[:, np.newaxis]
+        yield np.array([(weights[piece] * x**power).sum() for x in columns])
+
+
+def scaled(
+    features: Features, center: Floats, variances: Floats, ranges: Floats
+) -> Features:
+    """Return features that have mean 0 and variance 1 besides."""
+    # A channel that is the same everywhere has nothing to say in any unit; its variance
+    # may be that of rounding.
+    varies = (ranges > 0) & (variances > 0)
+    scale = 1 / np.sqrt(np.where(varies, variances, 1))
+    return features._replace(center=center, scale=scale)
+
+
+def placed(features: Features, what: Compared, ranges: Floats, side: int) -> Features:
+    """Return features with the place besides, in a picture of this size."""
+    if not what.position_weight:
+        return features
+    widest = float(ranges.max()) or 1.0
+    pixel = max(what.position_weight * widest / side, np.finfo(float).tiny)
+    return features._replace(pixel=pixel)
 
 
 def _ranges(values: Array, counting: Array) -> Floats:
     """Return largest minus smallest value of each column, of the rows that count."""
-    some = values if counting.all() else values[counting]
-    return np.array([float(x.max()) - float(x.min()) for x in some.T])
+    low, high = extremes(values if counting.all() else values[counting])
+    return high - low

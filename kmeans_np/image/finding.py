@@ -17,10 +17,10 @@ import numpy as np
 
 from kmeans_np import checks
 from kmeans_np.blocks import Report, in_memory, is_sliced
-from kmeans_np.clustering import Clustering, are_many, fit, warn_if_fewer
+from kmeans_np.clustering import Clustering, are_many, fit, surveyed, warn_if_fewer
 from kmeans_np.image.features import Features, Points, compare, fitted
 from kmeans_np.image.pixels import Pixels, take_apart
-from kmeans_np.image.pointwise import PixelRows, fit_pixels
+from kmeans_np.image.pointwise import AlphaRows, PixelRows, fit_pixels, with_ranges
 from kmeans_np.image.segmentation import (
     Clusters,
     Segmentation,
@@ -64,13 +64,13 @@ def cluster(
     `stacklevel` is that of the caller's caller, whom a warning is for.
     """
     prepared = None
-    # Places, and weights of their own, make every pixel another one.
-    repeats = take.weights is None and not what.position_weight
-    if repeats and (in_blocks or is_sliced(image)):
+    if take.weights is None and (in_blocks or is_sliced(image)):
         streamed = open_streamed(image, take.mask, take.channel_axis, take.alpha)
-        prepared = _counted(streamed, k, what, progress, how)
-        if prepared is None and what == checks.AS_THEY_ARE and is_sliced(image):
-            answer = _in_passes(streamed, k, progress, stacklevel + 1, how)
+        # Places make every pixel another one.
+        if not what.position_weight:
+            prepared = _counted(streamed, k, what, progress, how)
+        if prepared is None and is_sliced(image):
+            answer = _in_passes(streamed, k, what, progress, stacklevel + 1, how)
             if answer is not None:
                 return answer
     if prepared is None:
@@ -127,6 +127,10 @@ def _counted(
     # All that can be refused before the image is read.
     checks.n_clusters(k, math.prod(streamed.shape), "pixels")
     options = checks.options(k, streamed.layout.channels, **how)
+    if streamed.layout.needs_ranges:
+        rows = PixelRows(streamed, progress)
+        layout = with_ranges(streamed.layout, rows, rows.named())
+        streamed = streamed._replace(layout=layout)
     colors = count(streamed, progress)
     if colors is None:
         return None
@@ -138,25 +142,27 @@ def _counted(
 def _in_passes(
     streamed: Streamed,
     k: int,
+    what: checks.Compared,
     progress: Report | None,
     stacklevel: int,
     how: dict[str, Any],
 ) -> Segmentation | None:
-    """Compare the pixels one by one, in passes; None if they fit in memory.
-
-    And if an alpha of floats has to be checked.
-    """
+    """Compare the pixels one by one, in passes; None if they fit in memory."""
     layout = streamed.layout
-    options = checks.options(k, layout.channels, **how)
+    axes = len(streamed.shape) if what.position_weight else 0
+    options = checks.options(k, layout.channels + axes, **how)
     if layout.has_alpha and layout.dtype.kind == "f":
-        return None
+        alpha = AlphaRows(streamed)
+        surveyed(alpha, alpha.named())
     rows = PixelRows(streamed, progress)
-    k = checks.n_clusters(k, rows.shape[0], "pixels")
-    if not are_many(*rows.shape, k):
+    n, side = rows.shape[0], max(streamed.shape)
+    k = checks.n_clusters(k, n, "pixels")
+    if not are_many(n, layout.channels + axes, k):
         return None
-    result, clusters, find = fit_pixels(rows, k, options, rows.named())
+    named = rows.named()
+    result, clusters, find = fit_pixels(rows, k, what, side, options, named)
     warn_if_fewer(len(result.counts), k, "colors", stacklevel)
-    views = Painted(streamed, find, clusters.palette)
+    views = Painted(streamed, find, clusters.palette, clusters.features)
     return told(result, streamed, clusters, views.image, views.labels)
 
 

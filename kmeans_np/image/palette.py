@@ -8,9 +8,10 @@ from numpy.typing import ArrayLike
 
 from kmeans_np import checks
 from kmeans_np.clustering import nearest
-from kmeans_np.image.features import Features
+from kmeans_np.image.features import in_space
 from kmeans_np.image.segmentation import Clusters, Segmentation, in_full, rounded
 from kmeans_np.image.streamed import look_at
+from kmeans_np.sweeps.frame import extremes
 
 
 def apply_palette(
@@ -70,7 +71,7 @@ def apply_palette(
     values = seen.values
     channels, dtype = values.shape[1], values.dtype
     what = checks.compared(color_space, False, 0)
-    features = Features(checks.white(values) if what.color_space == "lab" else None)
+    features = in_space(dtype, *extremes(values), what)
     colors = checks.palette(palette, channels, dtype, features.white)
     points = seen.points(features)
     centroids = features.of_centroids(colors, channels, "palette")

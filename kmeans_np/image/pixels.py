@@ -87,6 +87,8 @@ class Layout(NamedTuple):
         Whether the last channel is alpha.
     channel_axis : int or None
         Where the image has its channels; None for gray without an axis for them.
+    ranges : tuple of (int, int), or None
+        The smallest and the largest number of each channel, if they are known.
     """
 
     shape: tuple[int, ...]
@@ -94,11 +96,18 @@ class Layout(NamedTuple):
     channels: int
     has_alpha: bool
     channel_axis: int | None
+    ranges: tuple[tuple[int, int], ...] | None = None
 
     @property
     def coding(self) -> Coding:
         """How the pixels are written as numbers."""
-        return Coding(self.dtype, self.channels)
+        return Coding(self.dtype, self.channels, self.ranges)
+
+    @property
+    def needs_ranges(self) -> bool:
+        """Whether pixels may be one number each if it is known how far they reach."""
+        unknown = self.ranges is None and self.dtype.kind in "iu"
+        return unknown and not self.coding.is_possible
 
     def without_channels(self, each: tuple[Any, ...]) -> tuple[Any, ...]:
         """Return what belongs to each axis of the image, but not that of channels."""

@@ -18,6 +18,7 @@ from kmeans_np.image.pixels import Pixels, paint
 from kmeans_np.image.streamed import Painted, Streamed, look_at, look_up_in
 from kmeans_np.lloyd import Array, Floats
 from kmeans_np.pictures import NOTEBOOK, label_overlay, segmentation_in_html
+from kmeans_np.sweeps.frame import extremes
 
 
 class Clusters(NamedTuple):
@@ -199,7 +200,7 @@ class Segmentation:
         seen = look_at(image, mask, first.channel_axis, first.has_alpha)
         checks.same_channels(seen.values.shape[1], len(self._clusters.palette.T))
         if features.white is not None:
-            checks.white(seen.values)
+            checks.white(seen.values.dtype, *extremes(seen.values))
         points = seen.points(features)
         centroids = self._clusters.centroids
         result = nearest(points.points, points.weights, centroids, points.cells)

@@ -29,7 +29,7 @@ from kmeans_np.image.pixels import Layout, Pixels, lay_out, paint, take_apart
 from kmeans_np.lloyd import Array
 
 Place = tuple[slice, ...]
-# Returns the labels of pixels (n, c).
+# Returns the labels of pixels, or of their features, (n, c).
 Finder = Callable[[Array], Array]
 
 
@@ -123,6 +123,8 @@ def count(streamed: Streamed, report: Report | None = None) -> Colors | None:
         if len(pixels.values):
             counts.add(pixels.values)
         reporter.add(math.prod(pixels.shape))
+        if counts.are_too_many:
+            return None
     some_take_part(counts.n_pixels, streamed)
     return counts.colors()
 
@@ -199,13 +201,22 @@ class Painted:
     streamed : Streamed
         The image.
     find : callable
-        Returns the labels of pixels (n, c).
+        Returns the labels of the features of pixels (n, d).
     palette : (k, c) array
         What each label is painted with.
+    features : Features, optional
+        What is compared; the pixels as they are when not given.
     """
 
-    def __init__(self, streamed: Streamed, find: Finder, palette: Array) -> None:
+    def __init__(
+        self,
+        streamed: Streamed,
+        find: Finder,
+        palette: Array,
+        features: Features | None = None,
+    ) -> None:
         self.streamed, self.find, self.palette = streamed, find, palette
+        self.features = features or Features()
         self.kind = np.min_scalar_type(-len(palette))
         source = streamed.source
         chunks = source.chunks
@@ -217,7 +228,8 @@ class Painted:
         pixels = self.streamed.pixels(place)
         labels = np.empty(0, self.kind)
         if len(pixels.values):
-            labels = self.find(pixels.values).astype(self.kind, copy=False)
+            features = self.features.of_block(pixels, place)
+            labels = self.find(features).astype(self.kind, copy=False)
         return paint(pixels, self.palette, labels)
 
     def _image(self, place: Place) -> Array:

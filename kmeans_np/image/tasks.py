@@ -10,6 +10,7 @@ import copy
 import math
 import pickle
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -23,7 +24,7 @@ from kmeans_np.image.finding import fitted_clusters
 from kmeans_np.image.pixels import Layout, Pixels, paint
 from kmeans_np.image.segmentation import Clusters
 from kmeans_np.image.streamed import Finder, points_of
-from kmeans_np.lloyd import Array
+from kmeans_np.lloyd import Array, Floats
 
 
 class Plan(NamedTuple):
@@ -41,14 +42,15 @@ class Found(NamedTuple):
 
     clusters: Clusters
     result: Clustering
-    # What finds the labels of pixels, if no colors were counted.
+    # What finds the labels of the features of pixels, if no colors were counted.
     find: Finder | None = None
 
 
 class Tally(NamedTuple):
-    """What a chunk, or several, have counted."""
+    """What a chunk, or several, have counted: no colors if they are too many."""
 
-    counted: Counted
+    counted: Counted | None
+    n_pixels: int
     n_masked: int
 
 
@@ -57,29 +59,30 @@ def count_chunk(block: Array, mask: Array | None, layout: Layout) -> Tally:
     values, coding = layout.pixels(block, mask).values, layout.coding
     parts = coding.count(values) if len(values) else [coding.nothing]
     n_masked = 0 if mask is None else int(np.count_nonzero(mask))
-    return Tally(merged(parts), n_masked)
+    return Tally(merged(parts), len(values), n_masked)
 
 
-def merge(tallies: list[Tally]) -> Tally:
+def merge(tallies: list[Tally], coding: Coding) -> Tally:
     """Merge what several chunks have counted."""
-    counted = merged([tally.counted for tally in tallies])
-    return Tally(counted, sum(tally.n_masked for tally in tallies))
+    counted, n_pixels, n_masked = zip(*tallies)
+    together = None
+    if None not in counted:
+        together = merged([*counted])
+        if coding.are_too_many(len(together[0])):
+            together = None
+    return Tally(together, sum(n_pixels), sum(n_masked))
 
 
-def find(tally: Tally, plan: Plan) -> Found:
-    """Find the clusters of all that was counted."""
-    _, counts = tally.counted
-    n, size = int(counts.sum()), math.prod(plan.layout.shape)
-    checks.some_take_part(n, size, tally.n_masked if plan.is_masked else None)
+def find(tally: Tally, plan: Plan, in_passes: Callable[[], Found]) -> Found:
+    """Find the clusters of all that was counted; `in_passes` if it does not pay."""
+    counted, n, n_masked = tally
+    size = math.prod(plan.layout.shape)
+    checks.some_take_part(n, size, n_masked if plan.is_masked else None)
     checks.n_clusters(plan.k, n, "pixels")
     coding = plan.layout.coding
-    if not coding.pays(len(counts), n):
-        raise ValueError(
-            "image must have on average two pixels of each color as a Dask array, got "
-            f"{len(counts):,} colors of {n:,} pixels; round its values, or pass "
-            "image.astype('float64'), whose pixels are compared one by one"
-        )
-    colors = coding.colors(tally.counted)
+    if counted is None or not coding.pays(len(counted[0]), n):
+        return in_passes()
+    colors = coding.colors(counted)
     features = fitted(colors.colors, colors.counts, plan.what, max(plan.layout.shape))
     points = points_of(colors, features)
     # A copy, since a task may run again.
@@ -140,6 +143,12 @@ def nearest_to(values: Array, clusters: Clusters) -> Array:
     return points.to_pixels(result.labels.astype(kind))
 
 
+def nearest_features(features: Array, centroids: Floats) -> Array:
+    """Return the labels of features of pixels (n, d)."""
+    ones = np.broadcast_to(1.0, len(features))
+    return nearest(features, ones, centroids, cells=False).labels
+
+
 KNOWN = Known()
 
 
@@ -152,7 +161,8 @@ def _painted(
     if found.find is None:
         labels = KNOWN.labels(pixels.values, found.clusters, layout.coding)
     else:
-        labels = found.find(pixels.values).astype(np.min_scalar_type(-len(palette)))
+        features = found.clusters.features.of(pixels.values)
+        labels = found.find(features).astype(np.min_scalar_type(-len(palette)))
     return paint(pixels, palette, labels)
 
 

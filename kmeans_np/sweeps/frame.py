@@ -55,7 +55,8 @@ def sample_step(n: int) -> int:
 
 def frame_of(sample: Array) -> Frame:
     """Return the frame of points of which this is every `sample_step(n)`-th."""
-    sample = sample.astype(np.float64)
+    # In one order of memory, since in others NumPy adds up in another order.
+    sample = sample.astype(np.float64, order="C")
     center = sample[0] + (sample - sample[0]).mean(axis=0)
     typical = ((sample - center) ** 2).sum(axis=1).mean()
     return Frame(center, 2.0 ** -max(int(np.frexp(typical)[1]) // 2, -500))

@@ -1,0 +1,123 @@
+"""Several arrays as one: blocks of points that come one after the other.
+
+What this file adds: `stacked`, for points whose blocks lie in different places, files
+say, or are made when they are asked for; and `again`, for what can be iterated over. No
+more than one block is asked for at a time. What it leaves out: to look at the points
+(`kmeans_np.blocks.rows`).
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from kmeans_np.blocks.sliced import Sliced, is_sliced
+from kmeans_np.lloyd import Array
+
+
+class Again(Sequence[Any]):
+    """The items of something to iterate over, again and again."""
+
+    def __init__(self, items: Iterable[Any]) -> None:
+        self.items, self.n = items, sum(1 for _ in items)
+        self.rest, self.next = iter(items), 0
+
+    def __len__(self) -> int:
+        return self.n
+
+    def __getitem__(self, number: Any) -> Any:
+        number = range(self.n)[number]
+        if number < self.next:
+            self.rest, self.next = iter(self.items), 0
+        skipped, self.next = number - self.next, number + 1
+        return next(islice(self.rest, skipped, None))
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.items)
+
+
+def again(items: Any, name: str, why: str) -> Sequence[Any]:
+    """Return items that can be looked at more than once."""
+    if isinstance(items, Sequence):
+        return items
+    if iter(items) is items:
+        raise TypeError(
+            f"{name} must be something to iterate over twice, {why}, got a "
+            f"{type(items).__name__}, which is used up after once; pass a list, or "
+            "something that begins anew each time"
+        )
+    return Again(items)
+
+
+def stacked(points: Any) -> Any:
+    """Return blocks of points, (m, d) each, as one array; anything else as it is.
+
+    Blocks are a sequence of arrays with two axes, or something else to iterate over
+    that is no array.
+    """
+    if is_sliced(points) or isinstance(points, (str, bytes)):
+        return points
+    if any(hasattr(points, name) for name in ("__array__", "__array_interface__")):
+        return points
+    if isinstance(points, Sequence):
+        return Stacked(points) if len(points) and _is_block(points[0]) else points
+    if isinstance(points, (set, frozenset, dict)) or not hasattr(points, "__iter__"):
+        return points
+    return Stacked(again(points, "points", "once for each step"))
+
+
+def _is_block(value: Any) -> bool:
+    return is_sliced(value) or (isinstance(value, np.ndarray) and value.ndim == 2)
+
+
+class Stacked:
+    """Blocks of points as one array that is read in slices of rows.
+
+    Parameters
+    ----------
+    blocks : sequence of (m, d) arrays
+        The points. Each block is asked for whenever some of its rows are.
+    """
+
+    def __init__(self, blocks: Sequence[Any]) -> None:
+        self.blocks, sizes, first = blocks, [], None
+        for number in range(len(blocks)):
+            block = self._block(number)
+            shape, dtype = block.shape, block.dtype
+            first = first or (shape[1:], dtype)
+            if len(shape) != 2 or (shape[1:], dtype) != first:
+                raise ValueError(
+                    "points must be blocks of the same type with as many features "
+                    f"each, (m, d), got {dtype} of shape {shape} as block {number} "
+                    f"after {first[1]} with {first[0][0]}; convert it"
+                )
+            sizes.append(shape[0])
+        if first is None:
+            raise ValueError("points must hold at least one block, got none; pass some")
+        self.ends = np.cumsum(sizes)
+        self.shape = (int(self.ends[-1]), *first[0])
+        self.dtype: np.dtype[Any] = first[1]
+        self.ndim = 2
+
+    def _block(self, number: int) -> Sliced:
+        block = self.blocks[number]
+        if not is_sliced(block):
+            block = np.asarray(block)
+        return Sliced(block, f"block {number} of points")
+
+    def __getitem__(self, place: tuple[slice, slice]) -> Array:
+        rows, columns = place
+        start, stop, _ = rows.indices(self.shape[0])
+        parts = [np.empty((0, self.shape[1]), self.dtype)[:, columns]]
+        for number in range(
+            int(np.searchsorted(self.ends, start, "right")), len(self.ends)
+        ):
+            end = int(self.ends[number])
+            block = self._block(number)
+            begin = end - block.shape[0]
+            if begin >= stop:
+                break
+            inside = slice(max(start, begin) - begin, min(stop, end) - begin)
+            parts.append(block[inside, columns])
+        return parts[-1] if len(parts) == 2 else np.concatenate(parts)
