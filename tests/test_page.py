@@ -297,6 +297,7 @@ def test_every_control(made, visit):
     assert_at(names.index("assign-2"))
 
 
+@pytest.mark.slow
 def test_play_and_speed(made, visit):
     explanation, path = made("plane")
     end = len(names_of(explanation)) - 1
@@ -341,6 +342,7 @@ def test_play_and_speed(made, visit):
         assert at() == there
 
 
+@pytest.mark.slow
 def test_an_update_travels_unless_motion_is_reduced(made, visit):
     explanation, path = made("small")
     shown, step = Shown("small", explanation), explanation.steps[0]
@@ -404,6 +406,7 @@ def test_the_keyboard(made, visit):
     assert press("ArrowRight") == 3
 
 
+@pytest.mark.slow
 def test_keys_on_the_picture_and_on_the_cloud(made, visit):
     tab = visit(made("small")[1], "assign-2")
     rows, columns = small().shape[:2]
@@ -506,6 +509,7 @@ def test_every_move_has_an_address(made, visit):
     )
 
 
+@pytest.mark.slow
 def test_addresses_of_prepared_runs_and_of_nothing(made, visit):
     _, path = made("plane")
     tab = visit(path, "tie/assign-1")
@@ -576,6 +580,7 @@ def test_the_picture_is_painted_with_the_centroids(name, made, visit):
         assert_picture(tab, painted, shown.part)
 
 
+@pytest.mark.slow
 def test_what_changed_and_the_original(made, visit):
     explanation, path = made("masked")
     shown = Shown("masked", explanation)
@@ -612,6 +617,7 @@ def test_what_changed_and_the_original(made, visit):
     assert_picture(tab, plain, False)
 
 
+@pytest.mark.slow
 def test_a_cluster_lights_up(made, visit):
     explanation, path = made("masked")
     shown, step = Shown("masked", explanation), explanation.steps[2]
@@ -707,6 +713,7 @@ def test_a_pixel_says_how_far_it_is(name, touch, made, visit):
         ]
 
 
+@pytest.mark.slow
 def test_dragging_turns_the_cloud(made, visit):
     tab = visit(made("space")[1], "update-1")
     before = canvas(tab, "cloud")
@@ -1023,6 +1030,7 @@ def assert_own_run(tab, points, start, tol=TOL):
     return steps
 
 
+@pytest.mark.slow
 def test_own_centroids_on_the_picture(made, visit):
     explanation, path = made("masked")
     shown = Shown("masked", explanation)
@@ -1076,6 +1084,7 @@ def test_own_centroids_on_the_picture(made, visit):
     assert said(tab, [explanation.steps[-1].shift])[0] in text(tab, "sentence")
 
 
+@pytest.mark.slow
 def test_own_centroids_by_keyboard(made, visit):
     tab = visit(made("small")[1])
     for _ in range(6):
@@ -1164,6 +1173,7 @@ def contrast(one, other):
     return (high + 0.05) / (low + 0.05)
 
 
+@pytest.mark.slow
 def test_light_dark_and_print(made, visit):
     _, path = made("small")
     seen = []
@@ -1257,6 +1267,7 @@ def test_points_of_any_number_of_features(name, made, visit):
         assert (seen[-1][..., :3] == color).all(axis=-1).sum() > 20
 
 
+@pytest.mark.slow
 def test_a_large_picture_says_that_it_is_reduced(tmp_path, visit):
     image = np.kron(sample_image(), np.ones((2, 2, 1), np.uint8))
     image[::2, ::3] //= 2

@@ -7,8 +7,9 @@ from itertools import pairwise
 import dask.array as da
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tables import few_examples
 
 from kmeans_np import kmeans, pieces
 from kmeans_np.blocks import rows, rows_of
@@ -104,7 +105,7 @@ def test_pieces_are_powers_of_two_and_not_too_large(d):
 # ---- The same answer ---------------------------------------------------------------
 
 
-@settings(max_examples=15)
+@few_examples
 @given(
     n=st.integers(17_000, 23_000),
     d=st.sampled_from([1, 2, 3, 17, 40]),
@@ -429,7 +430,7 @@ class Anew:
 
 
 @pytest.mark.usefixtures("small_pieces")
-@settings(max_examples=15)
+@few_examples
 @given(
     ends=st.lists(st.integers(0, 20_000), min_size=1, max_size=6),
     d=st.sampled_from([2, 3, 12]),

@@ -6,8 +6,9 @@ import warnings
 import dask.array as da
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tables import chosen, crossed, few_examples
 
 from kmeans_np import (
     cluster_image,
@@ -72,8 +73,7 @@ def pieces_of_two_sizes(request, monkeypatch):
 
 
 @pytest.mark.usefixtures("pieces_of_two_sizes")
-@pytest.mark.parametrize("k", [3, 9])
-@pytest.mark.parametrize("name", IMAGES)
+@pytest.mark.parametrize(("name", "k"), crossed(IMAGES, [3, 9]))
 def test_the_answer_is_that_in_memory(name, k):
     image, axis = IMAGES[name]
     how = {"rng": k, "channel_axis": axis, "max_iter": 20}
@@ -110,10 +110,11 @@ FEATURES = {
 
 
 @pytest.mark.usefixtures("pieces_of_two_sizes")
-@pytest.mark.parametrize("what", FEATURES)
-@pytest.mark.parametrize("name", ["colors", "channels first", "16 bits that hardly"])
+@pytest.mark.parametrize(
+    ("name", "what"),
+    crossed(["colors", "channels first", "16 bits that hardly repeat"], FEATURES),
+)
 def test_features_are_compared_as_in_memory(name, what):
-    name = "16 bits that hardly repeat" if "16" in name else name
     image, axis = IMAGES[name]
     image = image[..., :160, :200] if axis == 0 else image[:160, :200]
     if image.dtype.kind == "f":
@@ -170,8 +171,7 @@ REPEATING = {
 }
 
 
-@pytest.mark.parametrize("masked", [False, True])
-@pytest.mark.parametrize("name", REPEATING)
+@pytest.mark.parametrize(("name", "masked"), crossed(REPEATING, [False, True]))
 def test_integers_are_counted_by_what_is_in_them(name, masked):
     image = REPEATING[name]
     how = {"rng": 2, "max_iter": 30, "normalize": masked}
@@ -235,7 +235,7 @@ def test_bands_in_units_of_their_own():
     same(cluster_image(lazy, 4, rng=0, normalize=True), expected)
 
 
-@settings(max_examples=10)
+@few_examples
 @given(
     rows_=st.integers(40, 375),
     columns=st.integers(150, 500),
@@ -484,7 +484,9 @@ def test_dask_computes_nothing_before_it_is_asked(name):
     assert painted[:120].compute().tobytes() == expected[:120].tobytes()
 
 
-@pytest.mark.parametrize("scheduler", ["threads", "synchronous", "processes"])
+@pytest.mark.parametrize(
+    "scheduler", chosen(["threads", "synchronous", "processes"], "threads")
+)
 def test_any_scheduler(scheduler):
     lazy = da.from_array(PHOTO, chunks=(200, 250, 3))
     painted = segment_image(lazy, 4, rng=0, max_iter=5)

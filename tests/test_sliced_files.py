@@ -16,10 +16,10 @@ import numpy as np
 import pytest
 import tifffile
 import zarr
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from tables import crossed
+from tables import crossed, few_examples
 from zarr.storage import LocalStore
 
 from kmeans_np import read_image, sample_image, write_image
@@ -131,7 +131,7 @@ def test_what_was_written_is_read_again(tmp_path, kind, shape, dtype):
 
 @kinds
 @given(data=st.data(), block=st.integers(600, 20_000), smallest=st.integers(1, 100))
-@settings(max_examples=15)
+@few_examples
 def test_blocks_and_chunks_of_any_size_are_written(
     tmp_path_factory, kind, data, block, smallest
 ):
