@@ -50,7 +50,6 @@ class Lazy:
     def __init__(self, shape, dtype="uint8", chunks=None, fail_at=None, error=None):
         self.shape, self.dtype, self.ndim = shape, np.dtype(dtype), len(shape)
         self.fail_at, self.error, self.reads = fail_at, error, 0
-        self.times_read = np.zeros(shape[:1], int)
         if chunks:
             self.chunks = chunks
 
@@ -223,6 +222,40 @@ def test_chunks_that_are_no_good_are_not_taken_over(tmp_path):
             chunks[own] = image.chunks
     assert chunks.pop((300, 300, 3)) == (300, 300, 3)
     assert {*chunks.values()} == {(700, 1024, 3)}
+
+
+@pytest.mark.parametrize(
+    ("shape", "strip", "expected"),
+    [
+        ((700, 9000, 3), (16, 9000, 3), (64, 1024, 3)),
+        ((2000, 9000), (50, 9000), (200, 1024)),
+        ((9000, 2000), (9000, 50), (1024, 200)),
+        ((90, 70_000), (3, 70_000), (27, 2427)),
+        ((30, 9000, 3), (30, 9000, 3), (30, 2184, 3)),
+        # Not so slender; a plane of a volume.
+        ((2000, 3000), (200, 3000), (200, 3000)),
+        ((40, 500, 600), (1, 500, 600), (1, 500, 600)),
+    ],
+)
+def test_strips_are_cut_and_each_is_read_once(
+    shape, strip, expected, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(tiles, "BLOCK", 2**21)
+    thin = int(np.argmin(strip[:2]))
+    read = np.zeros(-(-shape[thin] // strip[thin]), int)
+
+    class Strips(Lazy):
+        def __getitem__(self, index):
+            part = index[thin]
+            read[part.start // strip[thin] : -(-part.stop // strip[thin])] += 1
+            return super().__getitem__(index)
+
+    path = tmp_path / "image.zarr"
+    write_sliced(path, Strips(shape, "uint8", strip))
+    # Columns that stand together are in a map of a file, which needs no decoding.
+    assert (read == 1).all() or thin == 1
+    with open_image(path) as again:
+        assert again.chunks == expected
 
 
 def test_an_image_of_many_bands_is_cut_smaller(tmp_path):

@@ -25,8 +25,9 @@ from kmeans_np.lloyd import Array
 
 # Bytes that are read at once.
 BLOCK = 2**25
-# Smaller chunks, in bytes, would be too many files.
-SMALLEST_CHUNK = 2**16
+# Smaller chunks, in bytes, would be too many files; and a part of the image lies in too
+# many chunks if they are so many times longer than wide.
+SMALLEST_CHUNK, SLENDER = 2**16, 16
 CHUNK_SIDE, TILE_SIDE = 1024, 512
 USUAL_TILE_SIDES = range(128, 1025, 16)
 LONGEST_TIFF, MOST_BANDS = 2**31 - 1, 2**16 - 1
@@ -97,10 +98,11 @@ def write_sliced(
     image : (rows, columns) or (rows, columns, channels) array_like
         The image: an array, what `open_image` returns, or anything else with `shape`,
         `dtype` and slices; each pixel is read once, in blocks of about 32 MiB. If it
-        has `chunks`, the blocks are made of whole chunks where that is possible. As
-        .npy and .zarr of any number of axes and of type bool, integer or float of at
-        most 64 bits; as .tif of type uint8, uint16, uint32, int8, int16, int32,
-        float32 or float64.
+        has `chunks`, the blocks are made of whole chunks where that is possible, and
+        a Zarr gets the same, unless they are very small, large, or slender. As .npy
+        and .zarr of any number of axes and of type bool, integer or float of at most
+        64 bits; as .tif of type uint8, uint16, uint32, int8, int16, int32, float32 or
+        float64.
     progress : callable, optional
         Called after each block with the number of pixels that are done and of all
         pixels (rows times columns).
@@ -323,11 +325,26 @@ def _chunks(source: _Source) -> tuple[int, ...]:
     """Return the chunks that the source has, or that suit it if it has no good ones."""
     own = _own_chunks(source)
     if own is not None:
-        return own
+        return _cut_strips(own, source)
     chunk = [min(n, CHUNK_SIDE) for n in source.shape[:2]] + list(source.shape[2:])
     while math.prod(chunk) * source.dtype.itemsize > BLOCK:
         longest = chunk.index(max(chunk))
         chunk[longest] = -(-chunk[longest] // 2)
+    return tuple(chunk)
+
+
+def _cut_strips(own: tuple[int, ...], source: _Source) -> tuple[int, ...]:
+    """Return chunks that are not slender; each strip of rows is read once."""
+    thin, long = sorted((0, 1), key=lambda axis: own[axis])
+    bands = math.prod(source.shape[2:])
+    if own[long] <= SLENDER * own[thin] or bands >= min(source.shape[:2]):
+        return own
+    # A block has all of these strips, from one end of the image to the other.
+    strip = own[thin] * source.shape[long] * bands * source.dtype.itemsize
+    chunk = list(own)
+    chunk[thin] *= max(1, min(CHUNK_SIDE // own[thin], BLOCK // strip))
+    chunk[thin] = min(chunk[thin], source.shape[thin])
+    chunk[long] = min(own[long], max(CHUNK_SIDE, SMALLEST_CHUNK // chunk[thin]))
     return tuple(chunk)
 
 
