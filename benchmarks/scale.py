@@ -22,7 +22,7 @@ from benchmarks.pictures import Array
 from benchmarks.plan import Plan
 from benchmarks.report import Verdict, at_most, table
 from benchmarks.scale_jobs import K
-from kmeans_np import open_image, write_image
+from kmeans_np import write_image
 from kmeans_np.clustering import nearest
 from kmeans_np.colors import Coding, ColorCounts, merged
 
@@ -76,9 +76,9 @@ def scale(plan: Plan) -> Scale:
             source = Path(folder) / "source"
             paint(source.with_suffix(".npy"), side)
             if last or middle:
+                image = np.load(source.with_suffix(".npy"), mmap_mode="r")
                 for suffix in (".zarr", ".tif"):
-                    with open_image(source.with_suffix(".npy")) as image:
-                        write_image(source.with_suffix(suffix), image)
+                    write_image(source.with_suffix(suffix), image)
             colors = counted(source.with_suffix(".npy")) if middle else None
             runs += [run(job, source, side * side, colors) for job in jobs]
     return Scale(fastest(runs), merge_all(plan.merged_chunks))
