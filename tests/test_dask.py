@@ -304,7 +304,6 @@ def states_of(dask_scheduler, task):
             {"weights": PHOTO[..., 0]},
             "weights must be left out for a Dask",
         ),
-        (PHOTO, {"position_weight": 1}, "position_weight must be left out for a Dask"),
         (PHOTO, {"callback": print}, "callback must be left out for a Dask array"),
         (PHOTO, {"progress": print}, "progress must be left out for a Dask array"),
         (PHOTO, {"mask": PHOTO > 3}, "mask must have one value for each pixel"),

@@ -132,11 +132,15 @@ def test_features_are_compared_as_in_memory(name, what):
 
 
 @pytest.mark.usefixtures("pieces_of_two_sizes")
-@pytest.mark.parametrize("name", ["colors", "gray volume", "12 bands of bytes"])
+@pytest.mark.parametrize(
+    "name",
+    chosen(["gray volume", "12 bands of bytes", "channels first"], "channels first"),
+)
 def test_places_are_compared_as_in_memory(name):
     image, axis = IMAGES[name]
-    shape = image.shape if axis is None else image.shape[:-1]
-    channels = 1 if axis is None else image.shape[-1]
+    shape, channels = image.shape, 1
+    if axis is not None:
+        shape, channels = np.moveaxis(image, axis, -1).shape[:-1], image.shape[axis]
     rng = np.random.default_rng(0)
     given = rng.random((4, channels + len(shape))) * [*[1] * channels, *shape]
     for how in (
@@ -152,13 +156,24 @@ def test_places_are_compared_as_in_memory(name):
         same(found, expected)
         where = tuple(slice(n // 3, None) for n in shape)
         assert np.array_equal(found.labels[where], expected.labels[where])
+        lazy = da.from_array(image, chunks=chunks)
+        same(cluster_image(lazy, 4, **how), expected)
+    painted = segment_image(lazy, 4, **how)
+    where = (slice(None), *where) if axis == 0 else where
+    part = np.asarray(expected.image)[where]
+    assert painted[where].compute().tobytes() == part.tobytes()
 
 
 def test_places_of_colors_that_are_counted_otherwise():
-    image = sample_image()
-    for how in ({}, {"color_space": "lab"}):
+    for image, how in (
+        (sample_image()[:200], {}),
+        (sample_image()[:200], {"color_space": "lab"}),
+        (sample_image()[:200].astype(np.int64) // 9, {}),
+    ):
         how |= {"position_weight": 0.7, "rng": 0, "max_iter": 9}
-        same(cluster_image(Outside(image), 5, **how), cluster_image(image, 5, **how))
+        expected = cluster_image(image, 5, **how)
+        same(cluster_image(Outside(image), 5, **how), expected)
+        same(cluster_image(da.from_array(image, chunks=160), 5, **how), expected)
 
 
 REPEATING = {

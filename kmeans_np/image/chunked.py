@@ -32,18 +32,31 @@ class PixelChunks(DaskRows):
     """
 
     def __init__(self, rows: Any, part: Any, layout: Layout) -> None:
-        self.part, self.layout = part, layout
+        import dask.array
+
+        self.layout = layout
+        # The number of each pixel says where it is.
+        numbers = dask.array.arange(len(rows), chunks=rows.chunks[:1])[:, None]
         if part is not None:
             # To know how many there are takes a look at all.
             rows = rows[part].compute_chunk_sizes()
+            kept = rows.chunks[0], (1,)
+            numbers = numbers.map_blocks(_kept, part[:, None], chunks=kept)
+        self.numbers = numbers
         super().__init__(rows)
 
     def compared_by(self, features: Features) -> DaskRows:
-        """Return the features of these pixels."""
-        kind = np.dtype(np.float64)
-        return DaskRows(
-            self.array.map_blocks(features.of, dtype=kind, meta=np.empty((0, 0), kind))
+        """Return the features of these pixels, and where they are if that counts."""
+        axes = len(self.layout.shape) if features.pixel else 0
+        compared = self.array.map_blocks(
+            _features,
+            self.numbers,
+            features=features,
+            shape=self.layout.shape,
+            chunks=(self.array.chunks[0], (self.shape[1] + axes,)),
+            meta=np.empty((0, 0)),
         )
+        return DaskRows(compared)
 
     def named(self) -> checks.Named:
         """Return how errors speak of the pixels."""
@@ -51,16 +64,24 @@ class PixelChunks(DaskRows):
 
     def _say_place(self, index: Array) -> str:
         """Say where the pixel of a row is."""
-        where = int(index[0])
-        if self.part is not None:
-            ends = np.cumsum(self.array.chunks[0])
-            number = int(np.searchsorted(ends, where, side="right"))
-            inside = where - int(ends[number] - self.array.chunks[0][number])
-            part = self.part.blocks[number].compute()
-            where = sum(self.part.chunks[0][:number]) + np.flatnonzero(part)[inside]
-        return checks.place_of_pixel(
-            np.array(np.unravel_index(where, self.layout.shape))
-        )
+        number = self.numbers[int(index[0])].compute()
+        return checks.place_of_pixel(_places(number, self.layout.shape)[0])
+
+
+def _kept(numbers: Array, part: Array) -> Array:
+    return numbers[part[:, 0]]
+
+
+def _features(
+    pixels: Array, numbers: Array, features: Features, shape: tuple[int, ...]
+) -> Array:
+    where = _places(numbers[:, 0], shape) if features.pixel else None
+    return features.of(pixels, where)
+
+
+def _places(numbers: Array, shape: tuple[int, ...]) -> Array:
+    """Return where pixels of these numbers are in an image, (n, axes)."""
+    return np.stack(np.unravel_index(numbers, shape), axis=1)
 
 
 def pixels_of(image: Any, mask: Any, layout: Layout) -> PixelChunks:

@@ -290,8 +290,7 @@ def cluster_image(
     counts are merged in a tree, and the centroids go back to the chunks, on whatever
     scheduler is yours; the answer is that of the array in memory, to the last bit. If
     colors cannot be counted, the task that finds the clusters has every pass computed
-    where the chunks are. `weights`, `position_weight`, `callback` and `progress` are
-    refused.
+    where the chunks are. `weights`, `callback` and `progress` are refused.
 
     The memory needed besides an image in memory is at most 24 bytes for each pixel of a
     photo of 12 megapixels of uint8, and 120 for other images of up to 4 channels,

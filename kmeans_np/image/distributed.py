@@ -5,7 +5,7 @@ merged in a tree, since they add up; K-means runs on the colors in one task; and
 chunk is painted with the centroids. The centroids travel, the pixels do not. Nothing is
 computed before somebody asks for it, on whatever scheduler they have. Floats and many
 bands cannot be counted, so the task of K-means has a pass over all chunks computed for
-each step. What it leaves out: weights, and places.
+each step. What it leaves out: weights.
 """
 
 import copy
@@ -31,7 +31,7 @@ from kmeans_np.image.finding import Take, fitted_clusters
 from kmeans_np.image.pixels import Layout, lay_out, take_apart
 from kmeans_np.image.pointwise import fit_pixels, with_ranges
 from kmeans_np.image.segmentation import Clusters, Segmentation, told
-from kmeans_np.image.streamed import Finder, Streamed
+from kmeans_np.image.streamed import Finder, Place, Streamed
 from kmeans_np.image.tasks import (
     Found,
     Plan,
@@ -55,9 +55,13 @@ class Graph:
 
         like = _stand_in(image, "image")
         self.layout, _ = lay_out(like, take.channel_axis, take.alpha)
-        _only_what_is_possible(take, what, how)
+        _only_what_is_possible(take, how)
         k = checks.n_clusters(k, math.prod(self.layout.shape), "pixels")
-        options = checks.options(k, self.layout.channels, callback=None, **how)
+        # Places make every pixel another one.
+        self.axes = len(self.layout.shape) if what.position_weight else 0
+        options = checks.options(
+            k, self.layout.channels + self.axes, callback=None, **how
+        )
         # The caller's generator may go on elsewhere before the tasks run.
         options = options._replace(rng=copy.deepcopy(options.rng))
         # All channels of a pixel are in one chunk.
@@ -71,11 +75,16 @@ class Graph:
             self.mask = mask.rechunk(chunks)
         self.plan = Plan(self.layout, k, what, options, self.mask is not None)
 
+    @property
+    def may_be_counted(self) -> bool:
+        """Whether it may pay to count the colors."""
+        return self.layout.coding.is_possible and not self.axes
+
     def found(self) -> Any:
         """Return the clusters as a delayed object."""
         import dask
 
-        if not self.layout.coding.is_possible:
+        if not self.may_be_counted:
             return dask.delayed(self.found_in_passes, pure=False)()
         blocks = self.image.to_delayed().ravel()
         masks: Any = [None] * len(blocks)
@@ -99,14 +108,14 @@ class Graph:
         options = plan.options._replace(rng=copy.deepcopy(plan.options.rng))
         with place_of_errors(self.image, "image"):
             pixels = pixels_of(self.image, self.mask, self.layout)
-            if self.layout.needs_ranges:
+            if self.layout.needs_ranges and not self.axes:
                 layout = with_ranges(self.layout, pixels, pixels.named())
                 if layout.coding.is_possible:
                     found: Found = self._in(layout).found().compute()
                     return found
-            n, d = pixels.shape
+            n, channels = pixels.shape
             k = checks.n_clusters(plan.k, n, "pixels")
-            if are_many(n, d, k):
+            if are_many(n, channels + self.axes, k):
                 side, named = max(self.layout.shape), pixels.named()
                 fitted = fit_pixels(pixels, k, plan.what, side, options, named)
             else:
@@ -147,7 +156,9 @@ class Graph:
     def _map(self, work: Any, found: Any, dtype: Any, drop: int | None) -> Any:
         import dask.array
 
-        task = partial(_in_place, work=work, layout=self.layout)
+        # To know where a chunk is costs something for every chunk.
+        in_place = _at_its_place if self.axes else _in_place
+        task = partial(in_place, work=work, layout=self.layout)
         arrays = [self.image]
         if self.mask is not None:
             axis = self.layout.channel_axis
@@ -164,13 +175,26 @@ class Graph:
 
 
 def _in_place(
-    block: Array, mask: Array | None = None, *, work: Any, layout: Layout, found: Found
+    block: Array,
+    mask: Array | None = None,
+    *,
+    work: Any,
+    layout: Layout,
+    found: Found,
+    place: Place = (),
 ) -> Array:
     """Do the work of a chunk, whose mask has an axis for channels as well."""
     if mask is not None and layout.channel_axis is not None:
         mask = mask.squeeze(layout.channel_axis)
-    done: Array = work(block, mask, found, layout)
+    done: Array = work(block, mask, found, layout, place)
     return done
+
+
+def _at_its_place(*blocks: Array, layout: Layout, block_info: Any, **how: Any) -> Array:
+    """Do the work of a chunk for which it matters where it is."""
+    place = tuple(slice(*ends) for ends in block_info[0]["array-location"])
+    place = layout.without_channels(place)
+    return _in_place(*blocks, layout=layout, place=place, **how)
 
 
 def _stand_in(array: Any, name: str) -> Array:
@@ -178,13 +202,10 @@ def _stand_in(array: Any, name: str) -> Array:
     return stand_in(array)
 
 
-def _only_what_is_possible(
-    take: Take, what: checks.Compared, how: dict[str, Any]
-) -> None:
+def _only_what_is_possible(take: Take, how: dict[str, Any]) -> None:
     """Refuse what Dask arrays cannot be segmented by."""
     for name, is_there in (
         ("weights", take.weights is not None),
-        ("position_weight", what.position_weight != 0),
         ("callback", how.pop("callback") is not None),
         ("progress", how.pop("progress") is not None),
     ):
@@ -230,7 +251,7 @@ def cluster_dask(
     """Compute the clusters; labels and segmented image are Dask arrays."""
     graph = Graph(image, k, take, what, {**how, "progress": progress})
     with place_of_errors(graph.image, "image"):
-        if graph.layout.coding.is_possible:
+        if graph.may_be_counted:
             found: Found = graph.found().compute()
         else:
             found = graph.found_in_passes(stacklevel=3)

@@ -23,7 +23,7 @@ from kmeans_np.image.features import compare_again, fitted
 from kmeans_np.image.finding import fitted_clusters
 from kmeans_np.image.pixels import Layout, Pixels, paint
 from kmeans_np.image.segmentation import Clusters
-from kmeans_np.image.streamed import Finder, points_of
+from kmeans_np.image.streamed import Finder, Place, points_of
 from kmeans_np.lloyd import Array, Floats
 
 
@@ -153,7 +153,7 @@ KNOWN = Known()
 
 
 def _painted(
-    block: Array, mask: Array | None, found: Found, layout: Layout
+    block: Array, mask: Array | None, found: Found, layout: Layout, place: Place
 ) -> tuple[Array, Array]:
     palette, pixels = found.clusters.palette, layout.pixels(block, mask)
     if not len(pixels.values):
@@ -161,20 +161,20 @@ def _painted(
     if found.find is None:
         labels = KNOWN.labels(pixels.values, found.clusters, layout.coding)
     else:
-        features = found.clusters.features.of(pixels.values)
+        features = found.clusters.features.of_block(pixels, place)
         labels = found.find(features).astype(np.min_scalar_type(-len(palette)))
     return paint(pixels, palette, labels)
 
 
 def paint_chunk(
-    block: Array, mask: Array | None, found: Found, layout: Layout
+    block: Array, mask: Array | None, found: Found, layout: Layout, place: Place
 ) -> Array:
-    """Paint a chunk."""
-    return _painted(block, mask, found, layout)[0]
+    """Paint a chunk at a place, given without channels."""
+    return _painted(block, mask, found, layout, place)[0]
 
 
 def label_chunk(
-    block: Array, mask: Array | None, found: Found, layout: Layout
+    block: Array, mask: Array | None, found: Found, layout: Layout, place: Place
 ) -> Array:
-    """Return the labels of a chunk."""
-    return _painted(block, mask, found, layout)[1]
+    """Return the labels of a chunk at a place, given without channels."""
+    return _painted(block, mask, found, layout, place)[1]
