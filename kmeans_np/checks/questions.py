@@ -29,6 +29,10 @@ class Compared(NamedTuple):
     normalize: bool
     position_weight: float
 
+    def n_axes(self, shape: tuple[int, ...]) -> int:
+        """Return how many numbers say where a pixel is; 0 if that is not compared."""
+        return len(shape) if self.position_weight else 0
+
 
 # The channels, nothing else.
 AS_THEY_ARE = Compared("rgb", False, 0.0)

@@ -58,7 +58,7 @@ class Graph:
         _only_what_is_possible(take, how)
         k = checks.n_clusters(k, math.prod(self.layout.shape), "pixels")
         # Places make every pixel another one.
-        self.axes = len(self.layout.shape) if what.position_weight else 0
+        self.axes = what.n_axes(self.layout.shape)
         options = checks.options(
             k, self.layout.channels + self.axes, callback=None, **how
         )

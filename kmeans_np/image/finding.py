@@ -111,7 +111,7 @@ def _in_memory(
     n, channels = pixels.values.shape
     n = n if masses is None else int(np.count_nonzero(masses))
     checks.n_clusters(k, n, "pixels" if masses is None else "pixels with a weight")
-    axes = len(pixels.shape) if what.position_weight else 0
+    axes = what.n_axes(pixels.shape)
     options = checks.options(k, channels + axes, **how)
     return pixels, *compare(pixels, masses, what), options
 
@@ -149,7 +149,7 @@ def _in_passes(
 ) -> Segmentation | None:
     """Compare the pixels one by one, in passes; None if they fit in memory."""
     layout = streamed.layout
-    axes = len(streamed.shape) if what.position_weight else 0
+    axes = what.n_axes(streamed.shape)
     options = checks.options(k, layout.channels + axes, **how)
     if layout.has_alpha and layout.dtype.kind == "f":
         alpha = AlphaRows(streamed)
