@@ -27,6 +27,7 @@ from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[Any]
 Floats = NDArray[np.float64]
+Labels = NDArray[np.integer]
 Weights = ArrayLike | None
 
 
@@ -168,7 +169,7 @@ class Tally(NamedTuple):
         The sum of the weights of the points whose label is not the previous one.
     """
 
-    labels: Any
+    labels: Labels
     sums: Floats
     counts: Floats
     inertia: float
@@ -225,7 +226,7 @@ class Sweep:
         """Labels and squared distances, as the function `assign` gives them."""
         return assign(self.points, centroids)
 
-    def __call__(self, centroids: Floats, previous: Any = None) -> Tally:
+    def __call__(self, centroids: Floats, previous: Labels | None = None) -> Tally:
         """Assign the points to centroids (k, d), compare with previous labels, add up.
 
         `previous` is None in the first pass: all points count as changed.
@@ -236,7 +237,7 @@ class Sweep:
         inertia = (self.weights * distances).sum()
         return Tally(labels, sums, counts, float(inertia), float(changed.sum()))
 
-    def farthest(self, centroids: Floats, labels: Any) -> Iterator[Far]:
+    def farthest(self, centroids: Floats, labels: Labels) -> Iterator[Far]:
         """Yield the points that are not on their centroid, the farthest first.
 
         Equally far points come in the order of their coordinates, points at the same
@@ -304,7 +305,8 @@ class Step(NamedTuple):
     centroids : (k, d) array of float64
         The centroids that it started from.
     labels : (n,) array of int
-        The nearest of these centroids for each point.
+        The nearest of these centroids for each point. Of points outside of memory, they
+        are computed when they are read.
     inertia : float
         The weighted sum of the squared distances of the points to these centroids.
     new_centroids : (k, d) array of float64
@@ -323,7 +325,7 @@ class Step(NamedTuple):
 
     iteration: int
     centroids: Floats
-    labels: Any
+    labels: Labels
     inertia: float
     new_centroids: Floats
     n_changed: float

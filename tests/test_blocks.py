@@ -1,6 +1,7 @@
 """Arrays that are read in blocks and computed when they are read."""
 
 import math
+import operator
 from pathlib import Path
 
 import numpy as np
@@ -151,6 +152,114 @@ def test_a_view_is_an_array_wherever_one_is_asked_for():
     for wrong in ((0, 0, 0), (3,), (0, -5), (..., ...)):
         with pytest.raises(IndexError):
             view[wrong]
+
+
+def outcome(action, array):
+    """Return what an action on an array gives: its bits, or the kind of its error."""
+    try:
+        found = action(array)
+    except Exception as error:
+        return type(error)
+    if isinstance(found, tuple):
+        return tuple(outcome(lambda each: each, each) for each in found)
+    if isinstance(found, (np.ndarray, np.generic)):
+        return found.shape, found.dtype, found.tobytes()
+    return found
+
+
+def read_only(array):
+    array = array.copy()
+    array.flags.writeable = False
+    return array
+
+
+@given(shape=st.lists(st.integers(1, 4), min_size=1, max_size=3), data=st.data())
+def test_a_view_is_indexed_like_an_array_also_by_arrays_and_wrongly(shape, data):
+    array = read_only(np.arange(math.prod(shape)).reshape(shape))
+    one = st.one_of(
+        st.integers(-5, 5),
+        st.integers(-5, 5).map(np.int8),
+        st.sampled_from([True, False, None, ..., 1.5, "a", np.True_, np.False_]),
+        st.slices(3),
+        st.lists(st.integers(-2, 2), max_size=3),
+        st.lists(st.booleans(), min_size=1, max_size=4),
+        st.just(np.array(0)),
+        st.just(array > 2),
+        st.just(slice(None, None, 0)),
+    )
+    index = data.draw(one | st.lists(one, max_size=4).map(tuple), "index")
+    expected = outcome(lambda each: each[index], array)
+    assert outcome(lambda each: each[index], view_of(array)) == expected
+
+
+ARRAY = read_only(np.arange(-5, 7, dtype=np.int8).reshape(3, 4))
+# All but those that ask for the same object, or for what is no array's.
+OPERATORS = {*operator.__all__} - {
+    "attrgetter", "call", "concat", "delitem", "iconcat", "is_", "is_not", "itemgetter",
+    "methodcaller",
+}  # fmt: skip
+METHODS = {
+    "methods that would write": lambda a: [a.sort(), a.fill(3), a.put(0, 1)],
+    "flat": lambda a: a.flat.__setitem__(0, 1),
+    "a view of its own": lambda a: a.ravel().__setitem__(0, 1),
+    "item": lambda a: a.__setitem__((0, 0), 1),
+    "every item": lambda a: a.__setitem__(..., 1),
+    "out": lambda a: np.add(1, 2, out=a),
+    "one of several out": lambda a: np.divmod(7, 2, out=(None, a)),
+    "out of a reduction": lambda a: np.add.reduce(np.ones((2, 3, 4)), out=a),
+    "at": lambda a: np.add.at(a, 0, 1),
+    "at with it as values": lambda a: np.add.at(np.zeros((3, 4)), ..., a),
+    "where": lambda a: np.add(1, a, where=a > 0, out=np.zeros((3, 4))),
+    "it as where": lambda a: np.add(1, 2, where=a != 0, out=np.zeros((3, 4))),
+    "outer": lambda a: np.multiply.outer(a, a),
+    "accumulate": lambda a: np.maximum.accumulate(a, axis=1),
+    "reduceat": lambda a: np.add.reduceat(a, [0, 2], axis=1),
+    "two outputs": lambda a: np.divmod(a, 3),
+    "an array on the left": lambda a: np.ones((3, 4)) * a,
+    "added to an array": lambda a: operator.iadd(np.ones((3, 4)), a),
+    "matrix product": lambda a: a @ a.T,
+    "functions": lambda a: np.concatenate([a, a[::2]]).tolist(),
+    "sums": lambda a: [np.sum(a), np.mean(a, axis=0).tolist(), a.any()],
+    "contains": lambda a: [3 in a, 100 in a],
+    "truth": bool,
+    "truth of one": lambda a: bool(a[:1, :1]),
+    "length": len,
+    "bytes": lambda a: [a.nbytes, a.itemsize, a.size],
+    "hash": hash,
+    "no copy": lambda a: np.array(a, copy=None).tolist(),
+}
+
+
+@pytest.mark.parametrize("action", METHODS.values(), ids=METHODS)
+def test_a_view_is_a_read_only_array(action):
+    expected = outcome(action, ARRAY)
+    assert outcome(action, view_of(ARRAY)) == expected
+
+
+@pytest.mark.parametrize("others", [(), (2,), (ARRAY,), ((1, 2), 3)], ids=str)
+def test_operators_take_a_view_for_an_array(others):
+    for name in sorted(OPERATORS):
+        expected, found = (
+            outcome(lambda array: getattr(operator, name)(array, *others), each)
+            for each in (ARRAY, view_of(ARRAY))
+        )
+        assert found == expected, name
+
+
+def test_what_is_written_to_a_view_is_refused_with_what_to_do():
+    view = view_of(ARRAY)
+    with pytest.raises(ValueError, match=r"write to a copy, such as numpy.array"):
+        view += 1
+    labels = np.array(view)
+    labels[0] = 1
+    assert labels[0].tolist() == [1, 1, 1, 1]
+
+
+@pytest.mark.parametrize("kind", [bool, int, float, operator.index])
+def test_a_view_of_one_element_is_a_number(kind):
+    for dtype in (np.int8, np.float32):
+        array = read_only(np.array([[3]], dtype))
+        assert outcome(kind, view_of(array)) == outcome(kind, array)
 
 
 def test_only_what_is_asked_for_is_computed():

@@ -19,14 +19,6 @@ LADDER = [
     "pieces",
     "seeding",
     "threads",
-    "sweeps/blocked",
-    "sweeps/totals",
-    "sweeps/products",
-    "sweeps/frame",
-    "sweeps/bounded",
-    "sweeps/cells",
-    "sweeps/parted",
-    "sweeps/__init__",
     "checks/arrays",
     "checks/options",
     "checks/images",
@@ -38,6 +30,14 @@ LADDER = [
     "blocks/dask_rows",
     "blocks/rows",
     "blocks/__init__",
+    "sweeps/blocked",
+    "sweeps/totals",
+    "sweeps/products",
+    "sweeps/frame",
+    "sweeps/bounded",
+    "sweeps/cells",
+    "sweeps/parted",
+    "sweeps/__init__",
     "clustering/passes",
     "clustering/parted",
     "clustering/runs",
@@ -97,8 +97,8 @@ LADDER = [
     "cli/__init__",
     "__main__",
 ]
-LARGEST_MODULE, LARGEST_FUNCTION = 250, 40
-LARGEST = {"lloyd": 120}
+LARGEST_MODULE, LARGEST_FUNCTION = 400, 60
+LARGEST = {"lloyd": 130}
 
 
 def dotted(name):

@@ -5,13 +5,15 @@ looked at, and merges what is found, so that the points never come together. Wha
 leaves out: what is looked for.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
 
 from kmeans_np.blocks.dask_rows import DaskRows, is_dask
-from kmeans_np.blocks.sliced import Sliced, tiles
+from kmeans_np.blocks.sliced import Place, Sliced, tiles
 from kmeans_np.blocks.views import Report, Reporter, View
 from kmeans_np.lloyd import Array
 from kmeans_np.pieces import piece_of
@@ -23,7 +25,7 @@ Found = TypeVar("Found")
 BLOCK, CHUNK_BYTES = 2**22, 2**28
 
 
-class Rows:
+class Rows(ABC):
     """Points (n, d) that come in blocks, in their order, as often as asked for.
 
     Parameters
@@ -32,21 +34,22 @@ class Rows:
         How many there are, and with how many features.
     dtype : numpy.dtype
         Their type.
-    blocks : callable
-        Returns an iterator of the points, (m, d), some at a time.
     report : callable, optional
         Who wants to know how far a pass over the points is.
     """
 
     def __init__(
-        self,
-        shape: tuple[int, int],
-        dtype: np.dtype[Any],
-        blocks: Callable[[], Iterator[Array]],
-        report: Report | None = None,
+        self, shape: tuple[int, int], dtype: np.dtype[Any], report: Report | None = None
     ) -> None:
-        self.shape, self.dtype, self.blocks = shape, dtype, blocks
-        self.report = report
+        self.shape, self.dtype, self.report = shape, dtype, report
+
+    @abstractmethod
+    def blocks(self) -> Iterator[Array]:
+        """Yield the points, (m, d), some at a time."""
+
+    @abstractmethod
+    def each(self, work: Callable[..., Array], dtype: Any, *args: Any) -> View:
+        """Return what `work(points, *args)` gives for each point, when it is read."""
 
     @property
     def at_once(self) -> int:
@@ -95,10 +98,10 @@ class ArrayRows(Rows):
     def __init__(self, array: Any) -> None:
         self.source = Sliced(array, "points")
         n, d = self.source.shape
-        super().__init__((n, d), self.source.dtype, self._read)
+        super().__init__((n, d), self.source.dtype)
 
-    def _read(self) -> Iterator[Array]:
-        # Whole rows, and whole chunks if they are not too large.
+    def blocks(self) -> Iterator[Array]:
+        """Yield the points, in whole chunks if these are not too large."""
         n, d = self.shape
         chunk = self.source.chunks[0] if self.source.chunks else 1
         chunk = min(chunk, max(1, CHUNK_BYTES // (d * self.dtype.itemsize)))
@@ -107,13 +110,15 @@ class ArrayRows(Rows):
 
     def each(self, work: Callable[..., Array], dtype: Any, *args: Any) -> View:
         """Return what `work(points, *args)` gives for each point, when it is read."""
-
-        def compute(place: tuple[slice, ...]) -> Array:
-            rows = self.source[(*place, slice(0, self.shape[1]))]
-            return work(rows, *args).astype(dtype, copy=False)
-
         chunks = self.source.chunks and self.source.chunks[:1]
+        compute = partial(self._work_on, work, args, np.dtype(dtype))
         return View(self.shape[:1], np.dtype(dtype), chunks, compute)
+
+    def _work_on(
+        self, work: Callable[..., Array], args: Any, dtype: Any, place: Place
+    ) -> Array:
+        rows = self.source[(*place, slice(0, self.shape[1]))]
+        return work(rows, *args).astype(dtype, copy=False)
 
 
 def rows_of(array: Any) -> ArrayRows | DaskRows:

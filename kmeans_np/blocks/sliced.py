@@ -83,6 +83,24 @@ class Sliced:
         self.dtype: np.dtype[Any] = array.dtype
         self.chunks = chunks_of(array)
 
+    def __getstate__(self) -> dict[str, Any]:
+        # A memory map of a whole file goes to another process by its name. Of a part it
+        # is not known where it is in the file, and what is written to a copy on write
+        # ("c") is in no file: their numbers go.
+        array, by_name = self.array, None
+        is_whole = isinstance(array, np.memmap) and isinstance(array.base, mmap.mmap)
+        if is_whole and array.mode != "c":
+            order = "C" if array.flags.c_contiguous else "F"
+            by_name = array.filename, self.dtype, "r", array.offset, self.shape, order
+        if by_name is None or by_name[0] is None:
+            return self.__dict__
+        return {**self.__dict__, "array": by_name}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        if isinstance(self.array, tuple):
+            self.array = np.memmap(*self.array)
+
     def __getitem__(self, place: Place) -> Array:
         try:
             block = np.asarray(self.array[place], self.dtype)

@@ -6,6 +6,7 @@ more than one block is asked for at a time. What it leaves out: to look at the p
 (`kmeans_np.blocks.rows`).
 """
 
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
@@ -17,24 +18,51 @@ from kmeans_np.lloyd import Array
 
 
 class Again(Sequence[Any]):
-    """The items of something to iterate over, again and again."""
+    """The items of something to iterate over, again and again.
 
-    def __init__(self, items: Iterable[Any]) -> None:
-        self.items, self.n = items, sum(1 for _ in items)
-        self.rest, self.next = iter(items), 0
+    Items that are asked for in order come from one iterator. It belongs to all threads
+    together, since items may come from one place, as the frames of a film do.
+    """
+
+    def __init__(self, items: Iterable[Any], name: str) -> None:
+        self.items, self.name = items, name
+        self.n = sum(1 for _ in items)
+        self._begin()
+
+    def _begin(self) -> None:
+        self.rest, self.next, self.lock = iter(self.items), 0, threading.Lock()
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Neither an iterator nor a lock can be sent to another process.
+        return {"items": self.items, "name": self.name, "n": self.n}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._begin()
 
     def __len__(self) -> int:
         return self.n
 
     def __getitem__(self, number: Any) -> Any:
+        if isinstance(number, slice):
+            return [self[each] for each in range(self.n)[number]]
         number = range(self.n)[number]
-        if number < self.next:
-            self.rest, self.next = iter(self.items), 0
-        skipped, self.next = number - self.next, number + 1
-        return next(islice(self.rest, skipped, None))
+        with self.lock:
+            if number < self.next:
+                self.rest, self.next = iter(self.items), 0
+            # Until there is an item, so that an iterator that breaks off is not asked
+            # again.
+            skipped, self.next = number - self.next, self.n
+            for item in islice(self.rest, skipped, None):
+                self.next = number + 1
+                return item
+        raise ValueError(
+            f"{self.name} must give the same items each time it is iterated over, got "
+            f"{self.n:,} items at first and at most {number:,} later; pass a list"
+        )
 
     def __iter__(self) -> Iterator[Any]:
-        return iter(self.items)
+        return map(self.__getitem__, range(self.n))
 
 
 def again(items: Any, name: str, why: str) -> Sequence[Any]:
@@ -47,7 +75,7 @@ def again(items: Any, name: str, why: str) -> Sequence[Any]:
             f"{type(items).__name__}, which is used up after once; pass a list, or "
             "something that begins anew each time"
         )
-    return Again(items)
+    return Again(items, name)
 
 
 def stacked(points: Any) -> Any:

@@ -5,6 +5,7 @@ write one, block by block, with the time that is left. What it leaves out: what 
 computed.
 """
 
+import math
 import operator
 import time
 from collections.abc import Callable, Iterator
@@ -66,10 +67,11 @@ class Reporter:
 
 
 class View(np.lib.mixins.NDArrayOperatorsMixin):
-    """An array that is computed when it is read.
+    """A read-only array that is computed when it is read.
 
     ``view[rows, columns]`` computes a block, ``np.asarray(view)`` all of it; so do
     arithmetic, and the methods of an array, such as ``view.max()``. Nothing is kept.
+    Everything else is as with an array of NumPy's whose flag ``writeable`` is False.
 
     Attributes
     ----------
@@ -99,7 +101,17 @@ class View(np.lib.mixins.NDArrayOperatorsMixin):
     @property
     def size(self) -> int:
         """The number of elements."""
-        return int(np.prod(self.shape, dtype=object))
+        return math.prod(self.shape)
+
+    @property
+    def itemsize(self) -> int:
+        """The bytes of an element."""
+        return self.dtype.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of all elements, if they were in memory."""
+        return self.size * self.itemsize
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -109,12 +121,27 @@ class View(np.lib.mixins.NDArrayOperatorsMixin):
         return f"<View of {size} {self.dtype}, computed when it is read>"
 
     def __iter__(self) -> Iterator[Array]:
-        return (self[number] for number in range(len(self)))
+        return map(self.__getitem__, range(len(self)))
+
+    def __contains__(self, value: Any) -> bool:
+        return value in self._whole()
+
+    def __bool__(self) -> bool:
+        return bool(self._whole())
+
+    def __int__(self) -> int:
+        return int(self._whole())
+
+    def __float__(self) -> float:
+        return float(self._whole())
+
+    def __index__(self) -> int:
+        return operator.index(self._whole())
 
     def __getitem__(self, index: Any) -> Array:
         index = index if isinstance(index, tuple) else (index,)
         basic = (int, np.integer, slice, EllipsisType)
-        if not all(isinstance(one, basic) and one is not True for one in index):
+        if any(isinstance(one, bool) or not isinstance(one, basic) for one in index):
             # Whatever else NumPy knows how to look up.
             found: Array = np.asarray(self)[index]
             return found
@@ -123,9 +150,14 @@ class View(np.lib.mixins.NDArrayOperatorsMixin):
         taken: Array = self._read(places)[then]
         return taken
 
+    def __setitem__(self, index: Any, value: Any) -> None:
+        raise _read_only()
+
     def _read(self, place: Place) -> Array:
         shape = [len(range(p.start, p.stop, p.step or 1)) for p in place]
-        if np.prod(shape, dtype=object) <= BLOCK:
+        if 0 in shape:
+            return np.empty(shape, self.dtype)
+        if math.prod(shape) <= BLOCK:
             return self._compute(place)
         result = np.empty(shape, self.dtype)
         for tile in tiles(shape, self.chunks):
@@ -139,17 +171,42 @@ class View(np.lib.mixins.NDArrayOperatorsMixin):
             )
         return result
 
-    def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
+    def _whole(self) -> Array:
+        """Return all of it; what is written there would be lost, so that is refused."""
+        whole = np.asarray(self)
+        whole.flags.writeable = False
+        return whole
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        if copy is False:
+            raise ValueError(
+                "copy must be True or None for an array that is computed when it is "
+                "read, got False; leave it out"
+            )
         return self[...].astype(dtype or self.dtype, copy=False)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_") or not hasattr(np.ndarray, name):
             raise AttributeError(f"a View has no attribute {name!r}")
-        return getattr(np.asarray(self), name)
+        return getattr(self._whole(), name)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **how: Any) -> Any:
+        targets = how.get("out", ())
+        if method == "at":
+            targets = inputs[:1]
+        if any(isinstance(one, View) for one in targets):
+            raise _read_only()
         arrays = [np.asarray(one) if isinstance(one, View) else one for one in inputs]
+        if isinstance(how.get("where"), View):
+            how["where"] = np.asarray(how["where"])
         return getattr(ufunc, method)(*arrays, **how)
+
+
+def _read_only() -> ValueError:
+    return ValueError(
+        "an array that is computed when it is read cannot be written to; write to a "
+        "copy, such as numpy.array(labels)"
+    )
 
 
 def _in_full(index: tuple[Any, ...], ndim: int) -> tuple[Any, ...]:

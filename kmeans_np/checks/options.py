@@ -141,6 +141,15 @@ def text(value: Any, name: str) -> str:
     return value
 
 
+def function(value: Any, name: str, argument: str) -> None:
+    """Refuse what is neither a function nor None."""
+    if value is not None and not callable(value):
+        raise TypeError(
+            f"{name} must be a function of one {argument}, got {got(value)}; pass a "
+            "function, or None"
+        )
+
+
 def options(
     k: int,
     d: int,
@@ -161,11 +170,7 @@ def options(
             f"init must be 'random', 'k-means++' or an array of centroids, got "
             f"{shown(init)}; pass one of these"
         )
-    if callback is not None and not callable(callback):
-        raise TypeError(
-            f"callback must be a function of one Step, got {got(callback)}"
-            f"; pass a function, or None"
-        )
+    function(callback, "callback", "Step")
     return Options(
         init,
         _n_init(n_init, given=not isinstance(init, str)),

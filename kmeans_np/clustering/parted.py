@@ -40,10 +40,10 @@ from kmeans_np.seeding import (
 )
 from kmeans_np.sweeps.frame import extremes, frame_of, sample_step
 from kmeans_np.sweeps.parted import (
-    Nearest,
     PartedSweep,
     Parts,
     Seen,
+    label_rows,
     moved,
     number_of_piece,
 )
@@ -114,7 +114,8 @@ class PartedPoints(PartedSweep):
 
     def inertia(self, centroids: Floats, labels: Any) -> float:
         """Add up the squared distances, point by point."""
-        found = self.parts.gather(_inertias, joined, self.seen, centroids, labels)
+        own = labels.centroids
+        found = self.parts.gather(_inertias, joined, self.seen, centroids, own)
         return float(tree_sum(found))
 
 
@@ -263,7 +264,7 @@ class Drawn(NamedTuple):
 def _draw(
     points: Array, start: int, seen: Seen, centroids: Floats, n: int, key: int
 ) -> Drawn:
-    labels = Nearest(centroids).of(points, seen)
+    labels = label_rows(points, centroids, seen)
     points = seen.moved(points)
     distances = squared_distances(points, centroids[labels])
     # The dice of a point depend on its number only, not on the part that it is in: the
@@ -291,8 +292,8 @@ def _first(parts: list[Drawn]) -> Drawn:
 
 
 def _inertias(
-    points: Array, start: int, seen: Seen, centroids: Floats, labels: Nearest
+    points: Array, start: int, seen: Seen, centroids: Floats, own: Floats
 ) -> Branches:
-    own, ones = labels.of(points, seen), np.broadcast_to(1.0, len(points))
-    sums = inertias_of_pieces(seen.moved(points), ones, centroids, own)
+    labels, ones = label_rows(points, own, seen), np.broadcast_to(1.0, len(points))
+    sums = inertias_of_pieces(seen.moved(points), ones, centroids, labels)
     return branches(sums, number_of_piece(points, start))

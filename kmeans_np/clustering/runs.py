@@ -28,7 +28,7 @@ from kmeans_np.clustering.passes import (
 from kmeans_np.lloyd import Array, Floats, Step, Sweep, lloyd
 from kmeans_np.seeding import Histograms, coarse_start, plus_plus, seed
 from kmeans_np.sweeps import BlockedSweep
-from kmeans_np.sweeps.parted import Nearest, Parts, Seen
+from kmeans_np.sweeps.parted import NearestLabels, Parts, Seen
 
 # Up to this many points ten random starts take a moment, so "auto" makes them.
 FEW_POINTS = 10_000
@@ -146,7 +146,8 @@ def fit_parts(
 ) -> tuple[Clustering, Seen]:
     """Run K-means on points that lie in parts, of which it is known that they are many.
 
-    The labels of the answer are `Nearest`; from where to look for them comes with it.
+    The labels of the answer are `NearestLabels`; from where to look for them comes with
+    it.
     Errors speak of the points as `named`. For the other arguments see `fit`.
     """
     sweep = PartedPoints(parts, named)
@@ -186,40 +187,43 @@ def cluster(
             for _ in range(_n_starts(options, _n_points(sweep))):
                 yield _start(sweep, init, k, options)
 
-    def results() -> Iterator[Clustering]:
-        for start in starts():
-            result = _run(sweep, start, origin, options)
-            yield result
-            if result.stopped_by == "callback":
-                return
-
-    return min(results(), key=attrgetter("inertia"))
+    results = []
+    for start in starts():
+        # Not in a generator, where a callback's StopIteration would become another
+        # error.
+        results.append(_run(sweep, start, origin, options))
+        if results[-1].stopped_by == "callback":
+            break
+    return min(results, key=attrgetter("inertia"))
 
 
 def fit_each(
     points: Array, weights: Floats, ks: list[int], options: checks.Options, cells: bool
-) -> Iterator[Clustering]:
+) -> list[Clustering]:
     """Run K-means for rising numbers of clusters, each from the answer before.
 
     To the centroids found so far come others, to the number asked for: that can only
     lower the inertia, and so can all that follows. On histograms, where they cost
-    little, such starts compete with starts anew. The arguments are those of `fit`.
+    little, such starts compete with starts anew. The arguments are those of `fit`. If
+    the callback ends it, there are fewer answers than `ks`.
     """
     some = weights > 0
     if not some.all():
         points, weights = points[some], weights[some]
     sweep, origin = sweep_over(points, weights, max(ks), cells)
     short, begun, last = in_short(sweep), None, np.inf
+    results = []
     for k in ks:
         result = cluster(sweep, k, options, origin, short, begun)
         if result.inertia > last and result.stopped_by != "callback":
             # What was best on a histogram need not be so on the points.
             result = cluster(sweep, k, options, origin, None, begun)
         result = _with_inertia(sweep, result, origin)
-        yield result
+        results.append(result)
         if result.stopped_by == "callback":
-            return
+            break
         begun, last = result.centroids - origin, result.inertia
+    return results
 
 
 def nearest(
@@ -231,8 +235,9 @@ def nearest(
     """
     sweep = fastest(points, len(centroids), cells)(points, weights)
     tally = sweep(centroids)
+    labels: Any = tally.labels
     result = Clustering(
-        labels=tally.labels,
+        labels=labels,
         centroids=centroids,
         counts=tally.counts,
         inertia=tally.inertia,
@@ -281,8 +286,11 @@ def _run(
 
 def _shown(step: Step, origin: Floats) -> Step:
     """Return the step as seen from the data's own origin, for others to look at."""
-    labels = step.labels.view()
-    labels.flags.writeable = False
+    labels = step.labels
+    if isinstance(labels, np.ndarray):
+        # Those that are computed when they are read cannot be written to anyway.
+        labels = labels.view()
+        labels.flags.writeable = False
     return step._replace(
         centroids=step.centroids + origin,
         labels=labels,
@@ -328,8 +336,8 @@ def _settled(
 
 def _renumbered(labels: Any, full: Array) -> Any:
     """Return labels without the numbers of empty clusters."""
-    if isinstance(labels, Nearest):
-        return Nearest(labels.centroids[full])
+    if isinstance(labels, NearestLabels):
+        return labels.without(~full)
     return (np.cumsum(full, dtype=np.int32) - 1)[labels]
 
 

@@ -5,6 +5,7 @@ slices. What it leaves out: reading them (`kmeans_np.files.sliced`), and all oth
 of files, which can only be read as a whole (`kmeans_np.files.reading`).
 """
 
+import copyreg
 import os
 import warnings
 from collections.abc import Iterator
@@ -73,6 +74,16 @@ def open_image(path: str | os.PathLike[str]) -> SlicedImage:
         if suffix == ".npy":
             return _open_npy(path)
         return _open_zarr(path) if suffix == ".zarr" else _open_tiff(path)
+
+
+def _open_again(image: SlicedImage) -> tuple[Any, tuple[Path]]:
+    """Say how an image is opened in a process that it is sent to."""
+    image.check_open()
+    return open_image, (image.path.absolute(),)
+
+
+for _kind in (MappedImage, TiffImage, ZarrImage):
+    copyreg.pickle(_kind, _open_again)
 
 
 def tiff_library(path: Path, aim: str) -> ModuleType:

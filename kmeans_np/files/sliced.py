@@ -9,6 +9,7 @@ tiles or strips of a TIFF. What it leaves out: how to open such files
 import math
 import mmap
 import operator
+import threading
 from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
@@ -29,7 +30,9 @@ class SlicedImage:
     """An image file of which nothing is read but what is asked for.
 
     Indexing with slices of positive steps and whole numbers reads those pixels, as a
-    new array. Close it when done, or open it in a ``with`` statement.
+    new array, and `numpy.asarray` reads all. Several threads may do so at the same
+    time; another process to which it is sent opens the file anew. Close it when done,
+    or open it in a ``with`` statement.
 
     Attributes
     ----------
@@ -54,13 +57,28 @@ class SlicedImage:
         self._closed = False
 
     def __getitem__(self, index: Any) -> Array:
-        if self._closed:
-            raise ValueError(
-                f"image must be open to be read, got {self.path}, which was closed; "
-                "open it again"
-            )
+        self.check_open()
         parts, kept = _selected(index, self.shape)
         return self._read(parts).reshape([len(parts[axis]) for axis in kept])
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        if copy is False:
+            raise ValueError(
+                "copy must be True or None for an image that is read from a file, got "
+                "False; leave it out"
+            )
+        return self[...].astype(dtype or self.dtype, copy=False)
+
+    def check_open(self) -> None:
+        """Raise ValueError if the file was closed."""
+        if self._closed:
+            raise self._was_closed()
+
+    def _was_closed(self) -> ValueError:
+        return ValueError(
+            f"image must be open to be read, got {self.path}, which was closed; open "
+            "it again"
+        )
 
     def close(self) -> None:
         """Close the file."""
@@ -94,6 +112,7 @@ class SlicedImage:
                 raise
             # Damaged files make decoders fail in many ways.
             except Exception as error:
+                self.check_open()
                 raise self._unreadable(place) from error
         return image
 
@@ -123,22 +142,25 @@ class MappedImage(SlicedImage):
         backwards = mapped.flags.f_contiguous and not mapped.flags.c_contiguous
         chunks = _run(shape[::-1] if backwards else shape, image.dtype.itemsize)
         super().__init__(path, shape, image.dtype, chunks[:: -1 if backwards else 1])
-        self._image: Array | None = image
-        self._map = mapped.base
+        # Both in one place, which another thread may close.
+        self._mapped: tuple[Array, Any] | None = image, mapped.base
 
     def _read(self, parts: Sequence[range]) -> Array:
-        assert self._image is not None
+        mapped = self._mapped
+        if mapped is None:
+            raise self._was_closed()
+        image, base = mapped
         cut = tuple(slice(part.start, part.stop, part.step) for part in parts)
-        image = np.array(self._image[cut], self.dtype, order="C")
+        read = np.array(image[cut], self.dtype, order="C")
         # What was read would count as memory of this process until it is closed.
-        if isinstance(self._map, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
-            self._map.madvise(mmap.MADV_DONTNEED)
-        return image
+        if isinstance(base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+            base.madvise(mmap.MADV_DONTNEED)
+        return read
 
     def close(self) -> None:
         """Close the file."""
         super().close()
-        self._image = self._map = None
+        self._mapped = None
 
 
 class ZarrImage(SlicedImage):
@@ -178,6 +200,11 @@ class TiffImage(SlicedImage):
             tile = (min(page.rowsperstrip, shape[0]), page.imagewidth)
         self._apart = page.planarconfig == 2 and len(shape) == 3
         self._file, self._page = file, page
+        # Who reads from one place in a file moves it for everyone.
+        self._lock = threading.Lock()
+        # Now, since tifffile may read the file for these.
+        self._decode = page.decode
+        self._tables = {"jpegtables": page.jpegtables, "jpegheader": page.jpegheader}
         super().__init__(path, shape, page.dtype, (*tile, 1 if self._apart else 2**16))
         bands = self.chunks[2:] or (1,)
         _check_chunk(path, (*tile, *bands), self.dtype)
@@ -187,17 +214,17 @@ class TiffImage(SlicedImage):
         number = place[0] * self._grid[1] + place[1]
         if self._apart:
             number += place[2] * self._grid[0] * self._grid[1]
-        page = self._page
-        self._file.seek(page.dataoffsets[number])
-        data = self._file.read(page.databytecounts[number])
-        tables = {"jpegtables": page.jpegtables, "jpegheader": page.jpegheader}
-        tile: Array = page.decode(data, number, **tables)[0][0]
+        with self._lock:
+            self._file.seek(self._page.dataoffsets[number])
+            data = self._file.read(self._page.databytecounts[number])
+        tile: Array = self._decode(data, number, **self._tables)[0][0]
         return tile if self.ndim == 3 else tile[..., 0]
 
     def close(self) -> None:
         """Close the file."""
         super().close()
-        self._file.close()
+        with self._lock:
+            self._file.close()
 
 
 def _check_chunk(path: Path, chunk: Sequence[int], dtype: Any) -> None:

@@ -65,6 +65,10 @@ class Several(Sequence[Array]):
             return [self[i] for i in range(self.n)[number]]
         return self._compute(range(self.n)[number])
 
+    def __iter__(self) -> Iterator[Array]:
+        # Not a generator, which two threads cannot ask at the same time.
+        return map(self._compute, range(self.n))
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Batch(Segmentation):
@@ -101,7 +105,7 @@ class Batch(Segmentation):
         return self._whole.apply(opened(self._images[number]))
 
     def __iter__(self) -> Iterator[Segmentation]:
-        return (self[number] for number in range(len(self)))
+        return map(self.__getitem__, range(len(self)))
 
     def overlay(self, *, alpha: float = 0.5, outline: bool = False) -> Any:
         """Lay the labels over each image; see `Segmentation.overlay`.
@@ -111,7 +115,7 @@ class Batch(Segmentation):
         sequence of arrays
             The pictures, computed when they are asked for.
         """
-        return self._each(lambda one: one.overlay(alpha=alpha, outline=outline))
+        return self._each("overlay", alpha=alpha, outline=outline)
 
     def mask_of(self, label: int) -> Any:
         """Return where a cluster is in each image; see `Segmentation.mask_of`.
@@ -121,10 +125,13 @@ class Batch(Segmentation):
         sequence of arrays of bool
             The masks, computed when they are asked for.
         """
-        return self._each(lambda one: one.mask_of(label))
+        return self._each("mask_of", label=label)
 
-    def _each(self, compute: Callable[[Segmentation], Array]) -> "Several":
-        return Several(len(self), lambda number: compute(self[number]))
+    def _each(self, method: str, **how: Any) -> "Several":
+        return Several(len(self), partial(self._call, method, how))
+
+    def _call(self, method: str, how: dict[str, Any], number: int) -> Any:
+        return getattr(self[number], method)(**how)
 
     def apply(self, image: Any, *, mask: Any = None) -> Segmentation:
         """Find the same clusters in another image; see `Segmentation.apply`."""

@@ -227,8 +227,8 @@ def cluster_image(
         If `k`, `n_init` or `max_iter` is not an integer, `channel_axis` neither an
         integer nor None, or `tol` or `position_weight` not a number.
     TypeError
-        If `rng` is nothing that `numpy.random.default_rng` takes, `callback` is not
-        callable, `coarse_start` or `normalize` is not a bool, or `alpha` neither a
+        If `rng` is nothing that `numpy.random.default_rng` takes, `callback` or
+        `progress` is not callable, `coarse_start` or `normalize` is not a bool, or `alpha` neither a
         bool nor "auto".
     ValueError
         If `image` has other axes, is empty or fully transparent, or holds NaN,
@@ -324,6 +324,7 @@ def cluster_image(
     array([[  5,   5, 205],
            [  5,   5, 205]])
     """
+    checks.function(progress, "progress", "Progress")
     run: Any = cluster_dask if is_dask(image) else cluster
     answer: Segmentation = (cluster_batch if is_batch(image) else run)(
         image,
@@ -351,6 +352,7 @@ def _segmented(
     out: Any,
     **how: Any,
 ) -> Any:
+    checks.function(progress, "progress", "Progress")
     in_blocks = _fits(out, image)
     if is_dask(image):
         return segment_dask(image, k, take, what, progress, out, **how)

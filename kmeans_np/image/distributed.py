@@ -122,6 +122,8 @@ class Graph:
                 fitted = self._fitted_in_memory(k, options)
         result, clusters, find = fitted
         warn_if_fewer(len(result.counts), k, "colors", stacklevel + 1)
+        # The labels of all need not travel: every chunk finds those of its own.
+        result = replace(result, labels=np.empty(0, np.int32))
         return Found(clusters, result, find)
 
     def _in(self, layout: Layout) -> "Graph":
@@ -139,8 +141,6 @@ class Graph:
         whole = take_apart(self.image.compute(), mask, axis, alpha)
         compared = compare(whole, None, self.plan.what)
         result, clusters = fitted_clusters(*compared, k, options)
-        # The labels of all need not travel: every chunk finds those of its own.
-        result = replace(result, labels=result.labels[:0].copy())
         find = partial(nearest_features, centroids=clusters.centroids)
         return result, clusters, find
 

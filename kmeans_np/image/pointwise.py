@@ -6,14 +6,15 @@ and weights.
 """
 
 import copy
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
 
 from kmeans_np import checks
-from kmeans_np.blocks import CHUNK_BYTES, Report, Rows, tiles
+from kmeans_np.blocks import CHUNK_BYTES, Report, Rows, View, tiles
 from kmeans_np.clustering import Clustering, fit_parts, surveyed
 from kmeans_np.image.features import Features, in_space, placed, powers, scaled
 from kmeans_np.image.pixels import Layout
@@ -29,11 +30,16 @@ class PixelRows(Rows):
 
     def __init__(self, streamed: Streamed, report: Report | None = None) -> None:
         self.streamed, self.features = streamed, Features()
-        layout, n = streamed.layout, int(np.prod(streamed.shape, dtype=object))
-        if streamed.mask is not None or layout.has_alpha:
-            n = sum(len(streamed.pixels(place).values) for place in self._bands())
-            some_take_part(n, streamed)
-        super().__init__((n, layout.channels), layout.dtype, self._read, report)
+        self.places = [*self._bands()]
+        layout = streamed.layout
+        if streamed.mask is None and not layout.has_alpha:
+            sizes = [math.prod(cut.stop - cut.start for cut in p) for p in self.places]
+        else:
+            sizes = [len(streamed.pixels(place).values) for place in self.places]
+            some_take_part(sum(sizes), streamed)
+        # How many pixels there are before each band, and in all.
+        self.starts = np.cumsum([0, *sizes])
+        super().__init__((sum(sizes), layout.channels), layout.dtype, report)
 
     def _bands(self) -> Iterator[Place]:
         """Yield blocks of whole rows of the image, and of chunks if not too large."""
@@ -46,9 +52,33 @@ class PixelRows(Rows):
         chunk = (*[1] * len(planes), height, columns)
         yield from tiles(shape, chunk, self.at_once // layout.channels)
 
-    def _read(self) -> Iterator[Array]:
-        for place in self._bands():
-            yield self.features.of_block(self.streamed.pixels(place), place)
+    def read(self, place: Place) -> Array:
+        """Read the pixels of a band that take part."""
+        return self.features.of_block(self.streamed.pixels(place), place)
+
+    def blocks(self) -> Iterator[Array]:
+        """Yield the pixels, band by band."""
+        return map(self.read, self.places)
+
+    def each(self, work: Callable[..., Array], dtype: Any, *args: Any) -> View:
+        """Return what `work(pixels, *args)` gives for each pixel, when it is read."""
+        compute = partial(self._work_on, work, args, np.dtype(dtype))
+        return View(self.shape[:1], np.dtype(dtype), None, compute)
+
+    def _work_on(
+        self, work: Callable[..., Array], args: Any, dtype: Any, place: Place
+    ) -> Array:
+        """Do the work for some pixels, in all bands that have one of them."""
+        some = range(self.shape[0])[place[0]]
+        first, last = self._band_of(some[0]), self._band_of(some[-1])
+        done = [work(self.read(p), *args) for p in self.places[first : last + 1]]
+        begin = self.starts[first]
+        found = np.concatenate(done)[some.start - begin : some.stop - begin : some.step]
+        return found.astype(dtype, copy=False)
+
+    def _band_of(self, number: int) -> int:
+        """Return which band has the pixel of this number."""
+        return int(np.searchsorted(self.starts, number, "right")) - 1
 
     def compared_by(self, features: Features) -> "PixelRows":
         """Return the features of these pixels, and where they are if that counts."""
@@ -56,7 +86,7 @@ class PixelRows(Rows):
         n, channels = self.shape
         axes = len(self.streamed.shape) if features.pixel else 0
         other.features, other.shape = features, (n, channels + axes)
-        other.dtype, other.blocks = np.dtype(np.float64), other._read
+        other.dtype = np.dtype(np.float64)
         return other
 
     def named(self) -> checks.Named:
@@ -65,18 +95,14 @@ class PixelRows(Rows):
 
     def _say_place(self, index: Array) -> str:
         """Say where the pixel of a row is."""
-        number = int(index[0])
-        for place in self._bands():
-            part = self.streamed.pixels(place).part
-            shape = tuple(cut.stop - cut.start for cut in place)
-            n = int(np.prod(shape)) if part is None else int(np.count_nonzero(part))
-            if number < n:
-                where = number if part is None else np.flatnonzero(part)[number]
-                inside = np.unravel_index(where, shape)
-                begin = [cut.start for cut in place]
-                return checks.place_of_pixel(np.add(begin, inside))
-            number -= n
-        raise AssertionError("there is a pixel for each row")
+        number = self._band_of(int(index[0]))
+        place, inside = self.places[number], int(index[0]) - self.starts[number]
+        part = self.streamed.pixels(place).part
+        if part is not None:
+            inside = np.flatnonzero(part)[inside]
+        shape = [cut.stop - cut.start for cut in place]
+        begin = [cut.start for cut in place]
+        return checks.place_of_pixel(np.add(begin, np.unravel_index(inside, shape)))
 
 
 class AlphaRows(PixelRows):
@@ -88,9 +114,9 @@ class AlphaRows(PixelRows):
         super().__init__(streamed._replace(layout=both))
         self.shape = (self.shape[0], 1)
 
-    def _read(self) -> Iterator[Array]:
-        for pixels in super()._read():
-            yield pixels[:, -1:]
+    def read(self, place: Place) -> Array:
+        """Read the alpha of a band."""
+        return super().read(place)[:, -1:]
 
 
 class PixelParts(Parts, Protocol):
@@ -119,8 +145,8 @@ def fit_pixels(
     """Cluster pixels that lie in parts, of which it is known that they are many.
 
     They are of an image of which the longest side is given. Returns the answer, whose
-    labels are `Nearest`; what paints other pixels; and what finds the labels of
-    features.
+    labels are computed when they are read; what paints other pixels; and what finds the
+    labels of features.
     """
     parts: Parts
     parts, features, channels = pixels, Features(), pixels.shape[1]
@@ -132,7 +158,7 @@ def fit_pixels(
         options = options._replace(init=init)
     result, seen = fit_parts(parts, k, options, named=named, largest_first=True)
     labels: Any = result.labels
-    find = partial(label_rows, labels=labels, seen=seen)
+    find = partial(label_rows, centroids=labels.centroids, seen=seen)
     colors = features.centroids(result.centroids, channels)[:, :channels]
     if len(colors) < k and not features.pixel:
         # Each color is a cluster; so the image comes back to the last bit.

@@ -15,7 +15,7 @@ from kmeans_np.blocks import is_sliced, stand_in
 from kmeans_np.clustering import Clustering, describe_stop, nearest
 from kmeans_np.image.features import Features, Points
 from kmeans_np.image.pixels import Pixels, paint
-from kmeans_np.image.streamed import Painted, Streamed, look_at, look_up_in
+from kmeans_np.image.streamed import ColorLabels, Painted, Streamed, look_at
 from kmeans_np.lloyd import Array, Floats
 from kmeans_np.pictures import NOTEBOOK, label_overlay, segmentation_in_html
 from kmeans_np.sweeps.frame import extremes
@@ -215,7 +215,9 @@ def in_full(
     clusters = clusters._replace(palette=palette)
     labels = result.labels.astype(np.min_scalar_type(-len(palette)))
     if isinstance(pixels, Streamed):
-        find = look_up_in(points, labels, pixels.layout.coding)
+        assert points.distinct is not None
+        codes = points.distinct.color_codes
+        find = ColorLabels(labels, codes, pixels.layout.coding)
         views = Painted(pixels, find, palette)
         return told(result, pixels, clusters, views.image, views.labels)
     painted, label_image = paint(pixels, palette, points.to_pixels(labels))

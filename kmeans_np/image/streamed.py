@@ -175,12 +175,30 @@ def points_of(colors: Colors, features: Features) -> Points:
     return Points(colors.colors, points, colors.counts, colors, weighted=False)
 
 
-def look_up_in(points: Points, labels: Array, coding: Coding) -> Finder:
-    """Return what looks up the labels of pixels, given those of all colors."""
-    colors = points.distinct
-    assert colors is not None
-    look_up = Lookup(labels, colors.color_codes, colors.n_bits)
-    return lambda values: look_up(coding.codes(values))
+class ColorLabels:
+    """Finds the labels of pixels, (n, c), by their colors.
+
+    Parameters
+    ----------
+    labels : (m,) array of int
+        The label of each color.
+    color_codes : (m,) array of uint8, uint32 or uint64
+        The codes of the colors.
+    coding : Coding
+        How pixels are written as numbers.
+    """
+
+    def __init__(self, labels: Array, color_codes: Array, coding: Coding) -> None:
+        self.args = labels, color_codes, coding
+        self.coding, self.look_up = coding, Lookup(labels, color_codes, coding.n_bits)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A table of all codes is larger than what it is made of.
+        return ColorLabels, self.args
+
+    def __call__(self, pixels: Array) -> Array:
+        """Return the label of each pixel."""
+        return self.look_up(self.coding.codes(pixels))
 
 
 def look_at(image: Any, mask: Any, channel_axis: int | None, alpha: Any) -> Seen:

@@ -4,8 +4,8 @@ What this file adds: a pass of which every part of the points does its own share
 wherever it lies, and sends back only what adds up: sums, counts, and the few points
 that are farthest. They are added up as in `BoundedSweep`, piece by piece in a tree, so
 the answer is the same to the last bit, however the points are cut into parts of whole
-pieces. Nobody keeps labels: they are those of the nearest centroids, and a part finds
-them again. What it leaves out: where the parts are, and who does their share
+pieces. Nobody keeps labels: they are those of the nearest centroids, and are computed
+when they are read. What it leaves out: where the parts are, and who does their share
 (`kmeans_np.blocks`).
 """
 
@@ -15,7 +15,10 @@ from itertools import islice
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
+from kmeans_np.blocks.sliced import Place
+from kmeans_np.blocks.views import View
 from kmeans_np.lloyd import Array, Far, Floats, Sweep, Tally
 from kmeans_np.pieces import Branches, branches, joined, piece_of, tree_sum
 from kmeans_np.sweeps.bounded import BoundedSweep
@@ -55,6 +58,9 @@ class Parts(Protocol):
         be functions of a module, so that they can be sent to another process.
         """
 
+    def each(self, work: Callable[..., Array], dtype: Any, *args: Any) -> Any:
+        """Return what `work(points, *args)` gives for each point, as a lazy array."""
+
 
 class Seen(NamedTuple):
     """From where the points are seen: their origin, and their frame."""
@@ -78,21 +84,39 @@ def moved(points: Array, origin: Floats) -> Array:
     return np.subtract(points, origin, dtype=np.float64)
 
 
-class Nearest(NamedTuple):
-    """Labels that nobody has written down: those of the nearest of these centroids."""
-
-    centroids: Floats
-
-    def of(self, points: Array, seen: Seen) -> Array:
-        """Write them down for some points."""
-        sweep = seen.sweep(points)
-        sweep.relabel(self.centroids)
-        return np.asarray(sweep.labels)
+def label_rows(points: Array, centroids: Floats, seen: Seen) -> Array:
+    """Return the nearest centroid of each of some points, which may be none."""
+    if not len(points):
+        return np.empty(0, np.int32)
+    sweep = seen.sweep(points)
+    sweep.relabel(centroids)
+    return np.asarray(sweep.labels)
 
 
-def label_rows(points: Array, labels: Nearest, seen: Seen) -> Array:
-    """Return the labels of some points."""
-    return labels.of(points, seen)
+class NearestLabels(View):
+    """Labels that nobody has written down: those of the nearest of some centroids.
+
+    Parameters
+    ----------
+    parts : Parts
+        The points.
+    seen : Seen
+        From where they are seen.
+    centroids : (k, d) array of float64
+        The centroids.
+    """
+
+    def __init__(self, parts: Parts, seen: Seen, centroids: Floats) -> None:
+        self.parts, self.seen, self.centroids = parts, seen, centroids
+        super().__init__(parts.shape[:1], np.dtype(np.int32), None, self._look)
+
+    def _look(self, place: Place) -> Array:
+        each = self.parts.each(label_rows, self.dtype, self.centroids, self.seen)
+        return np.asarray(each[place])
+
+    def without(self, empty: NDArray[np.bool_]) -> "NearestLabels":
+        """Return the labels without the numbers of these clusters, which are empty."""
+        return NearestLabels(self.parts, self.seen, self.centroids[~empty])
 
 
 class PartedSweep(Sweep):
@@ -109,8 +133,8 @@ class PartedSweep(Sweep):
     def __init__(self, parts: Parts, seen: Seen) -> None:
         self.parts, self.seen = parts, seen
         self.moments = tree_sum(parts.gather(_moments, joined, seen))
-        # The labels of the last pass that came to its end; None if there was none.
-        self.last: Nearest | None = None
+        # The centroids of the last pass that came to its end; None if there was none.
+        self.last: Floats | None = None
         self.totals = RunningTotals(parts.shape[0])
 
     def __call__(self, centroids: Floats, previous: Any = None) -> Tally:
@@ -118,8 +142,8 @@ class PartedSweep(Sweep):
 
         `previous` is None in the first pass: all points count as changed.
         """
-        now, old = Nearest(centroids.copy()), self.last
-        if old is not None and len(old.centroids) != len(centroids):
+        now, old = centroids.copy(), self.last
+        if old is not None and len(old) != len(now):
             old = None
         n_changed, change = 0, None
         if old is not None:
@@ -129,23 +153,24 @@ class PartedSweep(Sweep):
         self.last = now
         if previous is None:
             n_changed = self.parts.shape[0]
-        elif previous is not old:
+        elif previous.centroids is not old:
             share = self.parts.gather(
-                _changes, _sum_of_shares, self.seen, now, previous
+                _changes, _sum_of_shares, self.seen, now, previous.centroids
             )
             n_changed = share.n_changed
+        labels = NearestLabels(self.parts, self.seen, now)
         return self.seen.frame.tally(
-            now, totals, centroids, self.moments, float(n_changed)
+            labels, totals, centroids, self.moments, float(n_changed)
         )
 
-    def _anew(self, now: Nearest) -> Floats:
+    def _anew(self, now: Floats) -> Floats:
         return tree_sum(self.parts.gather(_sums, joined, self.seen, now))
 
     def farthest(self, centroids: Floats, labels: Any) -> Iterator[Far]:
         """Yield the points that are not on their centroid, the farthest first."""
-        n_known, n = 0, FEW
+        n_known, n, own = 0, FEW, labels.centroids
         while True:
-            far = self.parts.gather(_farthest, _first, self.seen, centroids, labels, n)
+            far = self.parts.gather(_farthest, _first, self.seen, centroids, own, n)
             yield from (one for _, one in far.found[n_known:])
             if len(far.found) < n:
                 return
@@ -175,18 +200,18 @@ def _moments(points: Array, start: int, seen: Seen) -> Branches:
     return branches(seen.sweep(points).moments, number_of_piece(points, start))
 
 
-def _sums(points: Array, start: int, seen: Seen, now: Nearest) -> Branches:
+def _sums(points: Array, start: int, seen: Seen, now: Floats) -> Branches:
     sweep = seen.sweep(points)
-    sweep.relabel(now.centroids)
+    sweep.relabel(now)
     return branches(sweep.sums_of_pieces(sweep.labels), number_of_piece(points, start))
 
 
 def _changes(
-    points: Array, start: int, seen: Seen, now: Nearest, old: Nearest
+    points: Array, start: int, seen: Seen, now: Floats, old: Floats
 ) -> Share:
     sweep = seen.sweep(points)
-    sweep.relabel(old.centroids)
-    before, changed = sweep.relabel(now.centroids)
+    sweep.relabel(old)
+    before, changed = sweep.relabel(now)
     sums = sweep.changes_of_pieces(changed, before, sweep.labels)
     return Share(branches(sums, number_of_piece(points, start)), len(changed))
 
@@ -204,12 +229,13 @@ class Farthest(NamedTuple):
 
 
 def _farthest(
-    points: Array, _: int, seen: Seen, centroids: Floats, labels: Nearest, n: int
+    points: Array, _: int, seen: Seen, centroids: Floats, own: Floats, n: int
 ) -> Farthest:
+    """Return the farthest points, whose labels are those of the centroids `own`."""
     sweep = seen.sweep(points)
-    sweep.relabel(labels.centroids)
-    own, found = sweep.labels, []
-    for far in islice(sweep.farthest(centroids, own), n):
+    sweep.relabel(own)
+    found = []
+    for far in islice(sweep.farthest(centroids, sweep.labels), n):
         away = far.point - centroids[far.label]
         distance = sum(float(way) * float(way) for way in away)
         found.append(((-distance, *far.point.tolist()), far))
