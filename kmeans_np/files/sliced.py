@@ -194,14 +194,14 @@ class TiffImage(SlicedImage):
     def __init__(
         self, path: Path, file: BinaryIO, page: Any, shape: Sequence[int]
     ) -> None:
+        self._file, self._page = file, page
+        # Who reads from one place in a file moves it for everyone.
+        self._lock = threading.Lock()
         tile = (page.tilelength, page.tilewidth)
         if not page.is_tiled:
             # Of a single strip it may say that it goes on forever.
             tile = (min(page.rowsperstrip, shape[0]), page.imagewidth)
         self._apart = page.planarconfig == 2 and len(shape) == 3
-        self._file, self._page = file, page
-        # Who reads from one place in a file moves it for everyone.
-        self._lock = threading.Lock()
         # Now, since tifffile may read the file for these.
         self._decode = page.decode
         self._tables = {"jpegtables": page.jpegtables, "jpegheader": page.jpegheader}
@@ -225,6 +225,10 @@ class TiffImage(SlicedImage):
         super().close()
         with self._lock:
             self._file.close()
+
+    def __del__(self) -> None:
+        # In another process, nobody knows that there is a file to close.
+        self.close()
 
 
 def _check_chunk(path: Path, chunk: Sequence[int], dtype: Any) -> None:

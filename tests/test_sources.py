@@ -1,0 +1,405 @@
+"""The same promises wherever points and images lie: in memory, in files, on Dask."""
+
+import pickle
+import sys
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+
+import dask.array as da
+import h5py
+import numpy as np
+import pytest
+import zarr
+
+from kmeans_np import (
+    cluster_image,
+    inertia_curve,
+    kmeans,
+    open_image,
+    sample_image,
+    segment_image,
+    write_image,
+)
+from kmeans_np.blocks.stacked import Again
+
+RNG = np.random.default_rng(0)
+POINTS = np.repeat(RNG.normal(scale=30, size=(9, 3)), 2500, axis=0)[:20_000]
+POINTS += RNG.normal(scale=12, size=POINTS.shape)
+PICTURE = sample_image()[:150, :200]
+FLOATS = (PICTURE / 255 + RNG.normal(scale=0.02, size=PICTURE.shape)).astype("f4")
+SEE_THROUGH = np.dstack([FLOATS, (np.indices(FLOATS.shape[:2]).sum(0) % 7) / 6])
+MASK = np.indices(FLOATS.shape[:2]).sum(0) % 5 > 0
+
+
+class Slices:
+    """An array of which only slices can be had."""
+
+    def __init__(self, array):
+        self.array, self.shape, self.dtype = array, array.shape, array.dtype
+
+    def __getitem__(self, place):
+        return self.array[place]
+
+
+class Anew:
+    """Blocks of points that are made when they are asked for."""
+
+    def __init__(self, points):
+        self.points = points
+
+    def __iter__(self):
+        for start, end in pairwise([0, 3000, 3000, 11_000, len(self.points)]):
+            yield self.points[start:end].copy()
+
+
+def mapped(array, folder):
+    np.save(folder / "array.npy", array)
+    return np.load(folder / "array.npy", mmap_mode="r")
+
+
+def in_zarr(array, folder):
+    chunks = tuple(min(n, 4000) for n in array.shape)
+    stored = zarr.create_array(
+        folder / "a.zarr", shape=array.shape, dtype=array.dtype, chunks=chunks
+    )
+    stored[...] = array
+    return stored
+
+
+def in_hdf5(array, folder):
+    file = h5py.File(folder / "array.h5", "w")
+    return file.create_dataset("array", data=array)
+
+
+OPEN = []
+
+
+def opened(suffix):
+    def write_and_open(array, folder):
+        write_image(folder / f"image{suffix}", Slices(array))
+        OPEN.append(open_image(folder / f"image{suffix}"))
+        return OPEN[-1]
+
+    return write_and_open
+
+
+@pytest.fixture(autouse=True)
+def close():
+    yield
+    while OPEN:
+        OPEN.pop().close()
+
+
+def on_dask(array, _):
+    parts = [array[:0], array[: len(array) // 3], array[len(array) // 3 :]]
+    return da.concatenate([da.from_array(part) for part in parts])
+
+
+ARRAYS = {
+    "array": lambda array, _: array,
+    "memory map": mapped,
+    "slices": lambda array, _: Slices(array),
+    "zarr": in_zarr,
+    "hdf5": in_hdf5,
+}
+POINT_SOURCES = ARRAYS | {
+    "dask": on_dask,
+    "blocks": lambda array, _: [*Anew(array)],
+    "blocks anew": lambda array, _: Anew(array),
+}
+IMAGE_SOURCES = ARRAYS | {suffix: opened(suffix) for suffix in (".npy", ".zarr", ".tif")}
+IMAGES = {
+    "colors": (PICTURE, {}),
+    "floats": (FLOATS, {}),
+    "floats with alpha and mask": (SEE_THROUGH.astype("f4"), {"mask": MASK}),
+    "floats and places": (FLOATS, {"position_weight": 0.5}),
+    "floats normalized": (FLOATS, {"normalize": True}),
+}
+
+
+def followed(run, stop_after=99):
+    """Run with a callback; return the answer, and a copy of all that it was shown."""
+    steps = []
+
+    def callback(step):
+        labels = step.labels
+        assert labels.ndim == 1
+        assert labels.dtype.kind in "iu"
+        with pytest.raises(ValueError, match="read-only|cannot be written to"):
+            labels[0] = 1
+        assert np.array_equal(labels[5:2], [])
+        assert labels[-1] == np.asarray(labels)[-1]
+        steps.append(step._replace(labels=np.array(labels, np.int32)))
+        return step.iteration >= stop_after
+
+    return run(callback), steps
+
+
+def assert_same_steps(some, others):
+    assert len(some) == len(others)
+    for one, other in zip(some, others, strict=True):
+        for name in ("labels", "centroids", "new_centroids"):
+            assert np.array_equal(getattr(one, name), getattr(other, name)), name
+        numbers = {"labels": None, "centroids": None, "new_centroids": None}
+        assert one._replace(**numbers) == other._replace(**numbers)
+
+
+# ---- A callback and progress -------------------------------------------------------
+
+
+@pytest.mark.parametrize("stop_after", [2, 99])
+@pytest.mark.parametrize("source", POINT_SOURCES)
+def test_a_callback_is_shown_the_same_steps_for_points(source, stop_after, tmp_path):
+    points = POINT_SOURCES[source](POINTS, tmp_path)
+
+    def run(array):
+        how = {"rng": 1, "max_iter": 6}
+        return followed(lambda see: kmeans(array, 5, callback=see, **how), stop_after)
+
+    answer, steps = run(points)
+    expected, expected_steps = run(POINTS)
+    assert_same_steps(steps, expected_steps)
+    assert answer.stopped_by == ("callback" if stop_after == 2 else "max_iter")
+    assert np.array_equal(np.asarray(answer.labels), expected.labels)
+
+
+@pytest.mark.parametrize("source", IMAGE_SOURCES)
+@pytest.mark.parametrize("kind", IMAGES)
+def test_a_callback_is_shown_the_same_steps_for_images(kind, source, tmp_path):
+    image, how = IMAGES[kind]
+    if source == ".tif" and image.shape[-1] == 4:
+        pytest.skip("alpha that is not multiplied is another test's")
+    outside = IMAGE_SOURCES[source](image, tmp_path)
+    how = how | {"rng": 1, "max_iter": 4}
+    told = []
+
+    def run(array):
+        return followed(
+            lambda see: cluster_image(
+                array, 4, callback=see, progress=told.append, **how
+            )
+        )
+
+    answer, steps = run(outside)
+    assert bool(told) == (source != "array")
+    expected, expected_steps = run(image)
+    assert_same_steps(steps, expected_steps)
+    assert np.array_equal(np.asarray(answer.labels), expected.labels)
+
+
+CALLS = {
+    "kmeans": lambda **how: kmeans(POINTS[:500], 3, rng=0, **how),
+    "kmeans of slices": lambda **how: kmeans(Slices(POINTS), 3, rng=0, **how),
+    "kmeans on dask": lambda **how: kmeans(on_dask(POINTS, 0), 3, rng=0, **how),
+    "cluster_image": lambda **how: cluster_image(PICTURE, 3, rng=0, **how),
+    "of slices": lambda **how: cluster_image(Slices(PICTURE), 3, rng=0, **how),
+    "of float slices": lambda **how: cluster_image(Slices(FLOATS), 3, rng=0, **how),
+    "of several": lambda **how: cluster_image([PICTURE, PICTURE], 3, rng=0, **how),
+    "segment_image": lambda **how: segment_image(PICTURE, 3, rng=0, **how),
+    "inertia_curve": lambda **how: inertia_curve(PICTURE, [2, 3], rng=0, **how),
+}
+
+
+class Enough(Exception):
+    pass
+
+
+@pytest.mark.parametrize("error", [StopIteration, Enough, KeyboardInterrupt])
+@pytest.mark.parametrize("call", CALLS)
+def test_what_a_callback_raises_comes_out(call, error):
+    def callback(_):
+        raise error("enough")
+
+    with pytest.raises(error, match="enough"):
+        CALLS[call](callback=callback)
+    if call in ("of slices", "of float slices", "of several"):
+        with pytest.raises(error, match="enough"):
+            CALLS[call](progress=callback)
+
+
+@pytest.mark.parametrize("call", ["cluster_image", "of slices", "segment_image"])
+def test_progress_that_is_no_function_is_refused(call):
+    with pytest.raises(TypeError, match=r"progress must be a function .* got 3 \(int"):
+        CALLS[call](progress=3)
+
+
+# ---- Several threads, another process, and nothing ---------------------------------
+
+
+def handed_out(folder):
+    """Yield all that is computed or read when it is asked for, and what it holds."""
+    for number, (image, suffix) in enumerate(
+        (image, suffix)
+        for image in (PICTURE, FLOATS)
+        for suffix in (".tif", ".zarr", ".npy")
+    ):
+        (folder / str(number)).mkdir()
+        source = opened(suffix)(image, folder / str(number))
+        answer = cluster_image(source, 4, rng=0, max_iter=2)
+        expected = cluster_image(image, 4, rng=0, max_iter=2)
+        name = f"{image.dtype} {suffix}"
+        yield f"image of {name}", source, image
+        yield f"labels of {name}", answer.labels, expected.labels
+        yield f"segmented {name}", answer.image, expected.image
+    for name, source in POINT_SOURCES.items():
+        if name not in ("array", "hdf5"):
+            (folder / name).mkdir()
+            found = kmeans(source(POINTS, folder / name), 5, rng=0, max_iter=2)
+            expected = kmeans(POINTS, 5, rng=0, max_iter=2)
+            yield f"labels of points, {name}", found.labels, expected.labels
+    frames = [PICTURE, PICTURE[::-1], FLOATS[..., 0] > 0.5, PICTURE[:, ::-1]][:2]
+    batch = cluster_image(Again(frames, "image"), 4, rng=0)
+    whole = [np.asarray(each) for each in batch.labels]
+    yield "labels of a batch", batch.labels, whole
+    yield "masks of a batch", batch.mask_of(1), [each == 1 for each in whole]
+    yield "items again and again", Again(range(40), "image"), [*range(40)]
+
+
+@pytest.fixture
+def hurried():
+    """Threads that take turns all the time."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(interval)
+
+
+@pytest.mark.usefixtures("hurried")
+def test_whatever_is_handed_out_serves_several_threads(tmp_path):
+    for name, lazy, whole in handed_out(tmp_path):
+        n = len(whole)
+
+        def look(number, lazy=lazy, whole=whole, n=n):
+            cut = slice(number * 7 % n, number * 7 % n + n // 5 + 1)
+            return np.array_equal(np.asarray(lazy[cut]), whole[cut])
+
+        with ThreadPoolExecutor(8) as pool:
+            assert Counter(pool.map(look, range(40))) == {True: 40}, name
+
+
+def test_whatever_is_handed_out_goes_to_another_process(tmp_path):
+    for name, lazy, whole in handed_out(tmp_path):
+        sent = pickle.loads(pickle.dumps(lazy))
+        assert np.array_equal(np.asarray(sent[: len(whole)]), whole), name
+        if hasattr(sent, "close"):
+            sent.close()
+
+
+def test_whatever_is_handed_out_is_sliced_to_nothing(tmp_path):
+    for name, lazy, whole in handed_out(tmp_path):
+        for cut in (slice(0, 0), slice(5, 3), slice(10**6, None)):
+            found, expected = np.asarray(lazy[cut]), np.asarray(whole[cut])
+            assert len(found) == 0, name
+            if isinstance(whole, np.ndarray):
+                assert (found.shape, found.dtype) == (expected.shape, whole.dtype), name
+
+
+@pytest.mark.parametrize("kind", IMAGES)
+@pytest.mark.parametrize("source", ["memory map", ".npy", ".zarr", "slices", "dask"])
+def test_a_segmentation_goes_to_another_process(kind, source, tmp_path):
+    image, how = IMAGES[kind]
+    outside = (IMAGE_SOURCES | {"dask": on_dask})[source](image, tmp_path)
+    answer = cluster_image(outside, 4, rng=0, max_iter=3, **how)
+    data = pickle.dumps(answer)
+    if kind == "floats" and source in ("memory map", ".npy", ".zarr"):
+        # It is opened anew, and not sent.
+        assert len(data) < image.nbytes / 2
+    sent = pickle.loads(data)
+    for name in ("labels", "image", "palette", "counts"):
+        one, other = (np.asarray(getattr(each, name)) for each in (sent, answer))
+        assert np.array_equal(one, other)
+    masks = [np.asarray(each.mask_of(1)) for each in (sent, answer)]
+    assert np.array_equal(*masks)
+    other = PICTURE if kind == "colors" else image
+    if kind != "floats and places":
+        one, two = (each.apply(other[:50]).labels for each in (sent, answer))
+        assert np.array_equal(one, two)
+
+
+def test_an_image_that_was_closed_is_not_sent(tmp_path):
+    image = opened(".tif")(PICTURE, tmp_path)
+    image.close()
+    with pytest.raises(ValueError, match="image must be open to be read"):
+        pickle.dumps(image)
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".zarr", ".npy"])
+def test_an_image_in_a_file_is_an_array_where_one_is_asked_for(suffix, tmp_path):
+    image = opened(suffix)(PICTURE, tmp_path)
+    assert np.array_equal(image, PICTURE)
+    assert np.asarray(image, np.float32).dtype == np.float32
+    assert np.array(image, copy=True).dtype == np.uint8
+
+
+def test_what_gives_fewer_items_later_is_named():
+    class Fewer:
+        n = 3
+
+        def __iter__(self):
+            yield from [PICTURE] * self.n
+            self.n = 2
+
+    with pytest.raises(
+        ValueError, match="image must give the same items .* 3 items at first and at m"
+    ):
+        cluster_image(Fewer(), 3, rng=0)
+
+
+def test_an_iterator_that_breaks_off_is_begun_anew():
+    attempts = []
+
+    class Weak:
+        def __iter__(self):
+            attempts.append(1)
+            for number in range(6):
+                if number == 3 and len(attempts) == 2:
+                    raise OSError("no signal")
+                yield number
+
+    items = Again(Weak(), "image")
+    assert items[2] == 2
+    with pytest.raises(OSError, match="no signal"):
+        items[4]
+    assert items[4] == 4
+    assert items[1:3] == [1, 2]
+
+
+# ---- Parts of size 0 ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n", [300, 20_000])
+@pytest.mark.parametrize("where", ["first", "middle", "last", "all over"])
+def test_chunks_and_blocks_that_are_empty(n, where):
+    points = POINTS[:n]
+    cuts = {"first": [0], "middle": [99, 99], "last": [n]}.get(where, [0, 9, 9, n, n])
+    edges = [0, *cuts, n]
+    blocks = [points[a:b] for a, b in pairwise(edges)]
+    expected = kmeans(points, 4, rng=0, max_iter=3)
+    for source in (blocks, da.concatenate([da.from_array(b) for b in blocks])):
+        found = kmeans(source, 4, rng=0, max_iter=3)
+        assert np.array_equal(np.asarray(found.labels), expected.labels)
+        assert np.array_equal(found.centroids, expected.centroids)
+    for image in (PICTURE, FLOATS):
+        cuts = [min(cut, len(image)) for cut in edges]
+        lazy = da.concatenate([da.from_array(image[a:b]) for a, b in pairwise(cuts)])
+        found = cluster_image(lazy, 4, rng=0, max_iter=3)
+        expected = cluster_image(image, 4, rng=0, max_iter=3)
+        assert np.array_equal(np.asarray(found.labels), expected.labels)
+        painted = segment_image(lazy, 4, rng=0, max_iter=3)
+        assert np.array_equal(painted.compute(), expected.image)
+        assert painted[5:5].compute().shape == (0, *image.shape[1:])
+
+
+def test_bands_of_which_no_pixel_takes_part(tmp_path, monkeypatch):
+    monkeypatch.setattr("kmeans_np.blocks.rows.BLOCK", 5 * FLOATS[0].size)
+    mask = MASK.copy()
+    mask[10:40], mask[-20:] = False, False
+    answer, steps = followed(
+        lambda see: cluster_image(
+            mapped(FLOATS, tmp_path), 4, mask=mask, rng=0, max_iter=3, callback=see
+        )
+    )
+    expected = cluster_image(FLOATS, 4, mask=mask, rng=0, max_iter=3)
+    assert np.array_equal(np.asarray(answer.labels), expected.labels)
+    assert len(steps[-1].labels) == mask.sum()
