@@ -436,7 +436,8 @@ class SideBySide(Sweep):
                 self.inertias[starts] += (nearest[:, 0] * rows[:, -1]).sum(axis=1)
         sums, counts = np.split(totals.reshape(-1, d + 1), [d], axis=1)
         sums += counts * self.mean
-        return Tally(np.empty(0, int), sums, counts[:, 0], self.inertias.sum(), n_changed=1.0)
+        nobody = np.empty(0, int)
+        return Tally(nobody, sums, counts[:, 0], self.inertias.sum(), n_changed=1.0)
 
     def farthest(self, _centroids: Floats, _labels: Any) -> Iterator[Far]:
         """Yield nothing: emptied centroids stay where they are."""

@@ -108,7 +108,8 @@ POINT_SOURCES = ARRAYS | {
     "blocks": lambda array, _: [*Anew(array)],
     "blocks anew": lambda array, _: Anew(array),
 }
-IMAGE_SOURCES = ARRAYS | {suffix: opened(suffix) for suffix in (".npy", ".zarr", ".tif")}
+FILES = (".npy", ".zarr", ".tif")
+IMAGE_SOURCES = ARRAYS | {suffix: opened(suffix) for suffix in FILES}
 IMAGES = {
     "colors": (PICTURE, {}),
     "floats": (FLOATS, {}),
@@ -126,7 +127,7 @@ def followed(run, stop_after=99):
         labels = step.labels
         assert labels.ndim == 1
         assert labels.dtype.kind in "iu"
-        with pytest.raises(ValueError, match="read-only|cannot be written to"):
+        with pytest.raises(ValueError, match=r"read-only|cannot be written to"):
             labels[0] = 1
         assert np.array_equal(labels[5:2], [])
         assert labels[-1] == np.asarray(labels)[-1]
@@ -201,11 +202,11 @@ CALLS = {
 }
 
 
-class Enough(Exception):
+class EnoughError(Exception):
     pass
 
 
-@pytest.mark.parametrize("error", [StopIteration, Enough, KeyboardInterrupt])
+@pytest.mark.parametrize("error", [StopIteration, EnoughError, KeyboardInterrupt])
 @pytest.mark.parametrize("call", CALLS)
 def test_what_a_callback_raises_comes_out(call, error):
     def callback(_):
@@ -341,7 +342,7 @@ def test_what_gives_fewer_items_later_is_named():
             self.n = 2
 
     with pytest.raises(
-        ValueError, match="image must give the same items .* 3 items at first and at m"
+        ValueError, match=r"image must give the same items .* 3 items at first and at m"
     ):
         cluster_image(Fewer(), 3, rng=0)
 

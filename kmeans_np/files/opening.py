@@ -115,8 +115,7 @@ def _open_npy(path: Path) -> SlicedImage:
 
 def _open_tiff(path: Path) -> SlicedImage:
     tifffile = tiff_library(path, _AIM)
-    file = path.open("rb")
-    try:
+    with path.open("rb") as file:
         with _understood(path):
             page, (rows, columns, bands) = tiff_page(tifffile, file)
             kind = f"a TIFF of {counted(bands, 'channel')} of {page.dtype}"
@@ -133,11 +132,7 @@ def _open_tiff(path: Path) -> SlicedImage:
         with _understood(path):
             mapped = np.memmap(file, order, "r", page.dataoffsets[0], page.shaped)
             image = np.moveaxis(mapped[:, 0], 0, -2).reshape(shape)
-        file.close()
         return MappedImage(path, mapped, image)
-    except BaseException:
-        file.close()
-        raise
 
 
 def _unlike_slices(path: Path, page: Any) -> ValueError | None:

@@ -9,6 +9,7 @@ tiles or strips of a TIFF. What it leaves out: how to open such files
 import math
 import mmap
 import operator
+import os
 import threading
 from collections.abc import Sequence
 from itertools import product
@@ -194,7 +195,10 @@ class TiffImage(SlicedImage):
     def __init__(
         self, path: Path, file: BinaryIO, page: Any, shape: Sequence[int]
     ) -> None:
-        self._file, self._page = file, page
+        # One of its own, which is closed in `__del__`, too: in a process that the image
+        # was sent to, nobody knows that there is a file to close.
+        self._number = os.dup(file.fileno())
+        self._file, self._page = os.fdopen(self._number, "rb", closefd=False), page
         # Who reads from one place in a file moves it for everyone.
         self._lock = threading.Lock()
         tile = (page.tilelength, page.tilewidth)
@@ -224,10 +228,11 @@ class TiffImage(SlicedImage):
         """Close the file."""
         super().close()
         with self._lock:
-            self._file.close()
+            if not self._file.closed:
+                self._file.close()
+                os.close(self._number)
 
     def __del__(self) -> None:
-        # In another process, nobody knows that there is a file to close.
         self.close()
 
 

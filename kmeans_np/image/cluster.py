@@ -228,8 +228,8 @@ def cluster_image(
         integer nor None, or `tol` or `position_weight` not a number.
     TypeError
         If `rng` is nothing that `numpy.random.default_rng` takes, `callback` or
-        `progress` is not callable, `coarse_start` or `normalize` is not a bool, or `alpha` neither a
-        bool nor "auto".
+        `progress` is not callable, `coarse_start` or `normalize` is not a bool, or
+        `alpha` neither a bool nor "auto".
     ValueError
         If `image` has other axes, is empty or fully transparent, or holds NaN,
         infinity or numbers whose squares overflow in pixels that take part.

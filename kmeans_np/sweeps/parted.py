@@ -206,9 +206,7 @@ def _sums(points: Array, start: int, seen: Seen, now: Floats) -> Branches:
     return branches(sweep.sums_of_pieces(sweep.labels), number_of_piece(points, start))
 
 
-def _changes(
-    points: Array, start: int, seen: Seen, now: Floats, old: Floats
-) -> Share:
+def _changes(points: Array, start: int, seen: Seen, now: Floats, old: Floats) -> Share:
     sweep = seen.sweep(points)
     sweep.relabel(old)
     before, changed = sweep.relabel(now)
