@@ -8,7 +8,8 @@ leaves out: trying several starts on the points themselves, which is
 
 Every random choice is made by weight, with one number between 0 and 1 from the
 generator for each draw. So a point of weight 3 is drawn just as the same point three
-times would be.
+times would be. And it is made among distinct points in the order of their values
+(`kmeans_np.order`). So it does not matter how points are stored.
 
 References
 ----------
@@ -22,7 +23,8 @@ References
 # this package: so it is not named in annotations that are evaluated.
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -36,11 +38,22 @@ from kmeans_np.lloyd import (
     lloyd,
     squared_distances,
 )
+from kmeans_np.order import (
+    Distinct,
+    Places,
+    Ranked,
+    at_ranks,
+    distinct,
+    distinct_if_few,
+)
 from kmeans_np.pieces import branches, pieces, tree_sum
 
 # The means of the cells, (m, d), and the weights in them, (m,).
 Histogram = tuple[Floats, Floats]
 
+# Among up to so many distinct points, ten random starts take a moment, so "auto" makes
+# them; and so many are brought together to draw from.
+FEW_POINTS = 10_000
 # Up to this many chosen points are compared with all points one after the other; for
 # more, to sort all points is faster.
 MANY = 100
@@ -91,6 +104,15 @@ def first_of_each(rows: Array) -> Array:
     return np.array(list(dict.fromkeys(map(tuple, rows.tolist()))))
 
 
+def first_of_least(inertias: Array, share: float = 1e-6) -> int:
+    """Return the number of the first inertia that is the smallest but for this share.
+
+    In another unit, rounding tells equal ones apart otherwise.
+    """
+    least = np.min(inertias)
+    return int(np.argmax(inertias <= least + share * least))
+
+
 def among(points: Array, chosen: Array) -> Array:
     """Say which points are equal to one of the chosen."""
     if len(chosen) <= MANY:
@@ -126,6 +148,46 @@ class Urn:
         """Leave out all copies of chosen points; say whether any others are left."""
         self.left = np.where(among(self.points, chosen), 0, self.left)
         return bool(self.left.any())
+
+
+class RankedUrn:
+    """An `Urn` of points that all count once, which are found by their ranks.
+
+    It draws what an `Urn` of the distinct points in order draws, without having them.
+
+    Parameters
+    ----------
+    n : int
+        How many points there are.
+    at_ranks : callable
+        Returns the points at given ranks, as `kmeans_np.order.at_ranks` does.
+    """
+
+    def __init__(self, n: int, at_ranks: Callable[[Places], Ranked]) -> None:
+        self.n_left, self.at_ranks = n, at_ranks
+        # The first rank and the number of the copies of each point drawn so far, and
+        # of those that are left out.
+        self.drawn: dict[tuple[float, ...], tuple[int, int]] = {}
+        self.out: list[tuple[int, int]] = []
+
+    def draw(self, size: int, rng: np.random.Generator) -> Floats:
+        """Draw some points, (size, d), and put them back."""
+        ranks = np.floor(rng.random(size) * self.n_left).astype(np.intp)
+        ranks = np.minimum(ranks, self.n_left - 1)
+        for first, count in sorted(self.out):
+            ranks[ranks >= first] += count
+        found = self.at_ranks(ranks)
+        points = found.points.astype(np.float64)
+        copies = zip(found.firsts.tolist(), found.counts.tolist())
+        self.drawn.update(zip(map(tuple, points.tolist()), copies))
+        return points
+
+    def leave_out(self, chosen: Floats) -> bool:
+        """Leave out all copies of points drawn; say whether any others are left."""
+        out = [self.drawn[tuple(point)] for point in chosen.tolist()]
+        self.out += out
+        self.n_left -= sum(count for _, count in out)
+        return self.n_left > 0
 
 
 def random_points(
@@ -228,7 +290,7 @@ def plus_plus(
             break
         candidates = points[draw(chances, n_draws, rng)].astype(np.float64)
         inertias = _inertias_with(candidates, points, weights, nearest)
-        best = candidates[inertias.argmin()]
+        best = candidates[first_of_least(inertias)]
         nearest = np.minimum(nearest, squared_distances(points, best))
         centroids = np.concatenate([centroids, best[np.newaxis]])
     return centroids
@@ -254,6 +316,48 @@ def _inertias_with(
 SEEDINGS = {"random": random_points, "k-means++": plus_plus}
 
 
+class Starts:
+    """Starting centroids among points, drawn in the order of their values.
+
+    Parameters
+    ----------
+    points : (n, d) array of real numbers
+        The points.
+    weights : (n,) array of float64
+        How many times each point counts.
+    """
+
+    def __init__(self, points: Array, weights: Floats) -> None:
+        self.points, self.weights = points, weights
+        self.count_once = bool((weights == 1).all())
+
+    @cached_property
+    def few(self) -> Distinct | None:
+        """The distinct points in order, if there are few."""
+        if self.count_once and len(self.points) > FEW_POINTS:
+            return distinct_if_few(self.points, FEW_POINTS)
+        return self.all if len(self.all[0]) <= FEW_POINTS else None
+
+    @cached_property
+    def all(self) -> Distinct:
+        """The distinct points in order."""
+        return distinct(self.points, self.weights)
+
+    def start(self, init: str, k: int, rng: np.random.Generator) -> Floats:
+        """Return starting centroids by the seeding of a name."""
+        if init == "random" and self.count_once and self.few is None:
+            # Without sorting all points, which may take as long as to cluster them.
+            urn = RankedUrn(len(self.points), partial(at_ranks, self.points))
+            return distinct_points(urn, k, rng)
+        points, weights = self.few or self.all
+        return SEEDINGS[init](points, k, weights, rng)
+
+    def go_on(self, begun: Floats, k: int, rng: np.random.Generator) -> Floats:
+        """Return some centroids, and others spread out by k-means++, k in all."""
+        points, weights = self.few or self.all
+        return plus_plus(points, k, weights, rng, begun)
+
+
 def seed(
     init: str | Floats,
     points: Array,
@@ -261,9 +365,12 @@ def seed(
     weights: Floats,
     rng: np.random.Generator,
 ) -> Floats:
-    """Return the starting centroids: those given, or by the seeding of that name."""
+    """Return the starting centroids: those given, or by the seeding of that name.
+
+    For the other arguments see `Starts`.
+    """
     if isinstance(init, str):
-        return SEEDINGS[init](points, k, weights, rng)
+        return Starts(points, weights).start(init, k, rng)
     return init
 
 
@@ -499,7 +606,8 @@ def coarse_start(
     """
     coarse, fine = pair
     points, weights = coarse
-    starts = [seed(init, points, k, weights, rng) for _ in range(n_starts)]
+    # Cells have an order of their own, which does not depend on the points' unit.
+    starts = [SEEDINGS[init](points, k, weights, rng) for _ in range(n_starts)]
     if begun is not None:
         starts += [plus_plus(points, k, weights, rng, begun) for _ in range(n_starts)]
     # Where steps cost next to nothing, all starts run to the end; else, a few steps

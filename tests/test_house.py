@@ -17,6 +17,7 @@ PACKAGE = Path(kmeans_np.__file__).parent
 LADDER = [
     "lloyd",
     "pieces",
+    "order",
     "seeding",
     "threads",
     "checks/arrays",

@@ -360,7 +360,7 @@ def test_memory_does_not_grow_with_the_image(monkeypatch):
     monkeypatch.setattr(rows, "BLOCK", 2**17)
     monkeypatch.setattr("kmeans_np.image.pointwise.CHUNK_BYTES", 2**18)
     peaks = []
-    for height in (200, 1600):
+    for height in (400, 3200):
         image = np.random.default_rng(0).random((height, 512, 3), np.float32)
         source = Outside(image, (height, 100, 3))
         tracemalloc.start()

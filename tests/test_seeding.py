@@ -198,7 +198,8 @@ class TestGreedyCandidates:
 def test_seed_goes_by_name_or_takes_what_is_given(iris):
     for name, seeding in (("random", random_points), ("k-means++", plus_plus)):
         by_name = seed(name, iris, 4, np.ones(150), np.random.default_rng(3))
-        direct = seeding(iris, 4, np.ones(150), np.random.default_rng(3))
+        points, counts = np.unique(iris, axis=0, return_counts=True)
+        direct = seeding(points, 4, counts.astype(float), np.random.default_rng(3))
         assert np.array_equal(by_name, direct)
     given_centroids = iris[:3]
     assert seed(given_centroids, iris, 3, np.ones(150), None) is given_centroids

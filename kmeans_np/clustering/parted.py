@@ -19,6 +19,7 @@ References
 # this package: so it is not named in annotations that are evaluated.
 from __future__ import annotations
 
+from functools import cached_property
 from itertools import chain
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -28,11 +29,24 @@ import numpy as np
 from kmeans_np import checks
 from kmeans_np.clustering.passes import exact_origin, in_32_bits, inertias_of_pieces
 from kmeans_np.lloyd import Array, Floats, squared_distances
+from kmeans_np.order import (
+    Buckets,
+    Distinct,
+    Places,
+    Ranked,
+    Selection,
+    classes_of,
+    distinct,
+    distinct_if_few,
+    merge_distinct,
+)
 from kmeans_np.pieces import Branches, branches, joined, tree_sum
 from kmeans_np.seeding import (
+    FEW_POINTS,
+    SEEDINGS,
     Cells,
     Histograms,
-    among,
+    RankedUrn,
     cells_for,
     distinct_points,
     first_of_each,
@@ -50,6 +64,9 @@ from kmeans_np.sweeps.parted import (
 
 # k-means||: how many rounds, and how many points for each cluster are taken in each.
 ROUNDS, TAKEN = 5, 2
+# How many numbers are brought together at most to find those at some ranks, and about
+# how many points divide the others.
+MOST_NUMBERS, SPLITTERS = 2**22, 2**12
 
 
 class PartedPoints(PartedSweep):
@@ -66,28 +83,71 @@ class PartedPoints(PartedSweep):
     def __init__(self, parts: Parts, named: checks.Named = checks.POINTS) -> None:
         survey = surveyed(parts, named)
         origin = exact_origin(survey.low, survey.high)
-        frame = frame_of(moved(survey.sample(), origin))
+        self.sample = moved(survey.sample(), origin)
+        frame = frame_of(self.sample)
         super().__init__(parts, Seen(origin, frame))
-        self.low = float((survey.low - origin).min())
-        self.high = float((survey.high - origin).max())
+        low, high = survey.low - origin, survey.high - origin
+        self.low, self.high = float(low.min()), float(high.max())
+        self.buckets = Buckets(float(low[0]), float(high[0]))
 
     @property
     def origin(self) -> Floats:
         """Where the points have their zero."""
         return self.seen.origin
 
-    def seed(self, init: str | Floats, k: int, rng: np.random.Generator) -> Floats:
-        """Return the starting centroids: given ones, or by the seeding of a name."""
-        if not isinstance(init, str):
-            return init
-        urn = PartedUrn(self.parts, self.seen)
+    def start(self, init: str, k: int, rng: np.random.Generator) -> Floats:
+        """Return starting centroids by the seeding of a name."""
+        if self.few is not None:
+            points, weights = self.few
+            return SEEDINGS[init](points, k, weights, rng)
+        urn = RankedUrn(self.parts.shape[0], self.at_ranks)
         if init == "random":
             return distinct_points(urn, k, rng)
-        return self._spread_out(urn.draw(1, rng), k, rng)
+        return self.go_on(urn.draw(1, rng), k, rng)
 
-    def _spread_out(
-        self, centroids: Floats, k: int, rng: np.random.Generator
-    ) -> Floats:
+    @property
+    def few(self) -> Distinct | None:
+        """The distinct points in order, if there are few."""
+        return self._first_look[0]
+
+    @cached_property
+    def _first_look(self) -> tuple[Distinct | None, Places]:
+        """The distinct points if there are few, and how many are in each bucket."""
+        return self.parts.gather(_few_and_counts, _all_counts, self.seen, self.buckets)
+
+    def at_ranks(self, ranks: Places) -> Ranked:
+        """Return the points at some ranks in the order of values."""
+        d, (_, counts) = self.parts.shape[1], self._first_look
+        selection = Selection(counts, ranks)
+        if selection.size * d <= MOST_NUMBERS:
+            some = self.parts.gather(
+                _in_buckets, merge_distinct, self.seen, self.buckets, selection.wanted
+            )
+            return selection.find(some)
+        # Most points are in a few buckets, or equal to each other. Then more and more
+        # of the points themselves divide them.
+        splitters, _ = distinct(self.sample, np.ones(len(self.sample)))
+        while True:
+            counts = self.parts.gather(_class_counts, _sum, self.seen, splitters)
+            selection = Selection(counts, ranks)
+            wanted = selection.wanted.copy()
+            # All points of these are known: they are equal to a splitter.
+            wanted[1::2] = False
+            if counts[wanted].sum() * d <= MOST_NUMBERS:
+                break
+            more = self.parts.gather(
+                _some_of_classes, _thinned, self.seen, splitters, wanted
+            )
+            both = np.concatenate([splitters, more])
+            splitters, _ = distinct(both, np.ones(len(both)))
+        some = self.parts.gather(
+            _in_classes, merge_distinct, self.seen, splitters, wanted
+        )
+        equal = selection.wanted[1::2]
+        known = splitters[equal], counts[1::2][equal].astype(np.float64)
+        return selection.find(merge_distinct([some, known]))
+
+    def go_on(self, centroids: Floats, k: int, rng: np.random.Generator) -> Floats:
         """Spread k starting centroids out in a few looks: k-means|| [1]_.
 
         In each round some points come to the centroids so far, not one but 2 k of them,
@@ -199,58 +259,64 @@ def _cells(points: Array, start: int, seen: Seen, cells: Cells) -> Branches:
 # ---- Draws ---------------------------------------------------------------------------
 
 
-class PartedUrn:
-    """An `Urn` whose points lie in parts."""
-
-    def __init__(self, parts: Parts, seen: Seen) -> None:
-        self.parts, self.seen = parts, seen
-        self.n_left, d = parts.shape
-        self.out = np.empty((0, d))
-        # How many are left before each part; None as long as all are.
-        self.before: dict[int, int] | None = None
-
-    def draw(self, size: int, rng: np.random.Generator) -> Floats:
-        """Draw some points, (size, d), and put them back."""
-        ranks = np.floor(rng.random(size) * self.n_left).astype(np.int64)
-        ranks = np.minimum(ranks, self.n_left - 1)
-        found = self.parts.gather(
-            _of_ranks, _joined, self.seen, self.out, self.before, ranks
-        )
-        return np.array([found[i] for i in range(size)], np.float64)
-
-    def leave_out(self, chosen: Floats) -> bool:
-        """Leave out all copies of chosen points; say whether any others are left."""
-        self.out = np.concatenate([self.out, chosen])
-        counts = self.parts.gather(_count_left, _joined, self.seen, self.out)
-        self.before, self.n_left = {}, 0
-        for start in sorted(counts):
-            self.before[start] = self.n_left
-            self.n_left += counts[start]
-        return self.n_left > 0
-
-
-def _joined(parts: list[dict[int, Any]]) -> dict[int, Any]:
-    return {key: value for part in parts for key, value in part.items()}
-
-
-def _count_left(points: Array, start: int, seen: Seen, out: Floats) -> dict[int, int]:
-    return {start: int(np.count_nonzero(~among(seen.moved(points), out)))}
-
-
-def _of_ranks(
-    points: Array,
-    start: int,
-    seen: Seen,
-    out: Floats,
-    before: dict[int, int] | None,
-    ranks: Array,
-) -> dict[int, Array]:
-    """Return the points of a part that were drawn, by the number of their draw."""
+def _few_and_counts(
+    points: Array, _: int, seen: Seen, buckets: Buckets
+) -> tuple[Distinct | None, Places]:
     points = seen.moved(points)
-    left = points if before is None else points[~among(points, out)]
-    inside = ranks - (start if before is None else before[start])
-    drawn = np.flatnonzero((inside >= 0) & (inside < len(left)))
-    return {int(i): left[inside[i]].astype(np.float64) for i in drawn}
+    return distinct_if_few(points, FEW_POINTS), buckets.counts(points)
+
+
+def _all_counts(
+    parts: list[tuple[Distinct | None, Places]],
+) -> tuple[Distinct | None, Places]:
+    counts = _sum([counts for _, counts in parts])
+    few = [few for few, _ in parts if few is not None]
+    if len(few) < len(parts):
+        return None, counts
+    together = merge_distinct(few)
+    return (together if len(together[0]) <= FEW_POINTS else None), counts
+
+
+def _in_buckets(
+    points: Array, _: int, seen: Seen, buckets: Buckets, wanted: Array
+) -> Distinct:
+    points = seen.moved(points)
+    some = points[wanted.take(buckets.numbers(points))]
+    return distinct(some, np.ones(len(some)))
+
+
+def _sum(parts: list[Places]) -> Places:
+    total: Places = np.sum(parts, axis=0)
+    return total
+
+
+def _class_counts(points: Array, _: int, seen: Seen, splitters: Array) -> Places:
+    classes = classes_of(seen.moved(points), splitters)
+    return np.bincount(classes, minlength=2 * len(splitters) + 1)
+
+
+def _of_classes(points: Array, seen: Seen, splitters: Array, wanted: Array) -> Array:
+    points = seen.moved(points)
+    return points[wanted.take(classes_of(points, splitters))]
+
+
+def _in_classes(
+    points: Array, _: int, seen: Seen, splitters: Array, wanted: Array
+) -> Distinct:
+    some = _of_classes(points, seen, splitters, wanted)
+    return distinct(some, np.ones(len(some)))
+
+
+def _some_of_classes(
+    points: Array, _: int, seen: Seen, splitters: Array, wanted: Array
+) -> Array:
+    return _thinned([_of_classes(points, seen, splitters, wanted)])
+
+
+def _thinned(parts: list[Array]) -> Array:
+    """Return every so many of some points, so that they are not too many."""
+    points = np.concatenate(parts)
+    return points[:: max(1, len(points) // SPLITTERS)].copy()
 
 
 class Drawn(NamedTuple):

@@ -9,7 +9,6 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
-from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -26,12 +25,9 @@ from kmeans_np.clustering.passes import (
     sweep_over,
 )
 from kmeans_np.lloyd import Array, Floats, Step, Sweep, lloyd
-from kmeans_np.seeding import Histograms, coarse_start, plus_plus, seed
+from kmeans_np.seeding import Histograms, Starts, coarse_start, first_of_least
 from kmeans_np.sweeps import BlockedSweep
 from kmeans_np.sweeps.parted import NearestLabels, Parts, Seen
-
-# Up to this many points ten random starts take a moment, so "auto" makes them.
-FEW_POINTS = 10_000
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -124,7 +120,8 @@ def fit(
     counting = (points, weights) if all_count else (points[some], weights[some])
     sweep, origin = sweep_over(*counting, k, cells)
     short = in_short(sweep) if options.coarse_start else None
-    result = cluster(sweep, k, options, origin, short)
+    drawn = Starts(sweep.points, sweep.weights)
+    result = cluster(sweep, k, options, origin, short, drawn)
     if largest_first:
         result = _in_order(sweep, result, origin)
     result = _with_inertia(sweep, result, origin)
@@ -152,7 +149,7 @@ def fit_parts(
     """
     sweep = PartedPoints(parts, named)
     short = sweep.in_short() if options.coarse_start else None
-    result = cluster(sweep, k, options, sweep.origin, short)
+    result = cluster(sweep, k, options, sweep.origin, short, sweep)
     if largest_first:
         result = _in_order(sweep, result, sweep.origin)
     return _with_inertia(sweep, result, sweep.origin), sweep.seen
@@ -164,28 +161,32 @@ def cluster(
     options: checks.Options,
     origin: Floats,
     short: Histograms | None,
+    drawn: Starts | PartedPoints,
     begun: Floats | None = None,
 ) -> Clustering:
     """Run K-means with a pass, whose points have weights and their zero at `origin`.
 
-    `short` are the points in short, to choose starts on; `begun`, fewer centroids to
-    which others can come.
+    `short` are the points in short, to choose starts on; `drawn` chooses among all of
+    them; `begun` are fewer centroids to which others can come.
     """
     init = options.init if isinstance(options.init, str) else options.init - origin
     pair = pair_for(short, k) if short is not None else None
 
     def starts() -> Iterator[Floats]:
-        if isinstance(init, str) and pair is not None and short is not None:
+        if not isinstance(init, str):
+            yield init
+        elif pair is not None and short is not None:
             # k-means++ takes longer to choose, and seldom chooses badly.
             n_starts = options.n_init or (10 if init == "random" else 4)
             there = None if begun is None else (begun - short.low) / short.step
             found = coarse_start(pair, k, init, n_starts, options.rng, there)
             yield found * short.step + short.low
         elif begun is not None:
-            yield plus_plus(sweep.points, k, sweep.weights, options.rng, begun)
+            yield drawn.go_on(begun, k, options.rng)
         else:
-            for _ in range(_n_starts(options, _n_points(sweep))):
-                yield _start(sweep, init, k, options)
+            many = init == "random" and options.n_init is None and drawn.few is not None
+            for _ in range(10 if many else options.n_init or 1):
+                yield drawn.start(init, k, options.rng)
 
     results = []
     for start in starts():
@@ -194,7 +195,9 @@ def cluster(
         results.append(_run(sweep, start, origin, options))
         if results[-1].stopped_by == "callback":
             break
-    return min(results, key=attrgetter("inertia"))
+    # Starts that end in the same clusters differ in the last digits.
+    best = first_of_least(np.array([each.inertia for each in results]), 1e-9)
+    return results[best]
 
 
 def fit_each(
@@ -212,12 +215,12 @@ def fit_each(
         points, weights = points[some], weights[some]
     sweep, origin = sweep_over(points, weights, max(ks), cells)
     short, begun, last = in_short(sweep), None, np.inf
-    results = []
+    results, drawn = [], Starts(sweep.points, sweep.weights)
     for k in ks:
-        result = cluster(sweep, k, options, origin, short, begun)
+        result = cluster(sweep, k, options, origin, short, drawn, begun)
         if result.inertia > last and result.stopped_by != "callback":
             # What was best on a histogram need not be so on the points.
-            result = cluster(sweep, k, options, origin, None, begun)
+            result = cluster(sweep, k, options, origin, None, drawn, begun)
         result = _with_inertia(sweep, result, origin)
         results.append(result)
         if result.stopped_by == "callback":
@@ -245,25 +248,6 @@ def nearest(
         stopped_by="given",
     )
     return _with_inertia(sweep, result, np.zeros(points.shape[1]))
-
-
-def _n_points(sweep: Sweep) -> int:
-    if isinstance(sweep, PartedPoints):
-        return sweep.parts.shape[0]
-    return len(sweep.points)
-
-
-def _n_starts(options: checks.Options, n: int) -> int:
-    if options.n_init is not None:
-        return options.n_init
-    at_random = isinstance(options.init, str) and options.init == "random"
-    return 10 if at_random and n <= FEW_POINTS else 1
-
-
-def _start(sweep: Sweep, init: str | Floats, k: int, options: checks.Options) -> Floats:
-    if isinstance(sweep, PartedPoints):
-        return sweep.seed(init, k, options.rng)
-    return seed(init, sweep.points, k, sweep.weights, options.rng)
 
 
 def _run(

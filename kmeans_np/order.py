@@ -1,0 +1,249 @@
+"""Points in the order of their values: by the first feature, of equal ones by the next.
+
+What this file adds: the distinct points in this order, the points at given ranks in it,
+and between which of some others each point lies. Whatever is drawn in this order does
+not depend on how points are stored: not on their type, their unit or their place in
+memory, nor on whether a point is repeated or has that weight. What it leaves out: to
+draw (`kmeans_np.seeding`).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kmeans_np.lloyd import Array, Floats
+
+Places = NDArray[np.intp]
+# Distinct points in order, (m, d), and the weight of each, (m,).
+Distinct = tuple[Array, Floats]
+
+# About how many points are looked at to see that distinct ones are many.
+SAMPLE = 2**14
+# Into how many buckets points are put to find those at some ranks.
+N_BUCKETS = 2**14
+
+
+def distinct(points: Array, weights: Floats) -> Distinct:
+    """Return the distinct points in the order of their values.
+
+    Parameters
+    ----------
+    points : (n, d) array of real numbers
+        The points.
+    weights : (n,) array of float64
+        How many times each counts; those of weight 0 are left out.
+
+    Returns
+    -------
+    points : (m, d) array of the type of the points
+        The distinct points.
+    weights : (m,) array of float64
+        The sum of the weights of each.
+    """
+    if not weights.all():
+        points, weights = points[weights > 0], weights[weights > 0]
+    if not len(points):
+        return points, weights
+    order = np.argsort(points[:, 0])
+    equal = np.diff(points[order, 0]) == 0
+    # All features only of those that have the first in common.
+    tied = np.append(equal, False) | np.append(False, equal)
+    some = order[tied]
+    order[tied] = some[np.lexsort(points[some].T[::-1])]
+    points, weights = points[order], weights[order]
+    begins = np.append(True, (points[1:] != points[:-1]).any(axis=1))
+    if begins.all():
+        return points, weights
+    which = np.cumsum(begins) - 1
+    return points[begins], np.bincount(which, weights).astype(np.float64, copy=False)
+
+
+def distinct_if_few(points: Array, limit: int) -> Distinct | None:
+    """Return the distinct points in order, and how many there are of each.
+
+    None if there are more distinct points than `limit`, which takes little time to see
+    if there are many more.
+    """
+    known: Distinct | None = None
+    step = max(1, len(points) // max(SAMPLE, 2 * limit))
+    left = points[::step]
+    while True:
+        found, counts = distinct(left, np.ones(len(left)))
+        if known is not None:
+            found, counts = merge_distinct([known, (found, counts)])
+        if len(found) > limit:
+            return None
+        classes = classes_of(points, found)
+        unknown = classes % 2 == 0
+        if not unknown.any():
+            n_equal = np.bincount(classes // 2, minlength=len(found))
+            return found, n_equal.astype(np.float64)
+        known, left = (found, counts), points[unknown][: 2 * limit + SAMPLE]
+
+
+def merge_distinct(parts: list[Distinct]) -> Distinct:
+    """Return the distinct points of several parts."""
+    points, weights = (np.concatenate(arrays) for arrays in zip(*parts))
+    return distinct(points, weights)
+
+
+class Ranked(NamedTuple):
+    """Points at given ranks.
+
+    Attributes
+    ----------
+    points : (m, d) array
+        The points.
+    firsts : (m,) array of int
+        The rank of the first point that is equal to each.
+    counts : (m,) array of int
+        How many points are equal to each, itself included.
+    """
+
+    points: Array
+    firsts: Places
+    counts: Places
+
+
+class Buckets(NamedTuple):
+    """Ranges of the first feature, of which all are equally wide.
+
+    Attributes
+    ----------
+    low, high : float
+        Where the first begins and the last ends. Points beyond are in these two.
+    """
+
+    low: float
+    high: float
+
+    def numbers(self, points: Array) -> NDArray[np.uint16]:
+        """Return the bucket of each point (n, d)."""
+        x = points[:, 0].astype(np.float64)
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+            scale = N_BUCKETS / np.float64(self.high - self.low)
+        if not np.isfinite(scale):
+            return np.zeros(len(x), np.uint16)
+        np.clip(x, self.low, self.high, out=x)
+        x -= self.low
+        x *= scale
+        # subtle: each of these operations keeps the order, rounding included.
+        return np.minimum(x, N_BUCKETS - 1).astype(np.uint16)
+
+    def counts(self, points: Array) -> Places:
+        """Return how many of some points are in each bucket."""
+        return np.bincount(self.numbers(points), minlength=N_BUCKETS)
+
+
+class Selection:
+    """The buckets that have the points at some ranks.
+
+    Parameters
+    ----------
+    counts : (m,) array of int
+        How many points are in each bucket.
+    ranks : (r,) array of int
+        The ranks, from 0.
+
+    Attributes
+    ----------
+    wanted : (m,) array of bool
+        Which buckets these are.
+    size : int
+        How many points are in them.
+    """
+
+    def __init__(self, counts: Places, ranks: Places) -> None:
+        mine = np.searchsorted(np.cumsum(counts), ranks, "right")
+        self.wanted = np.zeros(len(counts), bool)
+        self.wanted[mine] = True
+        self.size = int(counts[self.wanted].sum())
+        # How many points come before each of the ranks and are in no such bucket.
+        self.before = np.cumsum(np.where(self.wanted, 0, counts))[mine]
+        self.ranks = ranks
+
+    def find(self, some: Distinct) -> Ranked:
+        """Return the points at the ranks, given all points in the buckets."""
+        points, weights = some
+        ends = np.cumsum(weights.astype(np.intp))
+        where = np.searchsorted(ends, self.ranks - self.before, "right")
+        counts = weights[where].astype(np.intp)
+        return Ranked(points[where], ends[where] - counts + self.before, counts)
+
+
+def at_ranks(points: Array, ranks: Places) -> Ranked:
+    """Return the points at some ranks, counted from 0, without sorting all points.
+
+    Parameters
+    ----------
+    points : (n, d) array of real numbers
+        The points.
+    ranks : (m,) array of int
+        The ranks, 0 to n - 1.
+
+    Returns
+    -------
+    Ranked
+        The points at these ranks.
+    """
+    x = points[:, 0]
+    numbers = Buckets(float(x.min()), float(x.max())).numbers(points)
+    selection = Selection(np.bincount(numbers, minlength=N_BUCKETS), ranks)
+    some = points[selection.wanted.take(numbers)]
+    return selection.find(distinct(some, np.ones(len(some))))
+
+
+def classes_of(points: Array, splitters: Array) -> Places:
+    """Return where each point lies among others.
+
+    Parameters
+    ----------
+    points : (n, d) array of real numbers
+        The points.
+    splitters : (m, d) array of real numbers
+        Distinct points in the order of their values.
+
+    Returns
+    -------
+    (n,) array of int
+        2 i + 1 for a point that is equal to splitter i, and 2 i for one that lies
+        before it, but behind splitter i - 1.
+    """
+    classes = np.empty(len(points), np.intp)
+    # Points that are equal up to a column to all splitters from one number to another.
+    groups = [(np.arange(len(points)), 0, len(splitters), 0)]
+    while groups:
+        who, begin, end, column = groups.pop()
+        if end - begin == 1:
+            classes[who] = 2 * begin + _compared(points[who], splitters[begin], column)
+            continue
+        values, x = splitters[begin:end, column], points[who, column]
+        left = np.searchsorted(values, x)
+        classes[who] = 2 * (begin + left)
+        tied = np.flatnonzero(values.take(left, mode="clip") == x)
+        # NumPy sorts small types many times as fast.
+        numbers = left[tied].astype(np.min_scalar_type(end))
+        tied = tied[np.argsort(numbers, kind="stable")]
+        cuts = np.flatnonzero(np.diff(left[tied])) + 1
+        for them in np.split(tied, cuts) if len(tied) else []:
+            same = left[them[0]]
+            last = np.searchsorted(values, values[same], "right")
+            groups.append((who[them], begin + same, begin + last, column + 1))
+    return classes
+
+
+def _compared(rows: Array, other: Array, column: int) -> Places:
+    """Return 0 for rows before another, 1 for equal ones, 2 for those behind it.
+
+    They are equal up to a column.
+    """
+    if column == len(other):
+        return np.ones(len(rows), np.intp)
+    rows, other = rows[:, column:], other[column:]
+    differs = rows != other
+    where = differs.argmax(axis=1)
+    theirs = np.take_along_axis(rows, where[:, np.newaxis], axis=1)[:, 0]
+    own = other[where]
+    number: Places = np.add(theirs >= own, theirs > own, dtype=np.intp)
+    return number

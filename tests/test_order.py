@@ -1,0 +1,249 @@
+"""Points in the order of their values, and starts that do not depend on storage."""
+
+import dask.array as da
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import tied_points
+from tables import crossed, few_examples
+from test_parted import Outside
+
+from kmeans_np import KMeans, cluster_image, explain, inertia_curve, kmeans, order
+from kmeans_np.blocks import rows, rows_of
+from kmeans_np.clustering import parted
+from kmeans_np.clustering.parted import PartedPoints
+from kmeans_np.order import at_ranks, classes_of, distinct, distinct_if_few
+from kmeans_np.seeding import RankedUrn, Starts, distinct_points, random_points
+
+# ---- The order ---------------------------------------------------------------------
+
+DTYPES = st.sampled_from([np.float64, np.float32, np.int8])
+
+
+@given(tied_points(), DTYPES)
+def test_distinct_points_come_in_order_with_their_weights(case, dtype):
+    points = case[0].astype(dtype)
+    weights = np.arange(len(points)) % 3 * 0.5
+    weights[0] = 1
+    found, masses = distinct(points, weights)
+    expected, which = np.unique(points[weights > 0], axis=0, return_inverse=True)
+    assert found.dtype == dtype
+    assert np.array_equal(found, expected)
+    assert np.array_equal(masses, np.bincount(which.ravel(), weights[weights > 0]))
+
+
+@given(tied_points(), st.integers(1, 12), st.integers(1, 40))
+def test_distinct_points_if_they_are_few(case, limit, sample):
+    points = case[0]
+    expected, counts = np.unique(points, axis=0, return_counts=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(order, "SAMPLE", sample)
+        found = distinct_if_few(points, limit)
+    if len(expected) > limit:
+        assert found is None
+    else:
+        assert np.array_equal(found[0], expected)
+        assert np.array_equal(found[1], counts)
+
+
+def test_few_distinct_points_that_hide_from_a_sample():
+    points = np.zeros((100_000, 2))
+    points[1:500, 1] = np.arange(499)
+    found, counts = distinct_if_few(points, 600)
+    assert np.array_equal(found[:, 1], np.arange(499))
+    assert counts[0] == 100_000 - 498
+    assert distinct_if_few(points, 400) is None
+
+
+RANGES = st.sampled_from([1.0, 1e-320, 1e90, 2.0**-1060])
+
+
+@given(tied_points(), st.data(), RANGES)
+def test_points_at_ranks_are_those_of_all_points_in_order(case, data, scale):
+    points = case[0] * scale
+    points[0] *= data.draw(st.sampled_from([1, 1e9]), "outlier")
+    ranks = data.draw(st.lists(st.integers(0, len(points) - 1), min_size=1), "ranks")
+    found = at_ranks(points, np.array(ranks))
+    whole = points[np.lexsort(points.T[::-1])]
+    assert np.array_equal(found.points, whole[ranks])
+    equal = (whole == found.points[:, np.newaxis]).all(axis=2)
+    assert np.array_equal(found.firsts, equal.argmax(axis=1))
+    assert np.array_equal(found.counts, equal.sum(axis=1))
+
+
+@given(tied_points(), st.integers(1, 30))
+def test_classes_tell_where_points_lie_among_others(case, n):
+    points = case[0]
+    splitters = np.unique(points[:n] + [0.5, 0][n % 2], axis=0)
+    for point, number in zip(points.tolist(), classes_of(points, splitters)):
+        less = sum(other < point for other in splitters.tolist())
+        assert number == 2 * less + (point in splitters.tolist())
+
+
+@few_examples
+@given(
+    points=tied_points(max_n=60).map(lambda case: case[0]),
+    chunk=st.integers(1, 40),
+    most=st.sampled_from([1, 20, 10**6]),
+    data=st.data(),
+)
+def test_points_at_ranks_in_parts_are_those_in_memory(points, chunk, most, data):
+    points = np.concatenate([points, points[:1] * 1e6, points + 0.25])
+    ranks = data.draw(st.lists(st.integers(0, len(points) - 1), min_size=1), "ranks")
+    expected = at_ranks(points, np.array(ranks))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parted, "MOST_NUMBERS", most)
+        patch.setattr(parted, "SPLITTERS", 3)
+        patch.setattr(rows, "BLOCK", chunk * points.shape[1])
+        sweep = PartedPoints(rows_of(Outside(points)))
+        # As if there were no more than these.
+        sweep.sample = sweep.sample[:2]
+        found = sweep.at_ranks(np.array(ranks))
+    assert np.array_equal(found.points + sweep.origin, expected.points)
+    assert np.array_equal(found.firsts, expected.firsts)
+    assert np.array_equal(found.counts, expected.counts)
+
+
+@given(tied_points(max_k=12), st.integers(0, 99))
+def test_draws_by_rank_are_those_among_distinct_points(case, seed):
+    points, start = case
+    urn = RankedUrn(len(points), lambda ranks: at_ranks(points, ranks))
+    merged, counts = distinct(points, np.ones(len(points)))
+    k, generator = len(start), np.random.default_rng
+    expected = random_points(merged, k, counts, generator(seed))
+    assert np.array_equal(distinct_points(urn, k, generator(seed)), expected)
+
+
+# ---- Starts do not depend on how points are stored ---------------------------------
+
+
+def crowd(n, seed=0):
+    rng = np.random.default_rng(seed)
+    return rng.integers(0, 30, (n, 3)) + rng.integers(0, 3, (n, 1)) * 60
+
+
+STORED = {
+    "as they are": lambda points: points,
+    "uint8": lambda points: points.astype(np.uint8),
+    "uint16": lambda points: points.astype(np.uint16) * 257,
+    "unit": lambda points: points / 255,
+    "float32": lambda points: (points / 255).astype(np.float32),
+    "offset": lambda points: points + 1000.5,
+    "turned around": lambda points: points[::-1],
+    "shuffled": lambda points: np.random.default_rng(1).permutation(points),
+    "columns": lambda points: np.asfortranarray(points),
+}
+
+
+@pytest.mark.parametrize("init", ["random", "k-means++"])
+@pytest.mark.parametrize("n", [200, 30_000])
+def test_starts_among_points_do_not_depend_on_their_storage(n, init):
+    points = crowd(n)
+    low, high = points.min(), points.max()
+
+    def starts(stored):
+        drawn = Starts(stored, np.ones(n)).start(init, 9, np.random.default_rng(4))
+        level = (drawn - stored.min()) / (float(stored.max()) - stored.min())
+        return np.rint(level * (high - low)) + low
+
+    expected = starts(points)
+    for name, store in STORED.items():
+        assert np.array_equal(starts(store(points)), expected), name
+
+
+def flat_areas(n, channels, shape=(108, 144)):
+    """Flat areas of n colors, with too small a histogram for several clusters.
+
+    None lies just as far from one of the others as from another, which rounding would
+    tell apart in another unit.
+    """
+    rng = np.random.default_rng(n)
+    colors = np.stack([rng.permutation(256)[:n] for _ in range(channels)], axis=1)
+    places = rng.integers(0, n, (shape[0] // 4, shape[1] // 4))
+    return colors.astype(np.uint8)[places.repeat(4, 0).repeat(4, 1)]
+
+
+PICTURES = {
+    "logo": (flat_areas(9, 3), -1),
+    "gray": (flat_areas(11, 1)[..., 0], -1),
+    "many bands": (flat_areas(60, 7), -1),
+    "volume": (flat_areas(10, 1).reshape(4, 27, 144), None),
+    "photograph": (np.random.default_rng(0).integers(0, 256, (40, 50, 3), "u1"), -1),
+}
+UNITS = {
+    "uint16": lambda image: image.astype(np.uint16) * 257,
+    "int32": lambda image: image.astype(np.int32) - 77,
+    "floats": lambda image: image / 255,
+    "float32": lambda image: (image / 255).astype(np.float32),
+    "offset": lambda image: image + 1000.0,
+    "slices": lambda image: Outside(image),
+    "float slices": lambda image: Outside(image / 255),
+    "dask": lambda image: da.from_array(image, chunks=50),
+    "floats on dask": lambda image: da.from_array(image / 255, chunks=50),
+}
+OPTIONS = {
+    "default": {},
+    "no coarse start": {"coarse_start": False},
+    "k-means++": {"init": "k-means++"},
+    "k-means++ on colors": {"init": "k-means++", "coarse_start": False},
+    "several starts": {"n_init": 3, "coarse_start": False},
+}
+
+
+@pytest.mark.parametrize(
+    ("picture", "unit", "options"), crossed(PICTURES, UNITS, OPTIONS)
+)
+def test_the_unit_does_not_matter(picture, unit, options):
+    image, axis = PICTURES[picture]
+    how = {"channel_axis": axis} | OPTIONS[options]
+    stored = UNITS[unit](image)
+    for k, seed in ((3, 0), (5, 1), (7, 2)):
+        expected = cluster_image(image, k, rng=seed, **how)
+        found = cluster_image(stored, k, rng=seed, **how)
+        assert np.array_equal(np.asarray(found.labels), expected.labels), (k, seed)
+
+
+def test_copies_and_their_weights_have_the_same_starts():
+    points, weights = crowd(4000), np.arange(4000) % 4
+    repeated = np.repeat(points, weights, axis=0)
+    for init in ("random", "k-means++"):
+        how = {"init": init, "rng": 3}
+        one = kmeans(points, 5, weights=weights, **how)
+        other = kmeans(repeated, 5, **how)
+        assert np.allclose(one.centroids, other.centroids, rtol=1e-12)
+        # Which of 10 starts and one is made depends on distinct points alone.
+        assert one.n_iter == other.n_iter
+
+
+@pytest.mark.parametrize("kind", ["estimator", "explain", "curve"])
+def test_other_functions_draw_in_the_same_order(kind):
+    points = crowd(500).astype(float)
+    turned = points[::-1] / 255
+
+    def centroids(points):
+        if kind == "estimator":
+            model = KMeans(4, random_state=2, n_init=1, max_iter=1).fit(points)
+            return model.cluster_centers_
+        if kind == "explain":
+            return explain(points, 4, rng=2).steps[0].centroids
+        return inertia_curve(points, [2, 3, 4], rng=2) ** 0.5
+
+    assert np.allclose(centroids(turned) * 255, centroids(points))
+
+
+def test_memory_for_draws_does_not_grow_with_the_points(monkeypatch):
+    monkeypatch.setattr(parted, "MOST_NUMBERS", 2**10)
+    brought = []
+    merge = parted.merge_distinct
+    monkeypatch.setattr(
+        parted,
+        "merge_distinct",
+        lambda parts: brought.append(max(len(p) for p, _ in parts)) or merge(parts),
+    )
+    rng = np.random.default_rng(0)
+    points = np.exp(rng.normal(scale=9, size=(60_000, 2)))
+    expected = kmeans(points, 5, rng=0, max_iter=2, n_init=1)
+    found = kmeans(Outside(points), 5, rng=0, max_iter=2, n_init=1)
+    assert np.array_equal(found.centroids, expected.centroids)
+    assert max(brought) * 2 <= 2**10 + 2 * 5 * 2
