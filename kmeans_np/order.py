@@ -68,6 +68,11 @@ def distinct_if_few(points: Array, limit: int) -> Distinct | None:
     known: Distinct | None = None
     step = max(1, len(points) // max(SAMPLE, 2 * limit))
     left = points[::step]
+    # Points that leave marks at different places are different.
+    marks = np.zeros(2**20, bool)
+    marks[_hashes(left) >> np.uint64(44)] = True
+    if np.count_nonzero(marks) > limit:
+        return None
     while True:
         found, counts = distinct(left, np.ones(len(left)))
         if known is not None:
@@ -80,6 +85,17 @@ def distinct_if_few(points: Array, limit: int) -> Distinct | None:
             n_equal = np.bincount(classes // 2, minlength=len(found))
             return found, n_equal.astype(np.float64)
         known, left = (found, counts), points[unknown][: 2 * limit + SAMPLE]
+
+
+def _hashes(points: Array) -> NDArray[np.uint64]:
+    """Return a number for each point; equal points have equal ones."""
+    hashes = np.zeros(len(points), np.uint64)
+    for x in points.T:
+        # Added to 0, since -0 is equal to 0 and has other bits.
+        bits = np.add(x, 0, dtype=np.float64).view(np.uint64)
+        hashes = (hashes ^ bits) * np.uint64(0x9E3779B97F4A7C15)
+        hashes ^= hashes >> np.uint64(29)
+    return hashes
 
 
 def merge_distinct(parts: list[Distinct]) -> Distinct:
