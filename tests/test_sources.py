@@ -91,9 +91,14 @@ def close():
         OPEN.pop().close()
 
 
+def in_chunks(array, edges):
+    """Return a Dask array of chunks of rows between these edges, which may be empty."""
+    rows = tuple(b - a for a, b in pairwise(edges))
+    return da.from_array(array, chunks=(rows, *array.shape[1:]))
+
+
 def on_dask(array, _):
-    parts = [array[:0], array[: len(array) // 3], array[len(array) // 3 :]]
-    return da.concatenate([da.from_array(part) for part in parts])
+    return in_chunks(array, [0, 0, len(array) // 3, len(array)])
 
 
 ARRAYS = {
@@ -377,13 +382,12 @@ def test_chunks_and_blocks_that_are_empty(n, where):
     edges = [0, *cuts, n]
     blocks = [points[a:b] for a, b in pairwise(edges)]
     expected = kmeans(points, 4, rng=0, max_iter=3)
-    for source in (blocks, da.concatenate([da.from_array(b) for b in blocks])):
+    for source in (blocks, in_chunks(points, edges)):
         found = kmeans(source, 4, rng=0, max_iter=3)
         assert np.array_equal(np.asarray(found.labels), expected.labels)
         assert np.array_equal(found.centroids, expected.centroids)
     for image in (PICTURE, FLOATS):
-        cuts = [min(cut, len(image)) for cut in edges]
-        lazy = da.concatenate([da.from_array(image[a:b]) for a, b in pairwise(cuts)])
+        lazy = in_chunks(image, [min(edge, len(image)) for edge in edges])
         found = cluster_image(lazy, 4, rng=0, max_iter=3)
         expected = cluster_image(image, 4, rng=0, max_iter=3)
         assert np.array_equal(np.asarray(found.labels), expected.labels)
@@ -404,3 +408,60 @@ def test_bands_of_which_no_pixel_takes_part(tmp_path, monkeypatch):
     expected = cluster_image(FLOATS, 4, mask=mask, rng=0, max_iter=3)
     assert np.array_equal(np.asarray(answer.labels), expected.labels)
     assert len(steps[-1].labels) == mask.sum()
+
+
+# ---- Clusters of a single color ----------------------------------------------------
+
+
+# Their sums are not exact: the mean of many of one of them is another number.
+AWKWARD = np.array([[0.1, 0.7, 0.3], [0.6, 0.1, 0.9], [0.9, 0.3, 0.7], [0.2, 0.2, 0.1]])
+WHERE_IT_IS = {
+    "memory": lambda image: image,
+    "slices": Slices,
+    "dask": lambda image: da.from_array(image, chunks=60),
+    "several": lambda image: [image, image],
+}
+COMPARED = {
+    "as it is": {},
+    "lab": {"color_space": "lab"},
+    "normalized": {"normalize": True},
+    "both": {"color_space": "lab", "normalize": True},
+    "masked": {"mask": np.indices((150, 170)).sum(0) % 3 > 0},
+}
+
+
+def painted(image, k, how):
+    found = cluster_image(image, k, rng=0, **how).image
+    return np.asarray(found[0] if isinstance(image, list) else found)
+
+
+@pytest.mark.parametrize("where", WHERE_IT_IS)
+@pytest.mark.parametrize("compared", COMPARED)
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
+def test_as_many_clusters_as_colors_give_the_picture_back(dtype, compared, where):
+    if (where, compared) == ("several", "masked"):
+        pytest.skip("several images have no mask")
+    rng = np.random.default_rng(0)
+    image = AWKWARD.astype(dtype)[rng.integers(0, 4, (150, 170))]
+    stored, how = WHERE_IT_IS[where](image), COMPARED[compared]
+    assert painted(stored, 4, how).tobytes() == image.tobytes()
+    if where != "several":
+        # Their place makes every pixel another one, but not its color.
+        how = {"position_weight": 1e-3, "init": "k-means++"} | how
+        assert painted(stored, 4, how).tobytes() == image.tobytes()
+
+
+@pytest.mark.parametrize("where", WHERE_IT_IS)
+def test_a_background_keeps_its_color(where):
+    rng = np.random.default_rng(0)
+    image = rng.normal(0.8, 0.05, (150, 170, 3))
+    back = np.indices((150, 170)).sum(0) % 7 > 1
+    image[back] = [0.1, 0.2, 0.3]
+    found = painted(WHERE_IT_IS[where](image), 2, {})
+    assert found[back].tobytes() == image[back].tobytes()
+    assert len(np.unique(found[~back], axis=0)) == 1
+
+
+def test_large_integers_keep_their_color():
+    image = np.array([2**53 - 1, 2**52 + 7, -(2**53) + 3])[RNG.integers(0, 3, (90, 90))]
+    assert painted(image, 3, {}).tobytes() == image.tobytes()

@@ -83,8 +83,9 @@ class PartedPoints(PartedSweep):
     def __init__(self, parts: Parts, named: checks.Named = checks.POINTS) -> None:
         survey = surveyed(parts, named)
         origin = exact_origin(survey.low, survey.high)
-        self.sample = moved(survey.sample(), origin)
-        frame = frame_of(self.sample)
+        # Every so many of the points, as they come.
+        self.sample = survey.sample()
+        frame = frame_of(moved(self.sample, origin))
         super().__init__(parts, Seen(origin, frame))
         low, high = survey.low - origin, survey.high - origin
         self.low, self.high = float(low.min()), float(high.max())
@@ -126,8 +127,9 @@ class PartedPoints(PartedSweep):
             return selection.find(some)
         # Most points are in a few buckets, or equal to each other. Then more and more
         # of the points themselves divide them.
-        splitters, _ = distinct(self.sample, np.ones(len(self.sample)))
+        splitters = moved(self.sample, self.origin)
         while True:
+            splitters, _ = distinct(splitters, np.ones(len(splitters)))
             counts = self.parts.gather(_class_counts, _sum, self.seen, splitters)
             selection = Selection(counts, ranks)
             wanted = selection.wanted.copy()
@@ -138,8 +140,7 @@ class PartedPoints(PartedSweep):
             more = self.parts.gather(
                 _some_of_classes, _thinned, self.seen, splitters, wanted
             )
-            both = np.concatenate([splitters, more])
-            splitters, _ = distinct(both, np.ones(len(both)))
+            splitters = np.concatenate([splitters, more])
         some = self.parts.gather(
             _in_classes, merge_distinct, self.seen, splitters, wanted
         )

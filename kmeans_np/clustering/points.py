@@ -191,9 +191,9 @@ def kmeans(
 def _fit_outside(points: Any, k: int, options: checks.Options) -> Clustering:
     rows = rows_of(points)
     with place_of_errors(points, "points") if is_dask(points) else nullcontext():
-        result, seen = fit_parts(rows, k, options)
+        result, sweep = fit_parts(rows, k, options)
     found: Any = result.labels
-    labels: Any = rows.each(label_rows, np.int32, found.centroids, seen)
+    labels: Any = rows.each(label_rows, np.int32, found.centroids, sweep.seen)
     return replace(result, labels=labels)
 
 

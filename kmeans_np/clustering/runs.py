@@ -27,7 +27,7 @@ from kmeans_np.clustering.passes import (
 from kmeans_np.lloyd import Array, Floats, Step, Sweep, lloyd
 from kmeans_np.seeding import Histograms, Starts, coarse_start, first_of_least
 from kmeans_np.sweeps import BlockedSweep
-from kmeans_np.sweeps.parted import NearestLabels, Parts, Seen
+from kmeans_np.sweeps.parted import NearestLabels, Parts
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -140,10 +140,10 @@ def fit_parts(
     *,
     named: checks.Named = checks.POINTS,
     largest_first: bool = False,
-) -> tuple[Clustering, Seen]:
+) -> tuple[Clustering, PartedPoints]:
     """Run K-means on points that lie in parts, of which it is known that they are many.
 
-    The labels of the answer are `NearestLabels`; from where to look for them comes with
+    The labels of the answer are `NearestLabels`; the pass over the points comes with
     it.
     Errors speak of the points as `named`. For the other arguments see `fit`.
     """
@@ -152,7 +152,7 @@ def fit_parts(
     result = cluster(sweep, k, options, sweep.origin, short, sweep)
     if largest_first:
         result = _in_order(sweep, result, sweep.origin)
-    return _with_inertia(sweep, result, sweep.origin), sweep.seen
+    return _with_inertia(sweep, result, sweep.origin), sweep
 
 
 def cluster(

@@ -26,6 +26,7 @@ from kmeans_np.image.segmentation import (
     Segmentation,
     in_full,
     rounded,
+    single_colors,
     told,
 )
 from kmeans_np.image.streamed import (
@@ -99,7 +100,7 @@ def fitted_clusters(
         cells=points.cells,
         largest_first=True,
     )
-    return result, _clusters(result, features, points, k)
+    return result, _clusters(result, features, points)
 
 
 def _in_memory(
@@ -166,16 +167,16 @@ def _in_passes(
     return told(result, streamed, clusters, views.image, views.labels)
 
 
-def _clusters(
-    result: Clustering, features: Features, points: Points, k: int
-) -> Clusters:
+def _clusters(result: Clustering, features: Features, points: Points) -> Clusters:
     """Return the clusters found, with the palette to paint with."""
     channels = points.colors.shape[1]
     colors = features.centroids(result.centroids, channels)[:, :channels]
-    if len(colors) < k:
-        # Each color is a cluster; so the image comes back to the last bit.
-        counting = np.flatnonzero(points.weights > 0)
-        _, first = np.unique(result.labels[counting], return_index=True)
-        colors = points.colors[counting[first]]
+    counting = points.weights > 0
+    own, labels = points.colors, result.labels
+    if not counting.all():
+        own, labels = own[counting], labels[counting]
+    single, first = single_colors(own, labels, len(colors))
+    # The mean of equal numbers may be another in the last place.
+    colors[single] = own[first[single]]
     palette = rounded(colors, points.colors.dtype, features.white)
     return Clusters(features, result.centroids, palette)

@@ -18,7 +18,7 @@ from kmeans_np.blocks import CHUNK_BYTES, Report, Rows, View, tiles
 from kmeans_np.clustering import Clustering, fit_parts, surveyed
 from kmeans_np.image.features import Features, in_space, placed, powers, scaled
 from kmeans_np.image.pixels import Layout
-from kmeans_np.image.segmentation import Clusters, rounded
+from kmeans_np.image.segmentation import Clusters, rounded, single_colors
 from kmeans_np.image.streamed import Finder, Place, Streamed, some_take_part
 from kmeans_np.lloyd import Array, Floats
 from kmeans_np.pieces import Branches, branches, joined, tree_sum
@@ -156,14 +156,21 @@ def fit_pixels(
     if not isinstance(options.init, str):
         init = features.of_centroids(options.init, channels, "init")
         options = options._replace(init=init)
-    result, seen = fit_parts(parts, k, options, named=named, largest_first=True)
+    result, sweep = fit_parts(parts, k, options, named=named, largest_first=True)
     labels: Any = result.labels
-    find = partial(label_rows, centroids=labels.centroids, seen=seen)
+    find = partial(label_rows, centroids=labels.centroids, seen=sweep.seen)
     colors = features.centroids(result.centroids, channels)[:, :channels]
-    if len(colors) < k and not features.pixel:
-        # Each color is a cluster; so the image comes back to the last bit.
-        found = pixels.gather(_one_of_each, _any, find, features)
-        colors = np.array([found[label] for label in range(len(colors))])
+    # Some pixels show of most clusters that they have several colors.
+    sample = sweep.sample
+    single, _ = single_colors(sample[:, :channels], find(sample), len(colors))
+    if single.any():
+        found = parts.gather(_one_of_each, _those_of_one, find, single, channels)
+        numbers = np.array([number for number, _ in found.values()])
+        own = pixels.gather(_rows_at, _together, numbers)
+        # The mean of equal numbers may be another in the last place.
+        for label, (number, color) in found.items():
+            if color is not None:
+                colors[label] = own[number]
     palette = rounded(colors, pixels.dtype, features.white)
     return result, Clusters(features, result.centroids, palette), find
 
@@ -194,13 +201,39 @@ def _powers(values: Array, start: int, center: Floats, power: int) -> Branches:
     return branches(sums, number_of_piece(values, start))
 
 
+# The number of a pixel of each cluster, and its color, as it is compared; None if there
+# are several.
+OneOfEach = dict[int, tuple[int, Array | None]]
+
+
 def _one_of_each(
-    pixels: Array, _: int, find: Finder, features: Features
-) -> dict[int, Array]:
-    labels = find(features.of(pixels))
-    found, first = np.unique(labels, return_index=True)
-    return {int(label): pixels[i].copy() for label, i in zip(found, first)}
+    features: Array, start: int, find: Finder, wanted: Array, channels: int
+) -> OneOfEach:
+    labels, colors = find(features), features[:, :channels]
+    single, first = single_colors(colors, labels, len(wanted))
+    return {
+        int(label): (
+            start + int(first[label]),
+            colors[first[label]].copy() if single[label] else None,
+        )
+        for label in np.flatnonzero(np.bincount(labels, minlength=len(wanted)) * wanted)
+    }
 
 
-def _any(parts: list[dict[int, Array]]) -> dict[int, Array]:
-    return {label: pixel for part in parts for label, pixel in part.items()}
+def _those_of_one(parts: list[OneOfEach]) -> OneOfEach:
+    found: OneOfEach = {}
+    for part in parts:
+        for label, (number, color) in part.items():
+            number, other = found.setdefault(label, (number, color))
+            same = color is not None and other is not None and (color == other).all()
+            found[label] = number, other if same else None
+    return found
+
+
+def _rows_at(pixels: Array, start: int, numbers: Array) -> dict[int, Array]:
+    here = numbers[(numbers >= start) & (numbers < start + len(pixels))]
+    return {int(number): pixels[number - start].copy() for number in here}
+
+
+def _together(parts: list[dict[int, Array]]) -> dict[int, Array]:
+    return {number: pixel for part in parts for number, pixel in part.items()}

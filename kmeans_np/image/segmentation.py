@@ -20,6 +20,9 @@ from kmeans_np.lloyd import Array, Floats
 from kmeans_np.pictures import NOTEBOOK, label_overlay, segmentation_in_html
 from kmeans_np.sweeps.frame import extremes
 
+# About how many pixels show whether clusters have a single color.
+SAMPLE = 2**12
+
 
 class Clusters(NamedTuple):
     """What a `Segmentation` needs to find its clusters in other images."""
@@ -252,6 +255,41 @@ def told(
         _pixels=pixels,
         _clusters=clusters,
     )
+
+
+def single_colors(
+    colors: Array, labels: Array, k: int
+) -> tuple[NDArray[np.bool_], NDArray[np.intp]]:
+    """Return which clusters have a single color.
+
+    Parameters
+    ----------
+    colors : (n, c) array
+        The colors of pixels.
+    labels : (n,) array of int
+        The cluster of each, 0 to k - 1.
+    k : int
+        The number of clusters.
+
+    Returns
+    -------
+    single : (k,) array of bool
+        Whether no two of the pixels of each cluster have different colors; also True
+        if there is none.
+    first : (k,) array of int
+        The number of a pixel of each cluster, if there is one.
+    """
+    single, first = np.ones(k, bool), np.zeros(k, np.intp)
+    some: Any = slice(None, None, max(1, len(labels) // SAMPLE))
+    # Some pixels show of most clusters that they have several; then all are looked at
+    # of the others.
+    for _ in range(2):
+        numbers = np.arange(len(labels))[some]
+        first[labels[some][::-1]] = numbers[::-1]
+        differ = (colors[some] != colors[first[labels[some]]]).any(axis=1)
+        single[labels[some][differ]] = False
+        some = np.flatnonzero(single.take(labels))
+    return single, first
 
 
 def rounded(colors: Array, dtype: np.dtype[Any], white: float | None = None) -> Array:
