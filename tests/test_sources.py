@@ -323,6 +323,17 @@ def test_a_segmentation_goes_to_another_process(kind, source, tmp_path):
         assert np.array_equal(one, two)
 
 
+@pytest.mark.parametrize("suffix", FILES)
+def test_dask_sees_that_a_file_was_written_again(suffix, tmp_path):
+    names = []
+    for image in (FLOATS, FLOATS + 1):
+        source = opened(suffix)(image, tmp_path)
+        answer = cluster_image(source, 3, rng=0, max_iter=1)
+        names.append({da.from_array(each).name for each in (source, answer.image)})
+        assert np.array_equal(da.from_array(source)[:9].compute(), image[:9])
+    assert len(names[0] | names[1]) == 4
+
+
 def test_an_image_that_was_closed_is_not_sent(tmp_path):
     image = opened(".tif")(PICTURE, tmp_path)
     image.close()

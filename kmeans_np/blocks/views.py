@@ -7,6 +7,7 @@ computed.
 
 import math
 import operator
+import os
 import time
 from collections.abc import Callable, Iterator
 from types import EllipsisType
@@ -91,7 +92,7 @@ class View(np.lib.mixins.NDArrayOperatorsMixin):
         compute: Callable[[Place], Array],
     ) -> None:
         self.shape, self.dtype, self.chunks = shape, dtype, chunks
-        self._compute = compute
+        self._compute, self._token = compute, os.urandom(16).hex()
 
     @property
     def ndim(self) -> int:
@@ -189,6 +190,11 @@ class View(np.lib.mixins.NDArrayOperatorsMixin):
         if name.startswith("_") or not hasattr(np.ndarray, name):
             raise AttributeError(f"a View has no attribute {name!r}")
         return getattr(self._whole(), name)
+
+    def __dask_tokenize__(self) -> str:
+        # What it is computed from may be a file, in which something else may stand by
+        # the time when Dask takes another view of it for the same.
+        return self._token
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **how: Any) -> Any:
         targets = how.get("out", ())

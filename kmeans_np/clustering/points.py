@@ -56,11 +56,12 @@ def kmeans(
         weights, all points are read into memory.
     init : "random", "k-means++" or (k, d) array_like, default "random"
         Where the centroids start: at k random distinct points [1]_, at points that
-        are spread out [2]_, or at these places. Outside of memory, points are spread
-        out in a few passes: k-means|| [3]_.
+        are spread out [2]_, or at these places. Outside of memory, more than 10,000
+        distinct points are spread out in a few passes: k-means|| [3]_.
     n_init : int or "auto", default "auto"
         The number of starts, of which the one with the smallest inertia is kept.
-        "auto" is 10 for random starts among at most 10,000 points and 1 otherwise.
+        "auto" is 10 for random starts among at most 10,000 distinct points and 1
+        otherwise.
     max_iter : int, default 300
         The largest number of steps of a start.
     tol : float, default 1e-4
@@ -72,7 +73,8 @@ def kmeans(
         The same number gives the same result, to the last bit.
     callback : callable, optional
         Called with each `kmeans_np.Step` of each start. If it returns a true value,
-        all ends there, with the best answer so far.
+        all ends there, with the best answer so far. Of points outside of memory, the
+        labels in it are computed when they are read.
 
     Returns
     -------
@@ -126,10 +128,15 @@ def kmeans(
     A cluster that loses all its points starts again at the point that is farthest
     from its centroid. Points nearer to each other than about 1e-160 count as equal.
 
+    Starts are drawn among the distinct points in the order of their values. So neither
+    the order of the points, nor their type and unit, nor whether they are repeated or
+    have weights, makes a difference to them.
+
     Points outside of memory are read a block at a time, in every step once; of a Dask
     array, by the workers that have them, on whatever scheduler there is. Starts that
     are random or given lead to the answer that the points would have in memory, to the
-    last bit, for any chunks and any number of workers.
+    last bit, for any chunks and any number of workers; so does "k-means++" among at
+    most 10,000 distinct points.
 
     In memory, the memory needed besides the input is about 60 + 4 d bytes for each
     point, whatever k is; and that of a copy in float64, if a column is far from 0

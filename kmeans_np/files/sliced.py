@@ -55,7 +55,7 @@ class SlicedImage:
         self.dtype = np.dtype(dtype).newbyteorder("=")
         self.ndim = len(self.shape)
         self.chunks = tuple(max(1, min(pair)) for pair in zip(chunks, self.shape))
-        self._closed = False
+        self._closed, self._token = False, os.urandom(16).hex()
 
     def __getitem__(self, index: Any) -> Array:
         self.check_open()
@@ -69,6 +69,11 @@ class SlicedImage:
                 "False; leave it out"
             )
         return self[...].astype(dtype or self.dtype, copy=False)
+
+    def __dask_tokenize__(self) -> str:
+        # By what it is sent as, the name of the file, Dask would take what stands in
+        # the file later for what stood there before.
+        return self._token
 
     def check_open(self) -> None:
         """Raise ValueError if the file was closed."""

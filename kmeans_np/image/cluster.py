@@ -188,7 +188,7 @@ def cluster_image(
         The number of starts, of which the one with the smallest inertia is kept.
         "auto" is 10 for random starts and 4 for "k-means++" where they are tried on a
         histogram (`coarse_start`); otherwise 10 for random starts among at most 10,000
-        points (distinct colors or pixels, see Notes) and 1 for all else.
+        distinct points (of what is compared) and 1 for all else.
     max_iter : int, default 300
         The largest number of steps of a start.
     tol : float, default 1e-4
@@ -201,7 +201,8 @@ def cluster_image(
     callback : callable, optional
         Called with each `kmeans_np.Step` of each start. Its labels and centroids are
         those of what is compared: of distinct colors or pixels, see Notes. If it
-        returns a true value, all ends there, with the best answer so far.
+        returns a true value, all ends there, with the best answer so far. Labels of
+        pixels that are compared in blocks are computed when they are read.
     coarse_start : bool, default True
         Whether the starts in an image of which up to 6 numbers are compared (channels
         and places) are chosen and tried on a histogram of these, where ten cost less
@@ -270,6 +271,12 @@ def cluster_image(
 
     Notes
     -----
+    Starts are drawn among the distinct colors in the order of their values. So the
+    same image in 8 or 16 bits, in floats of any unit, in memory, in blocks or on Dask
+    has the same starts with the same `rng`, and the same labels; but for pixels that
+    are exactly as near to one centroid as to another, which rounding tells apart (in
+    float32 more than in float64), and but for "k-means++" in blocks, as said below.
+
     Images of integers are clustered by their distinct colors, each weighted by its
     number of pixels [4]_, unless most pixels have a color of their own or their place
     is compared. Images of floats are clustered by their pixels. The answer is the same.
@@ -282,7 +289,8 @@ def cluster_image(
     integers whose channels side by side take at most 64 bits, of which on average two
     pixels are equal, and at most 8.4 million are different (of 8-bit RGB, any number).
     All others (floats, many bands) are compared pixel by pixel, in a pass for each
-    step; k-means++ is k-means|| then [5]_. Read as a whole are images with `weights`.
+    step; among more than 10,000 distinct colors, k-means++ is k-means|| then [5]_, if
+    no histogram is used. Read as a whole are images with `weights`.
 
     For a Dask array, `segment_image` returns a Dask array of the same chunks, of which
     nothing is computed before somebody asks for it; `cluster_image` finds the clusters

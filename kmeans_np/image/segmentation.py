@@ -38,8 +38,9 @@ class Segmentation:
 
     Of an image that was read in blocks, `labels` and `image` are computed when they are
     read: ``answer.labels[:100]`` computes a hundred rows, ``np.asarray(answer.labels)``
-    all of them; so do arithmetic, `overlay` and `mask_of`. The image must still be
-    there then, as it was.
+    all of them; so do arithmetic, `overlay` and `mask_of`. They cannot be written to.
+    The image must still be there then, as it was. Several threads may read them, and
+    the answer may be pickled if the image may be.
 
     Attributes
     ----------
