@@ -95,9 +95,10 @@ LADDER = [
     "cli/explaining",
     "cli/arguments",
     "cli/__init__",
+    "interrupt",
     "__main__",
 ]
-LARGEST_MODULE, LARGEST_FUNCTION = 250, 40
+LARGEST_MODULE, LARGEST_FUNCTION = 400, 60
 LARGEST = {"lloyd": 120}
 
 
