@@ -7,9 +7,14 @@ folders, whose troubles only show when they are used (`kmeans_np.files`).
 """
 
 from kmeans_np.checks.arrays import (
+    LARGEST,
+    LARGEST_INTEGER,
     POINTS,
     Named,
     counted,
+    finite,
+    not_negative,
+    place_along,
     points,
     points_shape,
     real_array,
@@ -50,6 +55,8 @@ from kmeans_np.checks.questions import (
 
 __all__ = [
     "AS_THEY_ARE",
+    "LARGEST",
+    "LARGEST_INTEGER",
     "POINTS",
     "Callback",
     "Compared",
@@ -58,6 +65,7 @@ __all__ = [
     "compared",
     "counted",
     "features",
+    "finite",
     "finite_pixels",
     "flag",
     "has_alpha",
@@ -68,9 +76,11 @@ __all__ = [
     "mask",
     "n_clusters",
     "named_pixels",
+    "not_negative",
     "options",
     "palette",
     "pixel_weights",
+    "place_along",
     "place_of_pixel",
     "points",
     "points_shape",
