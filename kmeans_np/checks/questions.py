@@ -97,8 +97,8 @@ def image_or_points(
             f"{array.shape}; if each number is a point, pass np.reshape(points, "
             "(-1, 1)) and kind='points'"
         )
-    others = array.ndim > 2 or channel_axis is None
-    if kind == "image" or (kind == "auto" and others):
+    plainly_image = array.ndim > 2 or channel_axis is None
+    if kind == "image" or (kind == "auto" and plainly_image):
         return array, True
     if array.ndim > 2:
         raise ValueError(
