@@ -1,5 +1,7 @@
 """K-means from scratch in NumPy, to segment pictures and to be read."""
 
+# First of all, since the other imports take a moment in which Ctrl-C can come.
+from kmeans_np import interrupt as interrupt
 from kmeans_np.blocks import Progress
 from kmeans_np.clustering import Clustering, kmeans
 from kmeans_np.estimator import KMeans
@@ -39,3 +41,5 @@ __all__ = [
     "update",
     "write_image",
 ]
+
+__version__ = "0.1.0"

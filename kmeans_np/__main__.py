@@ -8,6 +8,7 @@ import io
 import sys
 from collections.abc import Sequence
 
+from kmeans_np import interrupt
 from kmeans_np.cli import PROBLEMS, build_parser, nobody_reads, report
 
 
@@ -21,10 +22,11 @@ def _prepare_output() -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
-    _prepare_output()
-    args = build_parser().parse_args(argv)
     status = 0
     try:
+        interrupt.raise_again()
+        _prepare_output()
+        args = build_parser().parse_args(argv)
         status = args.run(args) or 0
         sys.stdout.flush()
     except BrokenPipeError:

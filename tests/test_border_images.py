@@ -14,7 +14,13 @@ from test_border import (
     table,
 )
 
-from kmeans_np import apply_palette, cluster_image, inertia_curve, segment_image
+from kmeans_np import (
+    apply_palette,
+    cluster_image,
+    explain,
+    inertia_curve,
+    segment_image,
+)
 
 VOLUME = np.arange(48.0).reshape(2, 3, 4, 2)
 SOME = np.eye(4, 5) > 0
@@ -572,26 +578,86 @@ def test_impossible_ks_are_refused(error, arguments, options, sentence):
         ("position_weight", 1, "1.0"),
     ],
 )
-def test_what_only_images_have_is_refused_for_points(name, value, shown):
+@pytest.mark.parametrize("kind", ["auto", "points"])
+def test_what_only_images_have_is_refused_for_points(name, value, shown, kind):
+    instead = " instead" if name == "channel_axis" else ""
     sentence = (
         f"{name} must be left out for points, (n, d), got {shown}; for a gray image "
-        "pass channel_axis=None"
+        f"pass kind='image'{instead}"
     )
-    refused(ValueError, sentence, inertia_curve, GRAY[:2, :2], [1], **{name: value})
+    points = GRAY[:2, :2] if kind == "points" else GRAY[:2, :1]
+    options = {"kind": kind, name: value}
+    refused(ValueError, sentence, inertia_curve, points, [1], **options)
     if name in ("mask", "position_weight"):
-        gray = {"channel_axis": None, name: value}
-        assert inertia_curve(GRAY[:2, :2], [1], **gray).shape == (1,)
+        options = {"kind": "image", name: value}
+        assert inertia_curve(GRAY[:2, :2], [1], **options).shape == (1,)
 
 
-def test_a_list_of_numbers_is_neither_points_nor_an_image():
+def test_no_channel_axis_contradicts_points():
     refused(
         ValueError,
-        "image_or_points must have 2 axes, (n, d), or those of an image, got shape "
-        "(3,); if each number is a point, pass np.reshape(points, (-1, 1))",
+        "channel_axis must be left out for points, (n, d), got None; for a gray image "
+        "pass kind='image' instead",
         inertia_curve,
-        [1, 2, 3],
+        GRAY,
         [1],
+        kind="points",
+        channel_axis=None,
     )
+
+
+NEITHER = table(
+    (
+        "a list of numbers",
+        [1, 2, 3],
+        "auto",
+        "image_or_points must have 2 axes, (n, d), or those of an image, got shape "
+        "(3,); if each number is a point, pass np.reshape(points, (-1, 1)) and "
+        "kind='points'",
+    ),
+    (
+        "an image for points",
+        IMAGE,
+        "points",
+        "image_or_points must have 2 axes, (n, d), for kind='points', got shape "
+        "(4, 5, 3); pass kind='image', or one point a row, as in "
+        "np.reshape(points, (-1, 3))",
+    ),
+    (
+        "an image or points",
+        np.zeros((512, 512), np.uint8),
+        "auto",
+        "image_or_points must have more rows than columns and at most 16 columns to be "
+        "taken for points, got shape (512, 512); pass kind='image' for a gray image, "
+        "or kind='points' if each row is a point",
+    ),
+    (
+        "an empty array",
+        np.zeros((0, 3)),
+        "auto",
+        "points must hold at least one point with at least one feature, got shape "
+        "(0, 3); check how they were selected",
+    ),
+    (
+        "another word",
+        IMAGE,
+        "gray",
+        "kind must be 'auto', 'image' or 'points', got 'gray'; pass one of these",
+    ),
+    (
+        "no word",
+        IMAGE,
+        None,
+        "kind must be 'auto', 'image' or 'points', got None; pass one of these",
+    ),
+)
+
+
+@pytest.mark.parametrize("function", [inertia_curve, explain])
+@pytest.mark.parametrize(("value", "kind", "sentence"), NEITHER)
+def test_neither_points_nor_an_image(function, value, kind, sentence):
+    k = 1 if function is explain else [1]
+    refused(ValueError, sentence, function, value, k, kind=kind)
 
 
 def test_more_clusters_than_points_with_a_weight():

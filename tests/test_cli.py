@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,12 +14,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tables import chosen
+from tables import chosen, crossed
 
 import kmeans_np.__main__ as cli
 from kmeans_np import (
+    __version__,
     apply_palette,
     cluster_image,
+    interrupt,
     lloyd,
     read_image,
     sample_image,
@@ -1340,8 +1343,8 @@ def test_the_demo_says_what_is_wrong_with_its_folder(tmp_path, run):
 
 
 def test_the_version_is_that_of_the_package(run):
-    version = importlib.metadata.version("kmeans-np")
-    assert run("--version") == (0, f"kmeans-np {version}\n", "")
+    assert importlib.metadata.version("kmeans-np") == __version__
+    assert run("--version") == (0, f"kmeans-np {__version__}\n", "")
 
 
 def test_help_names_the_commands(run):
@@ -1611,11 +1614,17 @@ def test_a_lack_of_memory_is_one_line(photo, run, monkeypatch):
     )
 
 
-def test_an_interruption_is_one_line_and_status_130(photo, run, monkeypatch):
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [(finding, "cluster_image"), (cli, "build_parser"), (cli, "_prepare_output")],
+)
+def test_an_interruption_is_one_line_and_status_130(
+    photo, run, monkeypatch, module, name
+):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(finding, "cluster_image", interrupted)
+    monkeypatch.setattr(module, name, interrupted)
     before = everything_in(photo.parent)
     assert run("segment", photo, "-k", 2) == (130, "", "kmeans-np: stopped\n")
     assert everything_in(photo.parent) == before
@@ -1696,8 +1705,6 @@ def test_progress_is_taken_away_before_an_error(photo, run, monkeypatch):
 LONG_JOB = ["-k", 200, "--tol", 0, "--n-init", 1000, "--position-weight", 1]
 AT_ONCE = (
     "-c",
-    # What a shell starts in the background ignores control-C: not this.
-    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
     "import sys; from kmeans_np.cli import words; words.SECONDS_BEFORE_PROGRESS = 0; "
     "from kmeans_np.__main__ import main; sys.exit(main(sys.argv[1:]))",
 )
@@ -1758,7 +1765,161 @@ def test_pipes_are_quiet(photo):
     assert done.stdout.count("\n") == 1
 
 
+# ---- Ctrl-C during the import ----------------------------------------------------
+
+# Python imports this before anything else. Before the import of a certain module, it
+# presses Ctrl-C.
+PRESS = """
+import os, signal, sys
+
+class Finder:
+    def find_spec(self, name, path, target=None):
+        if name == os.environ["PRESS_AT"]:
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Finder())
+"""
+SCRIPT = "import sys\nfrom kmeans_np.__main__ import main\nsys.exit(main())\n"
+USER = "import kmeans_np.__main__\n"
+
+
+def press(folder, program, at, arguments=("--version",), **options):
+    """Run a program in which Ctrl-C comes before the import of a module."""
+    for name, text in {
+        "sitecustomize.py": PRESS,
+        "kmeans-np": SCRIPT,
+        "user.py": USER,
+    }.items():
+        (folder / name).write_text(text)
+    paths = [str(folder), str(Path(cli.__file__).parents[1])]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PRESS_AT": at}
+    return spawn(*arguments, program=[program], cwd=folder, env=environment, **options)
+
+
+@POSIX
+@pytest.mark.parametrize(
+    ("program", "at"),
+    crossed(
+        ["-mkmeans_np", "kmeans-np", "-mkmeans_np.__main__"],
+        ["numpy", "kmeans_np.lloyd", "kmeans_np.cli.words"],
+    ),
+)
+def test_ctrl_c_during_the_import_is_one_line_and_status_130(tmp_path, program, at):
+    done = press(tmp_path, program, at)
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr == "kmeans-np: stopped\n"
+
+
+@POSIX
+def test_ctrl_c_during_the_import_is_ignored_where_it_was(tmp_path):
+    def ignore():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    done = press(tmp_path, "-mkmeans_np", "kmeans_np.lloyd", preexec_fn=ignore)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"kmeans-np {__version__}\n"
+
+
+@POSIX
+def test_ctrl_c_during_the_import_is_for_the_program_of_the_user(tmp_path):
+    done = press(tmp_path, "user.py", "kmeans_np.cli.words", ["kmeans_np"])
+    assert done.returncode == -signal.SIGINT
+    assert done.stderr.endswith("\nKeyboardInterrupt\n")
+
+
+@pytest.mark.parametrize(
+    ("started", "argv", "expected"),
+    [
+        ("python -m kmeans_np palette photo.png", "-m palette photo.png", True),
+        ("python -X dev -mkmeans_np --help", "-m --help", True),
+        ("python -Im kmeans_np", "-m", True),
+        ("python -Imkmeans_np.__main__ --help", "-m --help", True),
+        ("python /usr/bin/kmeans-np demo", "/usr/bin/kmeans-np demo", True),
+        ("python kmeans-np.exe demo", "kmeans-np.exe demo", True),
+        ("python -m pytest kmeans_np", "-m kmeans_np", False),
+        ("python -m kmeans_np.sample", "-m", False),
+        ("python -m my_kmeans_np", "-m", False),
+        ("python -m cProfile -m kmeans_np", "prof.py -m kmeans_np", False),
+        ("python kmeans_np", "kmeans_np", False),
+        ("python app.py kmeans-np", "app.py kmeans-np", False),
+        ("python -c code kmeans_np", "-c kmeans_np", False),
+        ("python -c spawn_main --fork", "/usr/bin/kmeans-np segment a.png", False),
+        ("python", "", False),
+        ("python", None, False),
+    ],
+)
+def test_the_command_line_knows_itself(monkeypatch, started, argv, expected):
+    monkeypatch.setattr(sys, "orig_argv", started.split())
+    if argv is None:  # as where Python is embedded
+        monkeypatch.delattr(sys, "argv")
+    else:
+        monkeypatch.setattr(sys, "argv", argv.split() or [""])
+    assert interrupt.is_command_line() is expected
+
+
+def test_ctrl_c_raises_again_once_the_command_line_runs(run):
+    before = signal.signal(signal.SIGINT, interrupt.stop)
+    try:
+        run("--version")
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        # One that others have set stays.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        run("--version")
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@POSIX
+@pytest.mark.slow
+def test_tests_pass_where_ctrl_c_was_ignored_when_they_started():
+    tests = ["test_threads.py", "test_parallel.py", "test_sliced_files.py"]
+    done = subprocess.run(
+        [
+            sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider",
+            "-k", "interrupt or ctrl_c", *tests,
+        ],
+        cwd=Path(__file__).parent,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
+        capture_output=True,
+        text=True,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-3000:]
+
+
 # ---- Real processes --------------------------------------------------------------
+
+
+@POSIX
+@pytest.mark.parametrize(
+    "arguments", chosen(["--version", "--help", "palette"], "--version", "palette")
+)
+def test_a_copy_runs_that_is_not_installed(photo, tmp_path, arguments):
+    package = Path(cli.__file__).parent
+    shutil.copytree(package, tmp_path / "clone" / "kmeans_np")
+    libraries = tmp_path / "libraries"
+    libraries.mkdir()
+    # All that is installed beside NumPy, the package itself aside.
+    for path in Path(np.__file__).parents[1].iterdir():
+        if "kmeans" not in path.name:
+            (libraries / path.name).symlink_to(path)
+    how = {
+        "cwd": tmp_path / "clone",
+        "env": {**os.environ, "PYTHONPATH": str(libraries)},
+    }
+    code = (
+        "import importlib.metadata, kmeans_np; print(kmeans_np.__file__);"
+        "importlib.metadata.version('kmeans-np')"
+    )
+    done = spawn(program=("-S", "-c", code), **how)
+    assert done.stdout.startswith(str(tmp_path))
+    assert "PackageNotFoundError" in done.stderr
+    more = [photo, "-k", 2] if arguments == "palette" else []
+    done = spawn(arguments, *more, program=("-S", "-m", "kmeans_np"), **how)
+    assert (done.returncode, done.stderr) == (0, "")
+    if arguments == "--version":
+        assert done.stdout == f"kmeans-np {__version__}\n"
 
 
 def test_the_module_runs(photo):

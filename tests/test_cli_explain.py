@@ -85,10 +85,11 @@ def test_alpha_can_be_a_band(tmp_path, run, rng):
     assert len(run_of(tmp_path / "4.html")["axes"]) == 4
 
 
-def test_a_gray_picture_is_a_picture(tmp_path, run, rng):
-    write_image(tmp_path / "gray.png", rng.integers(0, 255, (20, 30), dtype=np.uint8))
+@pytest.mark.parametrize("shape", [(20, 30), (30, 4)])
+def test_a_gray_picture_is_a_picture(tmp_path, run, rng, shape):
+    write_image(tmp_path / "gray.png", rng.integers(0, 255, shape, dtype=np.uint8))
     assert run("explain", tmp_path / "gray.png", "-k", 2)[0] == 0
-    assert run_of(tmp_path / "gray-k2.html")["shown"] == [20, 30]
+    assert run_of(tmp_path / "gray-k2.html")["shown"] == [*shape]
 
 
 def test_it_opens_what_it_wrote(photo, run, monkeypatch):

@@ -90,6 +90,24 @@ def test_recipes_run_and_make_the_figures_they_show(recipe, beside_a_photo):
         assert same, f"{shown} is not the picture that the page makes, {made}"
 
 
+def test_the_recipe_on_choosing_k_works_for_a_gray_slide(beside_a_photo):
+    from kmeans_np import read_image
+
+    names, parser = {}, doctest.DocTestParser()
+    for _, code in blocks(RECIPE_INDEX.parent / "choosing-k.md", "python"):
+        if ">>>" in code:
+            code = "".join(each.source for each in parser.get_examples(code))
+        exec(code, names)
+        if names["beads"].ndim == 3:
+            names["beads"] = names["beads"].mean(axis=-1).astype(np.uint8)
+    beads = names["beads"].astype(float)
+    assert names["inertia"][0] == pytest.approx(beads.var() * beads.size)
+    made = read_image(beside_a_photo / "choosing-k.png")
+    for k in names["ks"]:
+        painted = made[204:300, 104 * k - 100 : 104 * k - 4, 0]
+        assert len(np.unique(painted)) == k
+
+
 def test_the_index_lists_every_recipe():
     listed = re.findall(r"\]\(([\w-]+\.md)\)", RECIPE_INDEX.read_text(encoding="utf-8"))
     assert sorted(listed) == [recipe.name for recipe in RECIPES]

@@ -15,12 +15,14 @@ import pytest
 import sklearn.cluster
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, ClusterMixin, clone, is_clusterer
+from sklearn.cluster import Birch
 from sklearn.datasets import load_digits, load_iris, load_wine, make_blobs
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import check_estimator
 from tables import chosen, crossed
 
@@ -32,13 +34,18 @@ assert sklearn.cluster.KMeans.__module__.startswith("sklearn.")
 BLOBS, _ = make_blobs(300, 3, centers=6, random_state=0)
 
 
+class SklearnKMeans(KMeans, ClusterMixin, BaseEstimator):
+    """K-means that is an instance of scikit-learn's classes."""
+
+
 # ---- scikit-learn's own tests ------------------------------------------------------
 
 
 # scikit-learn warns that it is not made of its own base class, and checks all the same.
 @pytest.mark.filterwarnings("ignore")
-def test_every_check_of_estimators_passes():
-    results = check_estimator(KMeans(), on_fail=None)
+@pytest.mark.parametrize("kind", chosen([KMeans, SklearnKMeans], KMeans))
+def test_every_check_of_estimators_passes(kind):
+    results = check_estimator(kind(), on_fail=None)
     assert len(results) > 45
     for result in results:
         # Some need libraries or settings that are not here, and say so.
@@ -132,20 +139,91 @@ def test_predict_and_score_repeat_what_fit_said(seed, dtype, offset, n, init, we
     data = (offset + 8 * rng.normal(0, rng.uniform(0.1, 2), (n, 3))).astype(dtype)
     weights = rng.integers(0, 3, n) if weighted else None
     start = data[rng.choice(n, 16, replace=False)] if init == "given" else init
+    how = {"n_init": 1, "random_state": seed}
     with warnings.catch_warnings():
         # Far away there may be fewer than 16 numbers of float32.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        model = KMeans(16, init=start, n_init=1, random_state=seed)
-        model.fit(data, sample_weight=weights)
+        model = KMeans(16, init=start, **how).fit(data, sample_weight=weights)
+        exact = KMeans(16, init=start, **how).fit(data.astype(float), None, weights)
     assert np.array_equal(model.predict(data), model.labels_)
     assert model.score(data, sample_weight=weights) == -model.inertia_
-    assert model.cluster_centers_.dtype == dtype
-    distances = ((data[:, np.newaxis].astype(float) - model.cluster_centers_) ** 2).sum(
-        axis=2
-    )
+    # float32 is computed with as float64.
+    assert np.array_equal(model.cluster_centers_, exact.cluster_centers_.astype(dtype))
+    assert np.array_equal(model.labels_, exact.labels_)
+    assert (model.inertia_, model.n_iter_) == (exact.inertia_, exact.n_iter_)
+    distances = ((data[:, np.newaxis] - exact.cluster_centers_) ** 2).sum(axis=2)
     assert np.array_equal(distances.argmin(axis=1), model.labels_)
     masses = np.ones(n) if weights is None else weights
     assert model.inertia_ == pytest.approx((masses * distances.min(axis=1)).sum())
+
+
+OFFSETS = {np.float32: [2**10, 2**20, -(2**19)], np.float64: [-(2**30), 2**45]}
+
+
+@pytest.mark.parametrize(
+    ("dtype", "init"), crossed(OFFSETS, ["random", "k-means++", "given", "called"])
+)
+def test_an_exact_offset_changes_no_label(dtype, init):
+    for seed in range(2):
+        rng = np.random.default_rng(seed)
+        # Near 2**20, float32 goes in steps of an eighth.
+        data = (rng.integers(0, 400, (3000, 2)) / 8).astype(dtype)
+        # Starts may lie between these steps.
+        some = rng.choice(3000, 20, replace=False)
+        start = data[some] + rng.integers(0, 64, (20, 2)) / 64
+
+        def fitted(data, offset, init=init, start=start, seed=seed):
+            here = start + offset
+            init = {"given": here, "called": lambda *_, **__: here}.get(init, init)
+            return KMeans(20, init=init, n_init=1, tol=0, random_state=seed).fit(data)
+
+        near = fitted(data, 0)
+        for offset in OFFSETS[dtype]:
+            moved = data + dtype(offset)
+            assert moved.dtype == dtype
+            assert np.array_equal(moved - dtype(offset), data)
+            far = fitted(moved, offset)
+            assert np.array_equal(far.labels_, near.labels_)
+            assert far.n_iter_ == near.n_iter_
+            assert far.inertia_ == pytest.approx(near.inertia_, rel=1e-6)
+            assert np.array_equal(far.predict(moved), near.labels_)
+
+
+def set_to(values):
+    def change(model):
+        model.cluster_centers_ = values(model.cluster_centers_)
+
+    return change
+
+
+def changed_in_place(model):
+    model.cluster_centers_[0] += 7
+
+
+CENTERS = {
+    "set": set_to(lambda centers: centers + 7),
+    "set to float64": set_to(lambda centers: centers.astype(float)),
+    "set to a list": set_to(lambda centers: (centers + 7).tolist()),
+    "set to integers": set_to(lambda centers: centers.astype(int)),
+    "set to fewer": set_to(lambda centers: centers[:2]),
+    "changed in place": changed_in_place,
+    "of an old pickle": lambda model: delattr(model, "_float64_centers"),
+}
+
+
+@pytest.mark.parametrize("change", CENTERS)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_centers_that_were_set_are_those_that_count(change, dtype):
+    data = (BLOBS + 1000).astype(dtype)
+    model = pickle.loads(pickle.dumps(KMeans(3, random_state=0).fit(data)))
+    inside = np.array(model._float64_centers)
+    CENTERS[change](model)
+    centers = np.asarray(model.cluster_centers_, float)
+    assert dtype == np.float64 or not np.array_equal(centers, inside)
+    distances = np.linalg.norm(data[:, np.newaxis].astype(float) - centers, axis=2)
+    assert np.array_equal(model.predict(data), distances.argmin(axis=1))
+    assert -model.score(data) == pytest.approx((distances.min(axis=1) ** 2).sum())
+    np.testing.assert_allclose(model.transform(data), distances, rtol=1e-6)
 
 
 @pytest.mark.parametrize("init", ["random", "k-means++"])
@@ -223,6 +301,22 @@ def test_clone_pickle_and_parameters():
         model.set_params(clusters=3)
 
 
+def test_a_subclass_is_an_instance_of_scikit_learns_classes():
+    with pytest.raises(ValueError, match=r"an instance of 'sklearn.base.ClusterMixin'"):
+        Birch(n_clusters=KMeans(3)).fit(BLOBS)
+    model = SklearnKMeans(3, random_state=0)
+    assert len({*Birch(n_clusters=model).fit(BLOBS).labels_}) == 3
+    assert is_clusterer(model)
+    assert get_tags(model) == get_tags(KMeans())
+    again = pickle.loads(pickle.dumps(clone(model).fit(BLOBS)))
+    assert np.array_equal(again.labels_, KMeans(3, random_state=0).fit_predict(BLOBS))
+    assert np.array_equal(again.predict(BLOBS), again.labels_)
+    with sklearn.config_context(enable_metadata_routing=True):
+        model.set_fit_request(sample_weight=True)
+        scaler = StandardScaler().set_fit_request(sample_weight=False)
+        make_pipeline(scaler, model).fit(BLOBS, sample_weight=np.ones(300))
+
+
 @pytest.mark.parametrize("n_jobs", chosen([1, 2], 1))
 def test_pipelines_and_searches(n_jobs):
     pipeline = make_pipeline(StandardScaler(), KMeans(random_state=0))
@@ -284,6 +378,49 @@ def test_frames_go_in_and_come_out(library):
     assert isinstance(form, frames.DataFrame)
 
 
+@pytest.mark.parametrize("fitted", [np.float32, np.float64, int])
+@pytest.mark.parametrize("given", [np.float32, np.float64, np.float16, int])
+def test_distances_have_the_type_that_scikit_learn_gives_them(fitted, given):
+    data = np.arange(24).reshape(12, 2)
+    ours, theirs = (
+        kind(2, init=data[:2], n_init=1).fit(data.astype(fitted))
+        for kind in (KMeans, sklearn.cluster.KMeans)
+    )
+    assert ours.cluster_centers_.dtype == theirs.cluster_centers_.dtype
+    expected = theirs.transform(data.astype(given))
+    found = ours.transform(data.astype(given))
+    assert found.dtype == expected.dtype
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+NAMES = [
+    None, ["a", "b", "c"], ("a", "b", "c"), np.array(["a", "b", "c"]), ["a", "c", "b"],
+    ["x"], [], list("abcd"), [1, 2, 3], "abc", [["a"], ["b"]],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_names_of_features_are_checked_as_scikit_learn_does(named):
+    data = pd.DataFrame(BLOBS, columns=["a", "b", "c"]) if named else BLOBS
+    ours, theirs = (
+        kind(2, n_init=1, random_state=0).fit(data)
+        for kind in (KMeans, sklearn.cluster.KMeans)
+    )
+    refused = 0
+    for names in NAMES:
+        try:
+            expected = theirs.get_feature_names_out(names)
+        except (ValueError, TypeError) as error:
+            # Theirs fails on a single string, which has no length.
+            message = str(error) if isinstance(error, ValueError) else "input_features"
+            with pytest.raises(ValueError, match=re.escape(message)):
+                ours.get_feature_names_out(names)
+            refused += 1
+        else:
+            assert np.array_equal(ours.get_feature_names_out(names), expected)
+    assert refused > 4
+
+
 def test_an_unknown_form_of_output_is_refused():
     with pytest.raises(ValueError, match=r"output config must be in .*, got 'numpy'"):
         KMeans().set_output(transform="numpy")
@@ -329,6 +466,12 @@ def test_scikit_learn_is_not_imported():
         ({"tol": -1}, "'tol' parameter of KMeans must be a float in the range"),
         ({"init": "best"}, "'init' parameter of KMeans must be a str among"),
         ({"algorithm": "full"}, "'algorithm' parameter of KMeans must be a str among"),
+        ({"copy_x": 1}, "'copy_x' parameter of KMeans must be an instance of 'bool'"),
+        ({"verbose": -1}, "'verbose' parameter of KMeans must be an int in the range"),
+        ({"verbose": "a"}, "'verbose' parameter of KMeans must be an int in the range"),
+        ({"random_state": -1}, "'random_state' parameter of KMeans must be None, an"),
+        ({"random_state": 1.5}, "'random_state' parameter of KMeans must be None, an"),
+        ({"random_state": "a"}, "'random_state' parameter of KMeans must be None, an"),
     ],
 )
 def test_bad_parameters_are_refused(parameters, message):
@@ -344,11 +487,95 @@ def test_bad_parameters_are_refused(parameters, message):
         (-np.ones(300), "Negative values in data passed to `sample_weight`"),
         (np.zeros(300), "sample_weight must not be zero everywhere"),
         (np.full(300, np.nan), "Input sample_weight contains NaN"),
+        (np.full(300, -np.inf), "Input sample_weight contains infinity"),
+        (np.nan, "Input sample_weight contains NaN"),
+        (np.inf, "Input sample_weight contains infinity"),
+        (10**400, "Input sample_weight contains infinity"),
+        (1.01e100, "sample_weight must lie between -1e+100 and 1e+100"),
+        (np.full(300, 1.01e100), "sample_weight must lie between -1e+100 and 1e+100"),
+        (0.99e-100, "sample_weight must be 0 or between 1e-100 and 1e+100, got 9.9e-"),
+        (np.full(300, 5e-324), "sample_weight must be 0 or between 1e-100 and 1e+100"),
+        (2**53 + 1, "sample_weight must lie between -9,007,199,254,740,992 and"),
     ],
 )
 def test_bad_weights_are_refused(weights, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         KMeans(2).fit(BLOBS, sample_weight=weights)
+    model = KMeans(2, random_state=0).fit(BLOBS)
+    with pytest.raises(ValueError, match=re.escape(message)):
+        model.score(BLOBS, sample_weight=weights)
+
+
+LARGE = {
+    "1e100": 1e100,
+    "above 1e100": np.nextafter(1e100, np.inf),
+    "below -1e100": -np.nextafter(1e100, np.inf),
+    "1e160": 1e160,
+    "float32": np.finfo(np.float32).max,
+    "float16": np.finfo(np.float16).max,
+    "2**53": np.int64(2**53),
+    "above 2**53": np.int64(2**53 + 1),
+    "int64": np.iinfo(np.int64).min,
+    "uint64": np.uint64(2**64 - 1),
+}
+LINE = np.array([[0], [1], [2]], np.float32)
+# Where numbers come in. The model has been fitted.
+BORDERS = {
+    "fit": lambda model, bad: model.fit(bad),
+    "predict": lambda model, bad: model.predict(bad),
+    "transform": lambda model, bad: model.transform(bad),
+    "score": lambda model, bad: model.score(bad),
+    "init": lambda _, bad: KMeans(2, init=bad[:2]).fit(LINE),
+    "callable": lambda _, bad: KMeans(2, init=lambda *_, **__: bad[:2]).fit(LINE),
+}
+
+
+@pytest.mark.parametrize("border", BORDERS)
+@pytest.mark.parametrize("value", LARGE)
+def test_the_numbers_that_kmeans_refuses_are_refused(border, value):
+    bad = np.array([[LARGE[value]], [0], [1]], np.asarray(LARGE[value]).dtype)
+    model = KMeans(2, random_state=0).fit([[0.0], [1.0], [3.0]])
+    try:
+        kmeans(bad, 2, rng=0)
+    except ValueError as error:
+        name = "init" if border in ("init", "callable") else "X"
+        message = str(error).replace("points", name)
+        for data in (bad, bad.astype(object)):
+            with pytest.raises(ValueError, match=re.escape(message)):
+                BORDERS[border](model, data)
+    else:
+        BORDERS[border](model, bad)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (2**70, "X must lie between -9,007,199,254,740,992 and 9,007,199,254,740,992"),
+        (10**101, "X must lie between -1e+100 and 1e+100, so that sums of squares"),
+        (-(10**400), "Input X contains infinity or a value too large for"),
+        (np.longdouble("1e4000"), "Input X contains infinity or a value too large for"),
+        (np.nan, "Input X contains NaN"),
+        (None, "Input X contains NaN"),
+        (pd.NA, "Input X contains NaN"),
+        (np.inf, "Input X contains infinity or a value too large for dtype('float64')"),
+        ("1e160", "X must lie between -1e+100 and 1e+100, so that sums of squares"),
+    ],
+    ids=str,
+)
+def test_objects_are_converted_or_refused(value, message):
+    if value is pd.NA:
+        data = pd.DataFrame({"a": pd.array([2**53, 1, None], dtype="Int64")})
+        data.loc[0] = 5
+    else:
+        data = [[value], [1], [2.5]]
+    with pytest.raises(ValueError, match=re.escape(message)):
+        KMeans(2).fit(data)
+
+
+def test_whole_numbers_of_pandas_are_not_rounded():
+    data = pd.DataFrame({"a": pd.array([2**53 + 1, 1, 2], dtype="Int64")})
+    with pytest.raises(ValueError, match=r"got a value of size 9,007,199,254,740,993"):
+        KMeans(2).fit(data)
 
 
 def test_sparse_data_are_refused_in_a_sentence():

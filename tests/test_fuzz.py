@@ -499,12 +499,13 @@ def curve_calls(draw):
     for name in ("k", "init", "n_init", "coarse_start"):
         del options[name]
     image = options.pop("image")
+    options["kind"] = draw(st.sampled_from(["auto", "image"]))
     if draw(st.booleans()):
         n, d = draw(LENGTHS), draw(st.integers(1, 4))
         image = draw(filled((n, d), draw(LIKELY_TYPES)))
         options.update(mask=None, weights=draw(st.none() | weights_of(n)))
         options.update(channel_axis=-1, alpha="auto", color_space="rgb")
-        options["position_weight"] = 0
+        options |= {"position_weight": 0, "kind": "points"}
     ks = st.lists(st.integers(1, 5), min_size=1, max_size=4) | st.just(range(1, 4))
     options |= {"image_or_points": image, "ks": draw(ks)}
     return draw(spoiled(options)), large

@@ -7,9 +7,14 @@ folders, whose troubles only show when they are used (`kmeans_np.files`).
 """
 
 from kmeans_np.checks.arrays import (
+    LARGEST,
+    LARGEST_INTEGER,
     POINTS,
     Named,
     counted,
+    finite,
+    not_negative,
+    place_along,
     points,
     points_shape,
     real_array,
@@ -42,7 +47,6 @@ from kmeans_np.checks.questions import (
     image_or_points,
     label,
     like,
-    only_for_images,
     palette,
     same_channels,
     several_k,
@@ -52,6 +56,8 @@ from kmeans_np.checks.questions import (
 
 __all__ = [
     "AS_THEY_ARE",
+    "LARGEST",
+    "LARGEST_INTEGER",
     "POINTS",
     "Callback",
     "Compared",
@@ -60,6 +66,7 @@ __all__ = [
     "compared",
     "counted",
     "features",
+    "finite",
     "finite_pixels",
     "flag",
     "function",
@@ -71,10 +78,11 @@ __all__ = [
     "mask",
     "n_clusters",
     "named_pixels",
-    "only_for_images",
+    "not_negative",
     "options",
     "palette",
     "pixel_weights",
+    "place_along",
     "place_of_pixel",
     "points",
     "points_shape",

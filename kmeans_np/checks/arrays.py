@@ -181,21 +181,25 @@ def weights(value: Any, n: int) -> Floats:
 
 
 def not_negative(
-    array: Array, say_place: Callable[[Array], str], noun: str, among: str = ""
+    array: Array,
+    say_place: Callable[[Array], str],
+    noun: str,
+    among: str = "",
+    name: str = "weights",
 ) -> Floats:
     """Return weights as float64; refuse what are none."""
     remedy = f"give {noun}s that do not count a weight of 0"
-    finite(array, Named("weights", say_place, remedy))
+    finite(array, Named(name, say_place, remedy))
     bad = (array < 0) | ((array > 0) & (array < 1 / LARGEST))
     if bad.any():
         place = np.argwhere(bad)[0]
         raise ValueError(
-            f"weights must be 0 or between {1 / LARGEST:g} and {LARGEST:g}, got "
+            f"{name} must be 0 or between {1 / LARGEST:g} and {LARGEST:g}, got "
             f"{array[tuple(place)]} at {say_place(place)}; {remedy}"
         )
     if not array.any():
         raise ValueError(
-            "weights must not all be 0, got only zeros; give at least one "
+            f"{name} must not all be 0, got only zeros; give at least one "
             f"{noun}{among} a positive weight"
         )
     return array.astype(np.float64)

@@ -34,6 +34,8 @@ class Compared(NamedTuple):
         return len(shape) if self.position_weight else 0
 
 
+# With more columns, an array of 2 axes is taken for points only if that is said.
+FEW_COLUMNS = 16
 # The channels, nothing else.
 AS_THEY_ARE = Compared("rgb", False, 0.0)
 
@@ -75,7 +77,52 @@ def white(dtype: np.dtype[Any], low: Floats, high: Floats) -> float:
     return 1.0
 
 
-def only_for_images(mask: Any, channel_axis: Any, alpha: Any, what: Compared) -> None:
+def image_or_points(
+    value: Any, kind: Any, mask: Any, channel_axis: Any, alpha: Any, what: Compared
+) -> tuple[Array, bool]:
+    """Return an array, and whether it is an image; otherwise it is points, (n, d).
+
+    An array of 2 axes may be either: a gray image, or points with a row each. Unless
+    `kind` says so, it is taken for points only if it cannot well be an image.
+    """
+    if not isinstance(kind, str) or kind not in ("auto", "image", "points"):
+        raise ValueError(
+            f"kind must be 'auto', 'image' or 'points', got {shown(kind)}; pass one of "
+            "these"
+        )
+    array = real_array(value, "image_or_points")
+    if array.ndim < 2:
+        raise ValueError(
+            "image_or_points must have 2 axes, (n, d), or those of an image, got shape "
+            f"{array.shape}; if each number is a point, pass np.reshape(points, "
+            "(-1, 1)) and kind='points'"
+        )
+    plainly_image = array.ndim > 2 or channel_axis is None
+    if kind == "image" or (kind == "auto" and plainly_image):
+        return array, True
+    if array.ndim > 2:
+        raise ValueError(
+            "image_or_points must have 2 axes, (n, d), for kind='points', got shape "
+            f"{array.shape}; pass kind='image', or one point a row, as in "
+            f"np.reshape(points, (-1, {array.shape[-1]}))"
+        )
+    if kind == "auto" and not _plainly_points(*array.shape):
+        raise ValueError(
+            "image_or_points must have more rows than columns and at most "
+            f"{FEW_COLUMNS} columns to be taken for points, got shape {array.shape}; "
+            "pass kind='image' for a gray image, or kind='points' if each row is a "
+            "point"
+        )
+    _only_for_images(mask, channel_axis, alpha, what)
+    return array, False
+
+
+def _plainly_points(rows: int, columns: int) -> bool:
+    # Without any numbers it is neither, which the check of points says.
+    return columns <= FEW_COLUMNS and (rows > columns or 0 in (rows, columns))
+
+
+def _only_for_images(mask: Any, channel_axis: Any, alpha: Any, what: Compared) -> None:
     """Refuse what says something about an image when there are points."""
     for name, value, default in (
         ("mask", mask, None),
@@ -85,22 +132,11 @@ def only_for_images(mask: Any, channel_axis: Any, alpha: Any, what: Compared) ->
         ("position_weight", what.position_weight, 0),
     ):
         if value is not default and not (np.isscalar(value) and value == default):
+            instead = " instead" if name == "channel_axis" else ""
             raise ValueError(
                 f"{name} must be left out for points, (n, d), got {shown(value)}; for "
-                "a gray image pass channel_axis=None"
+                f"a gray image pass kind='image'{instead}"
             )
-
-
-def image_or_points(value: Any) -> Array:
-    """Return an array that is an image or points, which have 2 axes."""
-    array = real_array(value, "image_or_points")
-    if array.ndim < 2:
-        remedy = "if each number is a point, pass np.reshape(points, (-1, 1))"
-        raise ValueError(
-            "image_or_points must have 2 axes, (n, d), or those of an image, got shape "
-            f"{array.shape}; {remedy}"
-        )
-    return array
 
 
 def palette(

@@ -5,9 +5,9 @@ package's own checks do.
 """
 
 import argparse
-from importlib.metadata import version
 from typing import Any, NoReturn
 
+import kmeans_np
 from kmeans_np.cli.commands import demo, palette, segment
 from kmeans_np.cli.explaining import explain
 
@@ -234,7 +234,7 @@ def build_parser() -> Parser:
         epilog="kmeans-np COMMAND --help has the options of a command and examples.",
     )
     parser.add_argument(
-        "--version", action="version", version=f"kmeans-np {version('kmeans-np')}"
+        "--version", action="version", version=f"kmeans-np {kmeans_np.__version__}"
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for run, add_options, summary, examples in COMMANDS:

@@ -53,8 +53,8 @@ def _run(
         return explained(
             image,
             args.k,
+            kind="image",
             mask=mask,
-            channel_axis=None if image.ndim == 2 else -1,
             alpha=args.alpha,
             init=args.init,
             max_iter=args.max_iter,

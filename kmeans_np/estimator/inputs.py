@@ -1,8 +1,8 @@
 """What an estimator takes: array-likes and data frames, in scikit-learn's words.
 
 What this file adds: the checks of data and weights as scikit-learn makes them, with its
-messages, since other people's code and tests look for these. What it leaves out: the
-package's own border (`kmeans_np.checks`), whose sentences are another kind.
+messages, since other people's code and tests look for these. What it leaves out: which
+numbers are too large to be added up, which is asked of `kmeans_np.checks`.
 """
 
 import numbers
@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kmeans_np import checks
 from kmeans_np.lloyd import Array, Floats
 
 # How many names an error lists.
@@ -61,8 +62,24 @@ def feature_names(data: Any) -> NDArray[np.object_] | None:
     return None
 
 
-def numbers_of(data: Any, who: str, name: str = "X") -> Array:
-    """Return array-like data as float64, or as float32 if they are that.
+class Input(checks.Named):
+    """An argument of an estimator, of which errors speak in scikit-learn's words."""
+
+    def not_finite(self, nan: int, infinite: int, first: Array) -> ValueError:
+        """Return the error for NaN, or otherwise for infinity."""
+        if nan:
+            return ValueError(f"Input {self.name} contains NaN.\n{self.remedy}")
+        return _too_large(self.name)
+
+
+def _too_large(name: str) -> ValueError:
+    return ValueError(
+        f"Input {name} contains infinity or a value too large for dtype('float64')."
+    )
+
+
+def array_of(data: Any, who: str, name: str) -> Array:
+    """Return array-like data as an array of real numbers of at most 64 bits.
 
     Raises TypeError or ValueError about the argument `name` of the estimator `who`.
     """
@@ -77,34 +94,58 @@ def numbers_of(data: Any, who: str, name: str = "X") -> Array:
             "lost; fill it or leave the masked values out"
         )
     array: Array = data.to_numpy() if is_frame(data) else np.asarray(data)
-    if array.dtype.kind == "O" and hasattr(data, "isna"):
-        # Columns of pandas with missing values of its own.
-        array = data.to_numpy(dtype=np.float64, na_value=np.nan)
     if array.dtype.kind == "c":
         raise ValueError(f"Complex data not supported\n{array}\n")
-    if array.dtype.kind in "OUS":
-        array = array.astype(np.float64)
-    if array.dtype.kind not in "biuf":
+    if array.dtype.kind not in "OUSbiuf":
         raise ValueError(
             f"{name} must hold numbers, got an array of type {array.dtype}; convert it"
         )
-    if array.dtype not in KINDS:
-        array = array.astype(np.float64)
-    if not np.isfinite(array).all():
-        if np.isnan(array).any():
-            raise ValueError(
-                f"Input {name} contains NaN.\n{who} does not accept missing values "
-                "encoded as NaN natively."
-            )
-        raise ValueError(
-            f"Input {name} contains infinity or a value too large for {array.dtype!r}."
-        )
+    if array.dtype.kind == "O":
+        return _objects(data, array, name)
+    if array.dtype.kind in "US" or array.dtype.itemsize > 8:
+        with np.errstate(over="ignore"):
+            array = array.astype(np.float64)
     return array
 
 
+def _objects(data: Any, array: Array, name: str) -> Array:
+    """Return objects as float64; refuse whole numbers that it does not hold."""
+    try:
+        if hasattr(data, "isna"):
+            # Columns of pandas with missing values of its own.
+            values: Array = data.to_numpy(dtype=np.float64, na_value=np.nan)
+        else:
+            values = array.astype(np.float64)
+    except OverflowError:
+        raise _too_large(name) from None
+    # Those beyond are too large for a float, too.
+    sizes = np.abs(values)
+    large = array[(sizes >= checks.LARGEST_INTEGER) & (sizes <= checks.LARGEST)]
+    whole = [int(each) for each in large if isinstance(each, numbers.Integral)]
+    if whole:
+        _named(name).check_size(np.dtype(np.int64), min(whole), max(whole))
+    return values
+
+
+def _named(name: str, remedy: str = "") -> Input:
+    return Input(name, checks.POINTS.say_place, remedy)
+
+
+def floats_of(array: Array, who: str, name: str) -> Array:
+    """Return an array as float64, or as float32 if it is that.
+
+    Raises ValueError for NaN and infinity, and, as `kmeans` does, for floats whose
+    squares overflow and for whole numbers that float64 does not hold.
+    """
+    if array.size:
+        remedy = f"{who} does not accept missing values encoded as NaN natively."
+        checks.finite(array, _named(name, remedy))
+    return array if array.dtype in KINDS else array.astype(np.float64)
+
+
 def table_of(data: Any, who: str, name: str = "X") -> Array:
-    """Return array-like data as `numbers_of`, with rows and columns."""
-    array = numbers_of(data, who, name)
+    """Return array-like data with rows and columns as float64 or float32."""
+    array = array_of(data, who, name)
     if array.ndim < 2:
         what = "1D" if array.ndim else "scalar"
         raise ValueError(
@@ -114,6 +155,7 @@ def table_of(data: Any, who: str, name: str = "X") -> Array:
         )
     if array.ndim > 2:
         raise ValueError(f"Found array with dim {array.ndim}. {who} expected <= 2.")
+    array = floats_of(array, who, name)
     for size, what in zip(array.shape, ("sample", "feature")):
         if size == 0:
             raise ValueError(
@@ -125,10 +167,12 @@ def table_of(data: Any, who: str, name: str = "X") -> Array:
 
 def weights_of(value: Any, n: int, who: str) -> Floats:
     """Return the weights of n samples as float64."""
-    if value is None or isinstance(value, numbers.Real):
-        weights = np.full(n, 1.0 if value is None else float(value))
-    else:
-        weights = numbers_of(value, who, "sample_weight").astype(np.float64)
+    name = "sample_weight"
+    if value is None:
+        return np.ones(n)
+    weights = floats_of(array_of(value, who, name), who, name)
+    if isinstance(value, numbers.Real):
+        weights = np.full(n, weights)
     if weights.ndim != 1:
         raise ValueError(
             f"Sample weights must be 1D array or scalar, got {weights.ndim}D array. "
@@ -140,7 +184,8 @@ def weights_of(value: Any, n: int, who: str) -> Floats:
         raise ValueError("Negative values in data passed to `sample_weight`.")
     if not weights.any():
         raise ValueError("sample_weight must not be zero everywhere.")
-    return weights
+    place = checks.place_along("place")
+    return checks.not_negative(weights, place, "sample", name=name)
 
 
 def check_names(fitted: Any, seen: Any, who: str) -> None:

@@ -23,7 +23,15 @@ from kmeans_np.estimator.inputs import (
     table_of,
     weights_of,
 )
-from kmeans_np.estimator.parameters import Parameters, at_least_0, one_of, whole
+from kmeans_np.estimator.parameters import (
+    Parameters,
+    at_least_0,
+    flag,
+    generator,
+    level,
+    one_of,
+    whole,
+)
 from kmeans_np.lloyd import Array, Floats, Step, squared_distances
 
 # How many random starts there are if nobody says.
@@ -64,7 +72,7 @@ class KMeans(Parameters):
     Attributes
     ----------
     cluster_centers_ : (n_clusters, n_features) array of float64 or float32
-        The centroids, of the type of the data.
+        The centroids, rounded to float32 if the data are float32.
     labels_ : (n_samples,) array of int32
         The nearest of them for each sample; what `predict` says of the same data.
     inertia_ : float
@@ -85,6 +93,19 @@ class KMeans(Parameters):
     Neither the order of the samples nor whether a sample is repeated or has that weight
     makes a difference to which starts are drawn, and to the centroids none beyond the
     last bits.
+
+    float32 data have the labels, inertia and number of steps of the same numbers in
+    float64, to the last bit. The centroids stay float64 inside, where `predict`,
+    `transform` and `score` use them, unless `cluster_centers_` is set to others. So an
+    offset that the type of the data holds exactly changes no label, but for exact ties
+    that rounding decides.
+
+    Pipelines, searches, ``clone`` and ``set_output`` of scikit-learn ask what an
+    estimator can do, and take this one. What asks for a base class, such as
+    ``Birch(n_clusters=...)``, takes a subclass that has it::
+
+        class SklearnKMeans(KMeans, ClusterMixin, BaseEstimator):
+            pass
 
     References
     ----------
@@ -146,11 +167,13 @@ class KMeans(Parameters):
         Parameters
         ----------
         X : (n_samples, n_features) array_like or data frame of real numbers
-            The samples. float32 stays float32, everything else becomes float64.
+            The samples, between -1e100 and 1e100; integers within 2**53, which float64
+            holds. float32 stays float32, everything else becomes float64.
         y : object, optional
             Has no effect.
         sample_weight : (n_samples,) array_like of real numbers, optional
-            How many times each sample counts; once when not given.
+            How many times each sample counts: 0, or between 1e-100 and 1e100. Once when
+            not given.
 
         Returns
         -------
@@ -159,7 +182,8 @@ class KMeans(Parameters):
         Raises
         ------
         ValueError
-            If a parameter, `X` or `sample_weight` is not as said here.
+            If a parameter, `X` or `sample_weight` is not as said here, or a start
+            holds numbers that `X` may not hold.
         TypeError
             If `X` is sparse, or its columns have names that are and are not strings.
 
@@ -185,7 +209,7 @@ class KMeans(Parameters):
         elif hasattr(self, "feature_names_in_"):
             del self.feature_names_in_
         found, points = self._best(array, weights, k)
-        centers = found.centroids.astype(array.dtype)
+        centers = found.centroids
         missing = k - len(centers)
         if missing:
             warnings.warn(
@@ -195,7 +219,8 @@ class KMeans(Parameters):
                 stacklevel=2,
             )
             centers = np.concatenate([centers, centers[-1:].repeat(missing, axis=0)])
-        self.cluster_centers_ = centers
+        self._float64_centers = centers
+        self.cluster_centers_ = centers.astype(array.dtype)
         self._n_features_out = k
         labels = found.labels if points is None else found.labels[points]
         self.labels_ = labels.astype(np.int32)
@@ -213,7 +238,7 @@ class KMeans(Parameters):
         who, init = type(self).__name__, self.init
         given = not isinstance(init, str) and not callable(init)
         n_init = self._starts(given, k)
-        rng = _generator(self.random_state)
+        rng = generator(self.random_state, "random_state", who)
         points, masses, which = array, weights, None
         if isinstance(init, str):
             one_of(init, "init", who, ("k-means++", "random"))
@@ -230,7 +255,7 @@ class KMeans(Parameters):
                 rng=rng,
                 callback=_print if self.verbose else None,
             )
-            return fit(points, masses, k, options._replace(dtype=array.dtype))
+            return fit(points, masses, k, options)
 
         if isinstance(init, str):
             return run(init, n_init), which
@@ -247,6 +272,8 @@ class KMeans(Parameters):
         """Return the number of starts, and warn of what makes no sense."""
         who = type(self).__name__
         one_of(self.algorithm, "algorithm", who, ("elkan", "lloyd"))
+        flag(self.copy_x, "copy_x", who)
+        level(self.verbose, "verbose", who)
         if self.algorithm == "elkan" and k == 1:
             warnings.warn(
                 "algorithm='elkan' doesn't make sense for a single cluster. Using "
@@ -271,8 +298,8 @@ class KMeans(Parameters):
         return self._n_init
 
     def _centers(self, init: Any, array: Array, k: int) -> Array:
-        """Return starting centroids of the type of the data."""
-        centers = table_of(init, type(self).__name__, "init").astype(array.dtype)
+        """Return starting centroids, checked."""
+        centers = table_of(init, type(self).__name__, "init")
         for size, wanted, what in (
             (len(centers), k, "the number of clusters"),
             (centers.shape[1], array.shape[1], "the number of features of the data"),
@@ -284,14 +311,26 @@ class KMeans(Parameters):
                 )
         return centers
 
+    def _exact_centers(self) -> Floats:
+        """Return the centroids before they were rounded to the type of the data.
+
+        Anyone may set `cluster_centers_`: what they round to no longer is what counts.
+        """
+        centers = np.asarray(self.cluster_centers_)
+        exact: Floats | None = getattr(self, "_float64_centers", None)
+        if exact is not None and centers.dtype == np.float32:
+            with np.errstate(over="ignore"):
+                if np.array_equal(exact.astype(np.float32), centers):
+                    return exact
+        return centers.astype(np.float64)
+
     def _labels(self, array: Array) -> NDArray[np.int32]:
-        centers = self.cluster_centers_.astype(np.float64)
+        centers = self._exact_centers()
         labels = nearest(array, np.ones(len(array)), centers, cells=False).labels
         return np.asarray(labels, np.int32)
 
     def _inertia(self, array: Array, weights: Floats, labels: Array) -> float:
-        centers = self.cluster_centers_.astype(np.float64)
-        return direct_inertia(array, weights, centers, labels)
+        return direct_inertia(array, weights, self._exact_centers(), labels)
 
     def _checked(self, X: Any) -> Array:
         """Return data with the features that it was fitted with."""
@@ -344,11 +383,14 @@ class KMeans(Parameters):
         Returns
         -------
         (n_samples, n_clusters) array of float64 or float32, or data frame
-            The distances, in the unit of the data; see `set_output`.
+            The distances, in the unit of the data; float32 if both `X` and
+            `cluster_centers_` are. See `set_output`.
         """
         array = self._checked(X)
-        distances = np.empty((len(array), len(self.cluster_centers_)), array.dtype)
-        for number, center in enumerate(self.cluster_centers_.astype(np.float64)):
+        centers = self._exact_centers()
+        kind = np.result_type(array, np.asarray(self.cluster_centers_))
+        distances = np.empty((len(array), len(centers)), kind)
+        for number, center in enumerate(centers):
             distances[:, number] = np.sqrt(squared_distances(array, center))
         return self._in_its_form(distances, X)
 
@@ -386,13 +428,6 @@ class KMeans(Parameters):
         array = self._checked(X)
         weights = weights_of(sample_weight, len(array), type(self).__name__)
         return -self._inertia(array, weights, self._labels(array))
-
-
-def _generator(random_state: Any) -> "np.random.Generator":
-    """Return a generator; from a RandomState, by numbers drawn from it."""
-    if isinstance(random_state, np.random.RandomState):
-        random_state = random_state.randint(2**31 - 1, size=4).tolist()
-    return np.random.default_rng(random_state)
 
 
 def _print(step: Step) -> None:

@@ -21,6 +21,7 @@ OUTPUTS = ("default", "pandas", "polars")
 class Parameters:
     """An estimator, as far as its parameters and the form of its output go."""
 
+    n_features_in_: int
     _n_features_out: int
 
     @classmethod
@@ -105,18 +106,37 @@ class Parameters:
 
         Parameters
         ----------
-        input_features : object, optional
-            Has no effect: the names are those of the clusters.
+        input_features : (n_features,) array_like of str, optional
+            The names of the features. They are checked, and have no effect: the names
+            returned are those of the clusters.
 
         Returns
         -------
         (n_clusters,) array of str objects
             "kmeans0", "kmeans1", and so on.
+
+        Raises
+        ------
+        ValueError
+            If `input_features` are not `feature_names_in_`, or not as many as the
+            features.
         """
         self._check_fitted()
+        if input_features is not None:
+            self._check_input_features(np.asarray(input_features, object))
         prefix = type(self).__name__.lower()
         names = [f"{prefix}{number}" for number in range(self._n_features_out)]
         return np.array(names, dtype=object)
+
+    def _check_input_features(self, given: NDArray[np.object_]) -> None:
+        fitted = getattr(self, "feature_names_in_", None)
+        if fitted is not None and not np.array_equal(fitted, given):
+            raise ValueError("input_features is not equal to feature_names_in_")
+        if given.shape[:1] != (self.n_features_in_,):
+            raise ValueError(
+                "input_features should have length equal to number of features "
+                f"({self.n_features_in_}), got {len(given) if given.ndim else given}"
+            )
 
     def set_output(self, *, transform: str | None = None) -> Self:
         """Choose what `transform` and `fit_transform` return.
@@ -175,6 +195,30 @@ def at_least_0(value: Any, name: str, who: str) -> float:
     if not is_number or not 0 <= value < np.inf:
         raise _wrong(name, who, "a float in the range [0.0, inf)", value)
     return float(value)
+
+
+def flag(value: Any, name: str, who: str) -> None:
+    """Refuse a parameter that is no bool."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise _wrong(name, who, "an instance of 'bool'", value)
+
+
+def level(value: Any, name: str, who: str) -> None:
+    """Refuse a parameter that is neither a bool nor an int of at least 0."""
+    if not isinstance(value, (numbers.Integral, np.bool_)) or value < 0:
+        rule = "an int in the range [0, inf) or an instance of 'bool'"
+        raise _wrong(name, who, rule, value)
+
+
+def generator(value: Any, name: str, who: str) -> "np.random.Generator":
+    """Return a generator; from a RandomState, by numbers drawn from it."""
+    if isinstance(value, np.random.RandomState):
+        value = value.randint(2**31 - 1, size=4).tolist()
+    try:
+        return np.random.default_rng(value)
+    except (TypeError, ValueError):
+        rule = "None, an int of at least 0, a RandomState or a Generator"
+        raise _wrong(name, who, rule, value) from None
 
 
 def one_of(value: Any, name: str, who: str, allowed: tuple[str, ...]) -> None:

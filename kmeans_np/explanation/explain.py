@@ -163,6 +163,7 @@ def explain(
     image_or_points: ArrayLike,
     k: int,
     *,
+    kind: str = "auto",
     mask: ArrayLike | None = None,
     channel_axis: int | None = -1,
     alpha: bool | str = "auto",
@@ -181,10 +182,15 @@ def explain(
     Parameters
     ----------
     image_or_points : (n, d), or (..., rows, columns, channels) array_like of numbers
-        Two axes are points, one a row, as `kmeans` takes them; more are an image, as
-        `cluster_image` takes it. For a gray image or volume say ``channel_axis=None``.
+        Points, one a row, as `kmeans` takes them; or an image, as `cluster_image` takes
+        it. `kind` says which.
     k : int
         The number of clusters, from 1 to the number of pixels or points.
+    kind : "auto", "image" or "points", default "auto"
+        Whether it is an image, of which 2 axes are gray, or points. With "auto", 3 and
+        more axes are an image, and so is all with ``channel_axis=None``. An array of 2
+        axes is taken for points if it has more rows than columns and at most 16
+        columns; otherwise it is refused, since it might be a gray image.
     mask, channel_axis, alpha
         What takes part of an image, see `cluster_image`.
     init : "random", "k-means++" or (k, d) array_like, default "random"
@@ -212,8 +218,10 @@ def explain(
         If an argument is not of its type.
     ValueError
         If `image_or_points`, `mask`, `channel_axis` or `alpha` is not as
-        `cluster_image` wants it, or `mask`, `channel_axis` or `alpha` is given for
-        points.
+        `cluster_image` wants it.
+    ValueError
+        If an array of 2 axes may be an image or points and `kind` does not say which,
+        or what only images have is given for points.
     ValueError
         If `k` is below 1 or above the number of pixels or points that take part, or
         `init`, `max_iter`, `tol` or `rng` not as `kmeans` wants it.
@@ -238,7 +246,13 @@ def explain(
     [158.0, 31.0, 16.0]
     """
     title = checks.text(title, "title")
-    material = _material(image_or_points, mask, channel_axis, alpha)
+    array, is_image = checks.image_or_points(
+        image_or_points, kind, mask, channel_axis, alpha, checks.AS_THEY_ARE
+    )
+    if is_image:
+        material = of_image(array, mask, channel_axis, alpha)
+    else:
+        material = of_points(checks.points(array))
     k = checks.n_clusters(k, material.n, "pixels" if material.is_image else "points")
     how = {"max_iter": max_iter, "tol": tol, "rng": rng, "callback": callback}
     d = material.points.shape[1]
@@ -259,13 +273,3 @@ def explain(
     noun = "colors" if material.is_image else "points"
     warn_if_fewer(int((run.counts > 0).sum()), k, noun, stacklevel=2)
     return Explanation(title, run, material, name, k)
-
-
-def _material(
-    image_or_points: Any, mask: Any, channel_axis: Any, alpha: Any
-) -> Material:
-    array = checks.image_or_points(image_or_points)
-    if channel_axis is None or array.ndim != 2:
-        return of_image(array, mask, channel_axis, alpha)
-    checks.only_for_images(mask, channel_axis, alpha, checks.AS_THEY_ARE)
-    return of_points(checks.points(array))

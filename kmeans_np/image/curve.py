@@ -20,6 +20,7 @@ def inertia_curve(
     image_or_points: ArrayLike,
     ks: ArrayLike,
     *,
+    kind: str = "auto",
     mask: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     channel_axis: int | None = -1,
@@ -40,10 +41,15 @@ def inertia_curve(
     Parameters
     ----------
     image_or_points : (n, d), or (..., rows, columns, channels) array_like of numbers
-        Two axes are points, one a row, as `kmeans` takes them; more are an image, as
-        `cluster_image` takes it. For a gray image or volume say ``channel_axis=None``.
+        Points, one a row, as `kmeans` takes them; or an image, as `cluster_image` takes
+        it. `kind` says which.
     ks : (m,) array_like of int
         The numbers of clusters, in any order.
+    kind : "auto", "image" or "points", default "auto"
+        Whether it is an image, of which 2 axes are gray, or points. With "auto", 3 and
+        more axes are an image, and so is all with ``channel_axis=None``. An array of 2
+        axes is taken for points if it has more rows than columns and at most 16
+        columns; otherwise it is refused, since it might be a gray image.
     weights : array_like of real numbers, optional
         How many times each pixel or point counts; once when not given.
     normalize : bool, default False
@@ -72,6 +78,9 @@ def inertia_curve(
     ValueError
         If `ks` is empty, or one of them below 1 or above the number of pixels or
         points; or another argument is not as `cluster_image` wants it.
+    ValueError
+        If an array of 2 axes may be an image or points and `kind` does not say which,
+        or what only images have is given for points.
 
     Warns
     -----
@@ -93,15 +102,14 @@ def inertia_curve(
     [104.0, 4.0, 0.0]
     """
     what = checks.compared(color_space, normalize, position_weight)
-    array = checks.image_or_points(image_or_points)
-    if channel_axis is None or array.ndim != 2:
+    array, is_image = checks.image_or_points(
+        image_or_points, kind, mask, channel_axis, alpha, what
+    )
+    if is_image:
         pixels = take_apart(array, mask, channel_axis, alpha)
-        masses, noun = (
-            checks.pixel_weights(weights, pixels.shape, pixels.part),
-            "pixels",
-        )
+        masses = checks.pixel_weights(weights, pixels.shape, pixels.part)
+        noun = "pixels"
     else:
-        checks.only_for_images(mask, channel_axis, alpha, what)
         values = checks.points(array)
         pixels = Pixels(values[np.newaxis], values, None, False, 2)
         masses, noun = None, "points"

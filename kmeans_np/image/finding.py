@@ -28,6 +28,7 @@ from kmeans_np.image.segmentation import (
     rounded,
     single_colors,
     told,
+    undo_rounding,
 )
 from kmeans_np.image.streamed import (
     Painted,
@@ -176,7 +177,6 @@ def _clusters(result: Clustering, features: Features, points: Points) -> Cluster
     if not counting.all():
         own, labels = own[counting], labels[counting]
     single, first = single_colors(own, labels, len(colors))
-    # The mean of equal numbers may be another in the last place.
-    colors[single] = own[first[single]]
+    colors = undo_rounding(colors, single, own[first])
     palette = rounded(colors, points.colors.dtype, features.white)
     return Clusters(features, result.centroids, palette)

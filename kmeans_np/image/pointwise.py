@@ -18,7 +18,12 @@ from kmeans_np.blocks import CHUNK_BYTES, Report, Rows, View, tiles
 from kmeans_np.clustering import Clustering, fit_parts, surveyed
 from kmeans_np.image.features import Features, in_space, placed, powers, scaled
 from kmeans_np.image.pixels import Layout
-from kmeans_np.image.segmentation import Clusters, rounded, single_colors
+from kmeans_np.image.segmentation import (
+    Clusters,
+    rounded,
+    single_colors,
+    undo_rounding,
+)
 from kmeans_np.image.streamed import Finder, Place, Streamed, some_take_part
 from kmeans_np.lloyd import Array, Floats
 from kmeans_np.pieces import Branches, branches, joined, tree_sum
@@ -167,10 +172,10 @@ def fit_pixels(
         found = parts.gather(_one_of_each, _those_of_one, find, single, channels)
         numbers = np.array([number for number, _ in found.values()])
         own = pixels.gather(_rows_at, _together, numbers)
-        # The mean of equal numbers may be another in the last place.
+        exact = colors.copy()
         for label, (number, color) in found.items():
-            if color is not None:
-                colors[label] = own[number]
+            single[label], exact[label] = color is not None, own[number]
+        colors = undo_rounding(colors, single, exact)
     palette = rounded(colors, pixels.dtype, features.white)
     return result, Clusters(features, result.centroids, palette), find
 

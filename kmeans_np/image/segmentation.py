@@ -293,6 +293,18 @@ def single_colors(
     return single, first
 
 
+def undo_rounding(colors: Floats, single: NDArray[np.bool_], own: Array) -> Floats:
+    """Return the colors of clusters, exact where their pixels have a single one, `own`.
+
+    The mean of equal numbers may be another in the last place. If it is far, it is no
+    mean of theirs: the run was cut short.
+    """
+    scale = 1e-6 * np.ptp(colors) + 1e-12 * np.abs(colors).max()
+    near = (np.abs(colors - own) <= scale).all(axis=1)
+    exact: Floats = np.where((single & near)[:, np.newaxis], own, colors)
+    return exact
+
+
 def rounded(colors: Array, dtype: np.dtype[Any], white: float | None = None) -> Array:
     """Return colors as `dtype`, rounded to the nearest if it holds integers.
 

@@ -1,0 +1,47 @@
+"""Ctrl-C while the command line is still being imported.
+
+What this file adds: a handler of SIGINT that ends the process without a traceback. The
+package imports this file before all others, and `main` puts Python's own handler back.
+What it leaves out: Ctrl-C from then on (`kmeans_np.__main__`), and every other program,
+in which nothing is changed.
+"""
+
+# Nothing else, since what is imported here is imported without the handler.
+import os
+import signal
+import sys
+
+SCRIPTS = ("kmeans-np", "kmeans-np.exe")
+MODULES = ("kmeans_np", "kmeans_np.__main__")
+
+
+def is_command_line() -> bool:
+    """Return whether Python was started as ``kmeans-np`` or ``python -m kmeans_np``."""
+    arguments = getattr(sys, "argv", [])
+    # The arguments of the program come last. The word before them names the program.
+    program = "".join(sys.orig_argv[-len(arguments) :][:1])
+    if arguments[:1] != ["-m"]:
+        return program.rpartition(os.sep)[2] in SCRIPTS
+    # Python is looking for the module. Its name may be one word with the option.
+    if program.startswith("-"):
+        program = program.partition("m")[2]
+    return program in MODULES
+
+
+def stop(*_: object) -> None:
+    """End the process as `main` does; nothing has been written yet."""
+    try:
+        os.write(2, b"kmeans-np: stopped\n")
+    finally:
+        os._exit(130)
+
+
+def raise_again() -> None:
+    """Let Ctrl-C raise KeyboardInterrupt again, if it was `stop` that handled it."""
+    if signal.getsignal(signal.SIGINT) is stop:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+# Where SIGINT is ignored, as in what a shell starts in the background, it stays so.
+if is_command_line() and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, stop)
