@@ -104,15 +104,6 @@ def first_of_each(rows: Array) -> Array:
     return np.array(list(dict.fromkeys(map(tuple, rows.tolist()))))
 
 
-def first_of_least(inertias: Array, share: float = 1e-6) -> int:
-    """Return the number of the first inertia that is the smallest but for this share.
-
-    In another unit, rounding tells equal ones apart otherwise.
-    """
-    least = np.min(inertias)
-    return int(np.argmax(inertias <= least + share * least))
-
-
 def among(points: Array, chosen: Array) -> Array:
     """Say which points are equal to one of the chosen."""
     if len(chosen) <= MANY:
@@ -290,7 +281,9 @@ def plus_plus(
             break
         candidates = points[draw(chances, n_draws, rng)].astype(np.float64)
         inertias = _inertias_with(candidates, points, weights, nearest)
-        best = candidates[first_of_least(inertias)]
+        # subtle: of equal ones the first; and equal are those that rounding tells
+        # apart in one unit, but not in another.
+        best = candidates[(inertias <= (1 + 1e-6) * inertias.min()).argmax()]
         nearest = np.minimum(nearest, squared_distances(points, best))
         centroids = np.concatenate([centroids, best[np.newaxis]])
     return centroids

@@ -25,7 +25,7 @@ from kmeans_np.clustering.passes import (
     sweep_over,
 )
 from kmeans_np.lloyd import Array, Floats, Step, Sweep, lloyd
-from kmeans_np.seeding import Histograms, Starts, coarse_start, first_of_least
+from kmeans_np.seeding import Histograms, Starts, coarse_start
 from kmeans_np.sweeps import BlockedSweep
 from kmeans_np.sweeps.parted import NearestLabels, Parts
 
@@ -188,16 +188,16 @@ def cluster(
             for _ in range(10 if many else options.n_init or 1):
                 yield drawn.start(init, k, options.rng)
 
-    results = []
+    best: Clustering | None = None
     for start in starts():
-        # Not in a generator, where a callback's StopIteration would become another
-        # error.
-        results.append(_run(sweep, start, origin, options))
-        if results[-1].stopped_by == "callback":
+        result = _run(sweep, start, origin, options)
+        # Starts that end in the same clusters may differ in the last digits.
+        if best is None or result.inertia < (1 - 1e-9) * best.inertia:
+            best = result
+        if result.stopped_by == "callback":
             break
-    # Starts that end in the same clusters differ in the last digits.
-    best = first_of_least(np.array([each.inertia for each in results]), 1e-9)
-    return results[best]
+    assert best is not None
+    return best
 
 
 def fit_each(
