@@ -13,7 +13,6 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import DTypeLike
 
 from kmeans_np.checks.arrays import Named, finite, got, place_along, real_array, shown
 from kmeans_np.lloyd import Floats, Step
@@ -31,8 +30,6 @@ class Options(NamedTuple):
     rng: np.random.Generator
     callback: Callback | None
     coarse_start: bool
-    # What the centroids are rounded to in the end.
-    dtype: DTypeLike = np.float64
 
 
 def whole_number(value: Any, name: str, remedy: str) -> int:

@@ -263,7 +263,7 @@ def _run(
             stopped_by = "callback"
             break
     # As they are returned: to move them back to the data's own origin may round them.
-    centroids = (step.new_centroids + origin).astype(options.dtype) - origin
+    centroids = (step.new_centroids + origin) - origin
     end = (step.iteration, str(stopped_by))
     return _settled(sweep, centroids, origin, *end, step.labels)
 

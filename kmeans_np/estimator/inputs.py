@@ -220,26 +220,3 @@ def _differ(fitted: list[str], seen: list[str]) -> str:
     if not unseen and not missing:
         lines.append("Feature names must be in the same order as they were in fit.")
     return "\n".join(lines) + "\n"
-
-
-def distinct(points: Array, weights: Floats) -> tuple[Array, Floats, NDArray[np.intp]]:
-    """Return the distinct points, their weights, and which of them each point is.
-
-    They come in the order of their coordinates. So neither the order of the samples nor
-    whether they are repeated or weighted makes a difference to the starts that are
-    drawn from them, nor does it whether they are float64 or float32.
-    """
-    order = np.argsort(points[:, 0])
-    equal = np.diff(points[order, 0]) == 0
-    # All coordinates only of those that have the first in common.
-    tied = np.append(equal, False) | np.append(False, equal)
-    some = order[tied]
-    order[tied] = some[np.lexsort(points[some].T[::-1])]
-    points = points[order]
-    begins = np.append(True, (points[1:] != points[:-1]).any(axis=1))
-    which = np.empty(len(order), np.intp)
-    which[order] = np.cumsum(begins) - 1
-    if begins.all():
-        return points, weights[order], which
-    masses: Floats = np.bincount(which, weights).astype(np.float64)
-    return points[begins], masses, which

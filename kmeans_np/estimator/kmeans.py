@@ -17,7 +17,6 @@ from kmeans_np.clustering import Clustering, direct_inertia, fit, nearest
 from kmeans_np.estimator.inputs import (
     ConvergenceWarning,
     check_names,
-    distinct,
     feature_names,
     known_to_sklearn,
     table_of,
@@ -208,7 +207,7 @@ class KMeans(Parameters):
             self.feature_names_in_ = names
         elif hasattr(self, "feature_names_in_"):
             del self.feature_names_in_
-        found, points = self._best(array, weights, k)
+        found = self._best(array, weights, k)
         centers = found.centroids
         missing = k - len(centers)
         if missing:
@@ -222,27 +221,19 @@ class KMeans(Parameters):
         self._float64_centers = centers
         self.cluster_centers_ = centers.astype(array.dtype)
         self._n_features_out = k
-        labels = found.labels if points is None else found.labels[points]
-        self.labels_ = labels.astype(np.int32)
+        self.labels_ = found.labels.astype(np.int32)
         self.inertia_ = self._inertia(array, weights, self.labels_)
         self.n_iter_ = found.n_iter
         return self
 
-    def _best(
-        self, array: Array, weights: Floats, k: int
-    ) -> tuple[Clustering, NDArray[np.intp] | None]:
-        """Return the best of all starts, and which of its points each sample is.
-
-        None if each is its own: only where starts are drawn, points are merged.
-        """
+    def _best(self, array: Array, weights: Floats, k: int) -> Clustering:
+        """Return the best of all starts."""
         who, init = type(self).__name__, self.init
         given = not isinstance(init, str) and not callable(init)
         n_init = self._starts(given, k)
         rng = generator(self.random_state, "random_state", who)
-        points, masses, which = array, weights, None
         if isinstance(init, str):
             one_of(init, "init", who, ("k-means++", "random"))
-            points, masses, which = distinct(array, weights)
 
         def run(init: Any, n_init: int | str) -> Clustering:
             options = checks.options(
@@ -255,18 +246,18 @@ class KMeans(Parameters):
                 rng=rng,
                 callback=_print if self.verbose else None,
             )
-            return fit(points, masses, k, options)
+            return fit(array, weights, k, options)
 
         if isinstance(init, str):
-            return run(init, n_init), which
+            return run(init, n_init)
         if given:
-            return run(self._centers(init, array, k), "auto"), which
+            return run(self._centers(init, array, k), "auto")
         runs = []
         for _ in range(n_init):
             state = np.random.RandomState(rng.integers(2**31))
             centers = init(array, k, random_state=state)
             runs.append(run(self._centers(centers, array, k), "auto"))
-        return min(runs, key=attrgetter("inertia")), which
+        return min(runs, key=attrgetter("inertia"))
 
     def _starts(self, given: bool, k: int) -> int:
         """Return the number of starts, and warn of what makes no sense."""
