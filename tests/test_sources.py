@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 import pytest
 import zarr
+from tables import crossed
 
 from kmeans_np import (
     cluster_image,
@@ -154,8 +155,7 @@ def assert_same_steps(some, others):
 # ---- A callback and progress -------------------------------------------------------
 
 
-@pytest.mark.parametrize("stop_after", [2, 99])
-@pytest.mark.parametrize("source", POINT_SOURCES)
+@pytest.mark.parametrize(("stop_after", "source"), crossed([2, 99], POINT_SOURCES))
 def test_a_callback_is_shown_the_same_steps_for_points(source, stop_after, tmp_path):
     points = POINT_SOURCES[source](POINTS, tmp_path)
 
@@ -170,8 +170,7 @@ def test_a_callback_is_shown_the_same_steps_for_points(source, stop_after, tmp_p
     assert np.array_equal(np.asarray(answer.labels), expected.labels)
 
 
-@pytest.mark.parametrize("source", IMAGE_SOURCES)
-@pytest.mark.parametrize("kind", IMAGES)
+@pytest.mark.parametrize(("kind", "source"), crossed(IMAGES, IMAGE_SOURCES))
 def test_a_callback_is_shown_the_same_steps_for_images(kind, source, tmp_path):
     image, how = IMAGES[kind]
     if source == ".tif" and image.shape[-1] == 4:
@@ -211,8 +210,9 @@ class EnoughError(Exception):
     pass
 
 
-@pytest.mark.parametrize("error", [StopIteration, EnoughError, KeyboardInterrupt])
-@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize(
+    ("error", "call"), crossed([StopIteration, EnoughError, KeyboardInterrupt], CALLS)
+)
 def test_what_a_callback_raises_comes_out(call, error):
     def callback(_):
         raise error("enough")
@@ -301,8 +301,10 @@ def test_whatever_is_handed_out_is_sliced_to_nothing(tmp_path):
                 assert (found.shape, found.dtype) == (expected.shape, whole.dtype), name
 
 
-@pytest.mark.parametrize("kind", IMAGES)
-@pytest.mark.parametrize("source", ["memory map", ".npy", ".zarr", "slices", "dask"])
+@pytest.mark.parametrize(
+    ("kind", "source"),
+    crossed(IMAGES, ["memory map", ".npy", ".zarr", "slices", "dask"]),
+)
 def test_a_segmentation_goes_to_another_process(kind, source, tmp_path):
     image, how = IMAGES[kind]
     outside = (IMAGE_SOURCES | {"dask": on_dask})[source](image, tmp_path)
@@ -385,8 +387,9 @@ def test_an_iterator_that_breaks_off_is_begun_anew():
 # ---- Parts of size 0 ---------------------------------------------------------------
 
 
-@pytest.mark.parametrize("n", [300, 20_000])
-@pytest.mark.parametrize("where", ["first", "middle", "last", "all over"])
+@pytest.mark.parametrize(
+    ("n", "where"), crossed([20_000, 300], ["first", "middle", "last", "all over"])
+)
 def test_chunks_and_blocks_that_are_empty(n, where):
     points = POINTS[:n]
     cuts = {"first": [0], "middle": [99, 99], "last": [n]}.get(where, [0, 9, 9, n, n])
@@ -446,9 +449,9 @@ def painted(image, k, how):
     return np.asarray(found[0] if isinstance(image, list) else found)
 
 
-@pytest.mark.parametrize("where", WHERE_IT_IS)
-@pytest.mark.parametrize("compared", COMPARED)
-@pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
+@pytest.mark.parametrize(
+    ("dtype", "compared", "where"), crossed(["f2", "f4", "f8"], COMPARED, WHERE_IT_IS)
+)
 def test_as_many_clusters_as_colors_give_the_picture_back(dtype, compared, where):
     if (where, compared) == ("several", "masked"):
         pytest.skip("several images have no mask")
