@@ -16,7 +16,7 @@ from kmeans_np import checks
 from kmeans_np.clustering import describe_stop, warn_if_fewer
 from kmeans_np.explanation.material import Material, of_image, of_points
 from kmeans_np.explanation.record import Record, record
-from kmeans_np.files.paths import as_path, write_whole
+from kmeans_np.files.paths import as_path, path_refusal, write_whole
 from kmeans_np.lloyd import Floats, Step
 from kmeans_np.seeding import seed
 
@@ -153,10 +153,9 @@ class Explanation:
 def check_suffix(path: Any) -> None:
     """Raise ValueError if nothing can be written to a file of this name."""
     if path.suffix.lower() not in SUFFIXES:
-        raise ValueError(
-            f"path must end in one of {', '.join(SUFFIXES)}, got {path}; choose .html "
-            "for a page to step through, .gif for a film, .png for a sheet"
-        )
+        rule = f"end in one of {', '.join(SUFFIXES)}"
+        remedy = "choose .html for a page to step through, .gif for a film, .png for "
+        raise ValueError(path_refusal(rule, path, "", f"{remedy}a sheet"))
 
 
 def explain(

@@ -16,7 +16,7 @@ from kmeans_np.blocks import Report, Reporter, in_memory, is_sliced
 from kmeans_np.checks import real_array
 from kmeans_np.colors import distinct_colors
 from kmeans_np.files.deep import TIFF_TYPES, encode, libraries
-from kmeans_np.files.paths import as_path, write_whole
+from kmeans_np.files.paths import as_path, path_refusal, write_whole
 from kmeans_np.files.png import png_bytes
 from kmeans_np.files.tiles import check_sliced, write_sliced
 from kmeans_np.lloyd import Array
@@ -136,10 +136,9 @@ def check_writable(image: Any, path: Path) -> None:
         return
     suffix = path.suffix.lower()
     if suffix not in _FORMATS:
-        raise ValueError(
-            f"path must end in one of {', '.join((*_FORMATS, *_ARRAYS))} to be "
-            f"written, got {path}; choose one of these, such as .png"
-        )
+        rule = f"end in one of {', '.join((*_FORMATS, *_ARRAYS))} to be written"
+        remedy = "choose one of these, such as .png"
+        raise ValueError(path_refusal(rule, path, "", remedy))
     _check_type(image, suffix)
     kind = _FORMATS[suffix]
     if (
@@ -161,9 +160,10 @@ def check_writable(image: Any, path: Path) -> None:
         )
     if not _pillow_holds(image, suffix):
         libraries(
-            "image must be gray, or of type uint8 with at most 4 channels, as long as "
-            f"tifffile and imagecodecs are missing, to be written to a {suffix} file, "
-            f"got shape {image.shape} of type {image.dtype}"
+            "be gray, or of type uint8 with at most 4 channels, as long as tifffile "
+            f"and imagecodecs are missing, to be written to a {suffix} file",
+            f"shape {image.shape} of type {image.dtype}",
+            argument="image",
         )
 
 
