@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kmeans_np.checks import printable
 from kmeans_np.cli.finding import (
     Find,
     check_options,
@@ -98,7 +99,7 @@ def palette(args: argparse.Namespace) -> None:
     ]
     if args.json:
         summary = {
-            "image": str(args.image),
+            "image": printable(args.image),
             "clusters": clusters,
             "inertia": answer.inertia,
             "n_iter": answer.n_iter,
@@ -128,11 +129,11 @@ def demo(args: argparse.Namespace) -> None:
     make_folder(folder, "--output")
     panels = [above_its_colors(image)]
     write_image(folder / "sample.png", image)
-    print(f"{folder / 'sample.png'}: the built-in picture")
+    say(f"{folder / 'sample.png'}: the built-in picture")
     for k, answer in zip(DEMO_KS, answers):
         target = folder / f"sample-k{k}.png"
         write_image(target, answer.image)
-        print(f"{target}: {in_words(answer)}")
+        say(f"{target}: {in_words(answer)}")
         panels.append(above_its_colors(answer.image, answer.palette, answer.shares))
     write_image(folder / "demo.png", in_a_row(panels))
-    print(f"{folder / 'demo.png'}: all four side by side")
+    say(f"{folder / 'demo.png'}: all four side by side")

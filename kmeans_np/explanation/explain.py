@@ -92,7 +92,8 @@ class Explanation:
         """Write the run to a file.
 
         The file is written under another name and renamed when it is complete. A file
-        that is there is replaced.
+        that is there is replaced. `kmeans_np.write_image` says what a process leaves
+        that is killed meanwhile.
 
         Parameters
         ----------
@@ -104,7 +105,8 @@ class Explanation:
         Raises
         ------
         ValueError
-            If the suffix is another one.
+            If the suffix is another one, or there is something else than a file at
+            `path`, such as a FIFO or a device.
         FileNotFoundError, NotADirectoryError, IsADirectoryError
             If the folder does not exist, or `path` is a folder.
         PermissionError, OSError
@@ -198,7 +200,7 @@ def explain(
     callback : callable, optional
         Called with each `kmeans_np.Step`. If it returns a true value, the run ends.
     title : str, default ""
-        What the page is called.
+        What the page is called; text that can be written as UTF-8.
 
     Returns
     -------
@@ -215,7 +217,8 @@ def explain(
         points.
     ValueError
         If `k` is below 1 or above the number of pixels or points that take part, or
-        `init`, `max_iter`, `tol` or `rng` not as `kmeans` wants it.
+        `init`, `max_iter`, `tol` or `rng` not as `kmeans` wants it, or `title` has a
+        lone surrogate.
 
     Warns
     -----

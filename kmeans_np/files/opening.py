@@ -63,10 +63,19 @@ def open_image(path: str | os.PathLike[str]) -> SlicedImage:
     TypeError
         If `path` is neither a string nor a path.
     ValueError
-        If the file is of another kind, damaged or cut short, holds no numbers, or
-        needs an extra that is not installed; of a TIFF also if it is not upright, its
-        colors are multiplied by its alpha, or a tile is larger than 256 MiB. Slicing
-        raises it where a part of the file cannot be read.
+        If the file is of another kind, cut short or seen to be damaged, holds no
+        numbers, or needs an extra that is not installed, or is no file but a FIFO, a
+        socket or a device; of a TIFF also if it is not upright, its colors are
+        multiplied by its alpha, or a tile is larger than 256 MiB. Slicing raises it
+        where a part of the file cannot be read.
+
+    Notes
+    -----
+    Damage to the pixels is found, when they are read, where the file has checksums: in
+    a TIFF that is compressed by deflate and in a .zarr with a checksum for each chunk,
+    as `write_image` writes both. A .npy has none, nor has a TIFF without compression or
+    with another one, nor the description of the image in any of them: there a changed
+    bit may give other pixels. Chunks of a .zarr that are missing hold its fill value.
     """
     path = as_path(path)
     suffix = path.suffix.lower()

@@ -81,9 +81,18 @@ def read_image(path: str | os.PathLike[str]) -> Array:
     TypeError
         If `path` is neither a string nor a path.
     ValueError
-        If the file is empty, no image, damaged or cut short, of more than about 179
-        million pixels (four bands count as one), of a type that would change on the
-        way, or of one that needs the extra, which is not installed.
+        If the file is empty, no image, cut short or seen to be damaged, of more than
+        about 179 million pixels (four bands count as one), of a type that would change
+        on the way, or of one that needs the extra, which is not installed; or if it is
+        no file but a FIFO, a socket or a device.
+
+    Notes
+    -----
+    Damage to the pixels is found where the file has checksums, which are compared: in
+    a PNG, and in a TIFF that is compressed by deflate, as `write_image` compresses it.
+    In other files (JPEG, WebP, BMP, GIF, and TIFF without compression or with another
+    one) a reader can only find what makes no sense. There, and in the header of any
+    TIFF, a changed bit may give an image with other pixels.
     """
     path = as_path(path)
     with explained(path, READABLE):

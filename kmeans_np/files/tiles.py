@@ -89,9 +89,9 @@ def write_sliced(
     Parameters
     ----------
     path : str or path-like
-        Where to; its suffix names the kind: .npy; .zarr, a folder in Zarr's format 3
-        (extra ``kmeans-np[zarr]``); .tif or .tiff, in tiles, a BigTIFF if it could
-        exceed 4 GB (extra ``kmeans-np[deep]``).
+        Where to; its suffix names the kind: .npy; .zarr, a folder in Zarr's format 3,
+        each chunk with a checksum (extra ``kmeans-np[zarr]``); .tif or .tiff, in tiles,
+        a BigTIFF if it could exceed 4 GB (extra ``kmeans-np[deep]``).
     image : (rows, columns) or (rows, columns, channels) array_like
         The image: an array, what `open_image` returns, or anything else with `shape`,
         `dtype` and slices; each pixel is read once, in blocks of about 32 MiB. If it
@@ -110,7 +110,8 @@ def write_sliced(
         If `image` cannot be read in slices, or is of another type.
     ValueError
         If the suffix is unknown, the shape of `image` not possible in such a file, an
-        extra is not installed, or the folder at `path` no Zarr.
+        extra is not installed, the folder at `path` no Zarr, or what is there neither
+        file nor folder.
     FileNotFoundError, NotADirectoryError, IsADirectoryError
         If the folder does not exist, or `path` is a folder and its suffix not .zarr.
     PermissionError, OSError
