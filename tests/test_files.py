@@ -609,7 +609,7 @@ def test_gray_is_read_again_as_rgb_where_files_know_only_that(tmp_path):
 
 @pytest.mark.parametrize("levels", [1, 2, 5, 256])
 def test_gray_is_read_again_as_gray_from_a_gif(tmp_path, levels):
-    gray = GRAY % levels * (255 // levels)
+    gray = (GRAY % np.int64(levels) * (255 // levels)).astype(np.uint8)
     write_image(tmp_path / "gray.gif", gray)
     same(read_image(tmp_path / "gray.gif"), gray)
 

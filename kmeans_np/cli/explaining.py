@@ -21,7 +21,7 @@ from kmeans_np.cli.words import Progress, named, noted, say
 from kmeans_np.clustering import describe_stop
 from kmeans_np.explanation import Explanation, check_suffix
 from kmeans_np.explanation import explain as explained
-from kmeans_np.files import path_refusal
+from kmeans_np.files import as_path, path_refusal
 from kmeans_np.lloyd import Array
 from kmeans_np.sample import sample_image
 
@@ -37,6 +37,7 @@ def explain(args: argparse.Namespace) -> None:
     checks.n_clusters(args.k, max(args.k, 1), "pixels")
     mask = read_mask(args.mask)
     image = sample_image() if args.sample else read_picture(Path(args.image))
+    check_output(output)
     name = "The built-in picture"
     if not args.sample:
         name = checks.printable(Path(args.image).name)
@@ -76,7 +77,8 @@ def _run(
 
 def _output(args: argparse.Namespace) -> Output:
     """Return the file to write, or say why that cannot be."""
-    source = Path("sample" if args.sample else args.image)
+    with named("IMAGE"):
+        source = as_path("sample" if args.sample else args.image)
     name = f"{source.stem}-k{args.k}.html"
     if args.output is None:
         output = Output("-o", source.parent / name, chosen=False)
@@ -86,7 +88,7 @@ def _output(args: argparse.Namespace) -> Output:
         output = Output("-o", Path(args.output), chosen=True)
         with named("-o"):
             check_suffix(output.path)
-    check_output(output)
+        check_output(output)
     read = {identity(Path(path)) for path in (args.image, args.mask) if path}
     if identity(output.path) in read - {None} and not args.force:
         remedy = "write it to another file, or pass --force to write over the input"

@@ -91,6 +91,8 @@ class Plan:
     ) -> Output:
         """Return the file to write for a picture, as an option gives it."""
         # An array of any size stays one.
+        with named("IMAGE"):
+            as_path(source)
         array = source.suffix.lower() in (".npy", ".zarr")
         suffix = source.suffix if array else ".png"
         name, several = f"{source.stem}-{ending}{suffix}", len(self.args.images) > 1
@@ -110,7 +112,7 @@ class Plan:
             )
         else:
             output = Output(option, Path(given), chosen=True)
-        check_output(output)
+            check_output(output)
         self._take(output.path, str(source) if several else option)
         return output
 
@@ -154,6 +156,9 @@ class Plan:
                 check_writable(image, picture.path)
         if picture != outputs.picture:
             self._take(picture.path, str(outputs.source))
+        for output in (picture, outputs.labels, outputs.overlay):
+            if output is not None:
+                check_output(output)
         return outputs._replace(picture=picture)
 
 
@@ -171,14 +176,13 @@ def is_folder(given: str) -> bool:
     if given.endswith(("/", os.sep)):
         return True
     # A Zarr is a folder, too, and one to be replaced.
-    return Path(given).is_dir() and Path(given).suffix.lower() != ".zarr"
+    return os.path.isdir(given) and Path(given).suffix.lower() != ".zarr"  # noqa: PTH112
 
 
 def check_output(output: Output) -> None:
     """Refuse, before any work, a path to which nothing can be written."""
-    path = output.path
     with named(output.option):
-        as_path(path)
+        path = as_path(output.path)
         check_replaceable(path, folder=path.suffix.lower() == ".zarr")
         # Other folders are made.
         if output.chosen:
@@ -200,7 +204,7 @@ def _check_labels(path: Path, k: int) -> None:
 def make_folder(folder: Path, option: str) -> None:
     """Make a folder, and those that it is in, unless it is there."""
     with named(option), explained(folder, "a folder that can be written"):
-        folder.mkdir(parents=True, exist_ok=True)
+        as_path(folder).mkdir(parents=True, exist_ok=True)
 
 
 def write(outputs: Outputs, answer: Segmentation) -> list[str]:
