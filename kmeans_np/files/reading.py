@@ -43,6 +43,8 @@ _READ_AS = {
 # Color models of which one color may be declared transparent.
 _MAY_HIDE = ("1", "L", "P", "RGB")
 
+# Pillow takes its numbers for those of a classic TIFF.
+_BIG_ENDIAN_BIGTIFF = b"MM\0+"
 # Tags of a TIFF, and the compressions whose parts are streams of zlib.
 _BITS, _COMPRESSION, _CHANNELS, _FORMAT = 258, 259, 277, 339
 _DEFLATE = (8, 32946)
@@ -143,6 +145,10 @@ def _read(file: BinaryIO, path: Path) -> tuple[Array, Any]:
 
 def _read_tiff(file: BinaryIO, path: Path) -> tuple[Array, Any]:
     """Read a TIFF; return it with its orientation."""
+    head = file.read(4)
+    file.seek(0)
+    if head == _BIG_ENDIAN_BIGTIFF:
+        return read_tiff(file, path, "a BigTIFF of big-endian byte order")
     with undamaged(path):
         tags = _tags(file)
         channels, kind, bits = _described(tags)
