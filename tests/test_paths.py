@@ -15,7 +15,9 @@ from tables import crossed
 from kmeans_np import explain, open_image, read_image, write_image
 from kmeans_np.cli import explaining, finding
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="such files are of POSIX")
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux", reason="other systems have no such files"
+)
 
 OLD = np.uint8([[[0, 0, 0], [9, 9, 9], [250, 0, 0]], [[0, 90, 0]] * 3])
 NEW = OLD[::-1].copy()
@@ -147,6 +149,7 @@ def test_what_is_no_file_is_left_as_it_is(tmp_path, suffix, special):
         ("segment in.png -k 2", "-o", "in-k2.png"),
         ("explain in.png -k 2 -o out.gif", "-o", "out.gif"),
         ("explain in.png -k 2 -o folder", "-o", "folder/in-k2.html"),
+        ("demo --output folder", "--output", "folder/sample.png"),
     ],
 )
 def test_the_command_line_says_so_before_the_work(

@@ -90,9 +90,9 @@ class Plan:
         self, source: Path, option: str, given: str | None, ending: str
     ) -> Output:
         """Return the file to write for a picture, as an option gives it."""
-        # An array of any size stays one.
         with named("IMAGE"):
             as_path(source)
+        # An array of any size stays one.
         array = source.suffix.lower() in (".npy", ".zarr")
         suffix = source.suffix if array else ".png"
         name, several = f"{source.stem}-{ending}{suffix}", len(self.args.images) > 1
