@@ -367,8 +367,8 @@ def test_a_note_names_its_picture(photos, run):
     status, _, err = run("segment", photos[0], flag, "-k", 3)
     assert status == 0
     assert err == (
-        f"kmeans-np: note: {photos[0].parent}/two lines.png: k = 3 clusters were asked "
-        "for, the answer has 2: there are no more distinct colors\n"
+        f"kmeans-np: note: {photos[0].parent}/two\\nlines.png: k = 3 clusters were "
+        "asked for, the answer has 2: there are no more distinct colors\n"
     )
 
 
@@ -1413,7 +1413,7 @@ PROBLEMS = {
     ),
     "no image": (
         ["{folder}/two\nlines.txt", "-k", "2"],
-        "IMAGE must be an image file, got {folder}/two lines.txt, " + DAMAGED,
+        "IMAGE must be an image file, got {folder}/two\\nlines.txt, " + DAMAGED,
     ),
     "k = 0": (
         ["{folder}/photo.png", "-k", "0"],

@@ -602,10 +602,16 @@ def test_what_is_written_is_read_again(tmp_path, suffix, image, upper):
     same(read_image(path), image)
 
 
-@pytest.mark.parametrize("suffix", [".webp", ".gif"])
-def test_gray_is_read_again_as_rgb_where_files_know_only_that(tmp_path, suffix):
-    write_image(tmp_path / f"gray{suffix}", GRAY)
-    same(read_image(tmp_path / f"gray{suffix}"), np.dstack([GRAY] * 3))
+def test_gray_is_read_again_as_rgb_where_files_know_only_that(tmp_path):
+    write_image(tmp_path / "gray.webp", GRAY)
+    same(read_image(tmp_path / "gray.webp"), np.dstack([GRAY] * 3))
+
+
+@pytest.mark.parametrize("levels", [1, 2, 5, 256])
+def test_gray_is_read_again_as_gray_from_a_gif(tmp_path, levels):
+    gray = (GRAY % np.int64(levels) * (255 // levels)).astype(np.uint8)
+    write_image(tmp_path / "gray.gif", gray)
+    same(read_image(tmp_path / "gray.gif"), gray)
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".bmp", ".jpg"])

@@ -54,6 +54,7 @@ LADDER = [
     "colors/spaces",
     "colors/__init__",
     "files/paths",
+    "files/checksums",
     "files/png",
     "files/deep",
     "files/reading",

@@ -224,10 +224,35 @@ def test_what_a_callback_raises_comes_out(call, error):
             CALLS[call](progress=callback)
 
 
-@pytest.mark.parametrize("call", ["cluster_image", "of slices", "segment_image"])
+@pytest.mark.parametrize("suffix", FILES)
+@pytest.mark.parametrize("error", [StopIteration, OSError, EnoughError])
+def test_what_is_raised_while_a_file_is_written_comes_out(error, suffix, tmp_path):
+    def fail(*_):
+        raise error("enough")
+
+    class Failing(Slices):
+        __getitem__ = fail
+
+    path = tmp_path / f"image{suffix}"
+    with pytest.raises(error, match="^enough$"):
+        write_image(path, Slices(PICTURE), progress=fail)
+    with pytest.raises(error, match="^enough$"):
+        write_image(path, Failing(PICTURE))
+    assert [*tmp_path.iterdir()] == []
+
+
+CALLS_TO_FOLLOW = {name: CALLS[name] for name in CALLS if "image" in name}
+CALLS_TO_FOLLOW |= {
+    "of slices": CALLS["of slices"],
+    "of several": CALLS["of several"],
+    "write_image": lambda **how: write_image("never-written.png", PICTURE, **how),
+}
+
+
+@pytest.mark.parametrize("call", CALLS_TO_FOLLOW)
 def test_progress_that_is_no_function_is_refused(call):
     with pytest.raises(TypeError, match=r"progress must be a function .* got 3 \(int"):
-        CALLS[call](progress=3)
+        CALLS_TO_FOLLOW[call](progress=3)
 
 
 # ---- Several threads, another process, and nothing ---------------------------------

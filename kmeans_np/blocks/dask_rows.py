@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from kmeans_np.checks import printable
 from kmeans_np.lloyd import Array
 from kmeans_np.pieces import piece_of
 
@@ -54,7 +55,8 @@ def place_of_errors(array: Any, name: str) -> Iterator[None]:
             raise
         raise OSError(
             f"{name} must be readable everywhere, got an error where its axes go from "
-            f"{where}: {type(error).__name__}: {error}; mend that part or cut it off"
+            f"{where}: {type(error).__name__}: {printable(error)}; mend that part or "
+            "cut it off"
         ) from error
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from kmeans_np.checks import printable
 from kmeans_np.lloyd import Array
 
 Place = tuple[slice, ...]
@@ -114,8 +115,8 @@ class Sliced:
             where = ", ".join(f"{cut.start} to {cut.stop - 1}" for cut in place)
             raise OSError(
                 f"{self.name} must be readable everywhere, got an error where its axes "
-                f"go from {where}: {type(error).__name__}: {error}; mend that part or "
-                "cut it off"
+                f"go from {where}: {type(error).__name__}: {printable(error)}; mend "
+                "that part or cut it off"
             ) from error
         if isinstance(self.array, np.memmap):
             block = np.array(block, order="C")

@@ -17,7 +17,9 @@ from kmeans_np.checks.arrays import (
     place_along,
     points,
     points_shape,
+    printable,
     real_array,
+    shown,
     weights,
 )
 from kmeans_np.checks.images import (
@@ -86,10 +88,12 @@ __all__ = [
     "place_of_pixel",
     "points",
     "points_shape",
+    "printable",
     "real_array",
     "same_channels",
     "several_k",
     "share",
+    "shown",
     "some_take_part",
     "text",
     "weights",

@@ -1,9 +1,9 @@
 """The border for arrays: points and their weights.
 
 What this file adds: one function for each kind of array. It returns the array in the
-form that the rest of the package relies on, or raises the error. What it leaves out:
-images
-(`kmeans_np.checks.images`), numbers and choices (`kmeans_np.checks.options`).
+form that the rest of the package relies on, or raises the error. And how errors show
+values and names. What it leaves out: images (`kmeans_np.checks.images`), numbers and
+choices (`kmeans_np.checks.options`).
 """
 
 from collections.abc import Callable
@@ -26,9 +26,30 @@ _REMEDIES = {
 }
 
 
+def printable(text: object) -> str:
+    """Return text with an escape for each character that cannot be shown.
+
+    Names of files may hold anything, and a terminal obeys some of it.
+    """
+    text = str(text)
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else _escaped(c) for c in text)
+
+
+def _escaped(character: str) -> str:
+    code = ord(character)
+    # So Python has the bytes of a file name that are no UTF-8.
+    if 0xDC80 <= code <= 0xDCFF:
+        return f"\\x{code - 0xDC00:02x}"
+    return character.encode("unicode_escape").decode("ascii")
+
+
 def shown(value: Any) -> str:
     """Return a value in words that fit on one line."""
-    text = " ".join(repr(value).split())
+    text = repr(value)
+    # A string keeps its spaces.
+    text = printable(text if isinstance(value, str) else " ".join(text.split()))
     return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
 
 

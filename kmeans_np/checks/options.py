@@ -132,9 +132,16 @@ def flag(value: Any, name: str) -> bool:
 
 
 def text(value: Any, name: str) -> str:
-    """Return `value`, a string."""
+    """Return `value`, a string that a file can hold."""
     if not isinstance(value, str):
         raise TypeError(f"{name} must be a string, got {got(value)}; pass one, or ''")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValueError(
+            f"{name} must be text that can be written as UTF-8, got {shown(value)}; "
+            "leave out what is no character, a lone surrogate"
+        ) from None
     return value
 
 

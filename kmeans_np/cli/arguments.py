@@ -8,6 +8,7 @@ import argparse
 from typing import Any, NoReturn
 
 import kmeans_np
+from kmeans_np.checks import printable
 from kmeans_np.cli.commands import demo, palette, segment
 from kmeans_np.cli.explaining import explain
 
@@ -17,7 +18,8 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print the message on one line and exit with status 2."""
-        self.exit(2, f"{self.prog}: error: {message}; see {self.prog} --help\n")
+        line = printable(f"{self.prog}: error: {message}; see {self.prog} --help")
+        self.exit(2, f"{line}\n")
 
 
 def number_of_starts(text: str) -> int | str:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kmeans_np.checks import printable
 from kmeans_np.cli.finding import (
     Find,
     check_options,
@@ -20,7 +21,7 @@ from kmeans_np.cli.finding import (
 )
 from kmeans_np.cli.inputs import open_picture, read_mask, read_palette
 from kmeans_np.cli.outputs import Outputs, Plan, make_folder, write
-from kmeans_np.cli.words import PROBLEMS, in_words, noted, report, say
+from kmeans_np.cli.words import PROBLEMS, in_words, named, noted, report, say
 from kmeans_np.files import write_image
 from kmeans_np.image import cluster_image
 from kmeans_np.lloyd import Array
@@ -98,7 +99,7 @@ def palette(args: argparse.Namespace) -> None:
     ]
     if args.json:
         summary = {
-            "image": str(args.image),
+            "image": printable(args.image),
             "clusters": clusters,
             "inertia": answer.inertia,
             "n_iter": answer.n_iter,
@@ -127,12 +128,13 @@ def demo(args: argparse.Namespace) -> None:
     answers = [cluster_image(image, k, rng=args.seed) for k in DEMO_KS]
     make_folder(folder, "--output")
     panels = [above_its_colors(image)]
-    write_image(folder / "sample.png", image)
-    print(f"{folder / 'sample.png'}: the built-in picture")
-    for k, answer in zip(DEMO_KS, answers):
-        target = folder / f"sample-k{k}.png"
-        write_image(target, answer.image)
-        print(f"{target}: {in_words(answer)}")
-        panels.append(above_its_colors(answer.image, answer.palette, answer.shares))
-    write_image(folder / "demo.png", in_a_row(panels))
-    print(f"{folder / 'demo.png'}: all four side by side")
+    with named("--output"):
+        write_image(folder / "sample.png", image)
+        say(f"{folder / 'sample.png'}: the built-in picture")
+        for k, answer in zip(DEMO_KS, answers):
+            target = folder / f"sample-k{k}.png"
+            write_image(target, answer.image)
+            say(f"{target}: {in_words(answer)}")
+            panels.append(above_its_colors(answer.image, answer.palette, answer.shares))
+        write_image(folder / "demo.png", in_a_row(panels))
+        say(f"{folder / 'demo.png'}: all four side by side")

@@ -5,18 +5,23 @@ the steps (`kmeans_np.explanation`).
 """
 
 import argparse
-import os
 import webbrowser
 from pathlib import Path
 
 from kmeans_np import checks
 from kmeans_np.cli.inputs import mask_for, read_mask, read_picture
-from kmeans_np.cli.outputs import identity, make_folder
+from kmeans_np.cli.outputs import (
+    Output,
+    check_output,
+    identity,
+    is_folder,
+    make_folder,
+)
 from kmeans_np.cli.words import Progress, named, noted, say
 from kmeans_np.clustering import describe_stop
 from kmeans_np.explanation import Explanation, check_suffix
 from kmeans_np.explanation import explain as explained
-from kmeans_np.files import explained as path_explained
+from kmeans_np.files import as_path, path_refusal
 from kmeans_np.lloyd import Array
 from kmeans_np.sample import sample_image
 
@@ -32,17 +37,20 @@ def explain(args: argparse.Namespace) -> None:
     checks.n_clusters(args.k, max(args.k, 1), "pixels")
     mask = read_mask(args.mask)
     image = sample_image() if args.sample else read_picture(Path(args.image))
-    name = "The built-in picture" if args.sample else Path(args.image).name
+    check_output(output)
+    name = "The built-in picture"
+    if not args.sample:
+        name = checks.printable(Path(args.image).name)
     with noted():
         answer = _run(image, mask_for(image, mask), name, args)
-    if args.output is None or _is_folder(args.output):
-        make_folder(output.parent, "-o")
+    if not output.chosen:
+        make_folder(output.path.parent, "-o")
     with named("-o"):
-        answer.save(output)
+        answer.save(output.path)
     end = describe_stop(answer.n_iter, answer.stopped_by)
-    say(f"{output}: {checks.counted(args.k, 'cluster')}, {end}")
-    if args.open and not webbrowser.open(output.resolve().as_uri()):
-        say(f"no browser was found; open {output} in one")
+    say(f"{output.path}: {checks.counted(args.k, 'cluster')}, {end}")
+    if args.open and not webbrowser.open(output.path.resolve().as_uri()):
+        say(f"no browser was found; open {output.path} in one")
 
 
 def _run(
@@ -67,27 +75,23 @@ def _run(
         progress.clear()
 
 
-def _is_folder(given: str) -> bool:
-    return given.endswith(("/", os.sep)) or Path(given).is_dir()
-
-
-def _output(args: argparse.Namespace) -> Path:
+def _output(args: argparse.Namespace) -> Output:
     """Return the file to write, or say why that cannot be."""
-    source = Path("sample" if args.sample else args.image)
+    with named("IMAGE"):
+        source = as_path("sample" if args.sample else args.image)
     name = f"{source.stem}-k{args.k}.html"
     if args.output is None:
-        return source.parent / name
-    if _is_folder(args.output):
-        return Path(args.output) / name
-    output = Path(args.output)
-    with named("-o"):
-        check_suffix(output)
-        with path_explained(output, "a file that can be written"):
-            output.parent.stat()
+        output = Output("-o", source.parent / name, chosen=False)
+    elif is_folder(args.output):
+        output = Output("-o", Path(args.output) / name, chosen=False)
+    else:
+        output = Output("-o", Path(args.output), chosen=True)
+        with named("-o"):
+            check_suffix(output.path)
+        check_output(output)
     read = {identity(Path(path)) for path in (args.image, args.mask) if path}
-    if identity(output) in read - {None} and not args.force:
-        raise ValueError(
-            f"the output must not be an input, got {output}; write it to another file, "
-            "or pass --force to write over the input"
-        )
+    if identity(output.path) in read - {None} and not args.force:
+        remedy = "write it to another file, or pass --force to write over the input"
+        rule, whose = "not be an input", "the output"
+        raise ValueError(path_refusal(rule, output.path, "", remedy, whose))
     return output

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmeans_np import checks
-from kmeans_np.checks import counted
+from kmeans_np.checks import counted, printable
 from kmeans_np.cli.inputs import Palette, mask_for, open_picture
 from kmeans_np.cli.words import PROBLEMS, Progress, in_words, noted, report, say
 from kmeans_np.image import Segmentation, apply_palette, cluster_image
@@ -106,7 +106,7 @@ def in_common(
     for path in paths:
         try:
             with open_picture(path) as image:
-                pool.add(image, str(path), mask_for(image, mask))
+                pool.add(image, printable(path), mask_for(image, mask))
             good.add(path)
         except PROBLEMS as error:
             report(error, path if several else "")

@@ -18,7 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmeans_np.cli.words import named
-from kmeans_np.files import SlicedImage, explained, open_image, read_image
+from kmeans_np.files import (
+    SlicedImage,
+    as_path,
+    check_readable,
+    explained,
+    open_image,
+    path_refusal,
+    read_image,
+)
 from kmeans_np.lloyd import Array
 
 # From so many pixels on, a picture that can be read in slices is.
@@ -95,11 +103,9 @@ def read_mask(path: str | None) -> NDArray[np.bool_] | None:
         some = some[..., :-1] & some[..., -1:]
     part: NDArray[np.bool_] = np.logical_or.reduce(some, axis=2)
     if not part.any():
-        raise ValueError(
-            "--mask must let at least one pixel take part, got "
-            f"{path}, which is black or transparent everywhere; paint white what "
-            "takes part"
-        )
+        rule, remedy = "let at least one pixel take part", "paint white what takes part"
+        found = "which is black or transparent everywhere"
+        raise ValueError(path_refusal(rule, path, found, remedy, "--mask"))
     return part
 
 
@@ -153,7 +159,11 @@ class Palette(NamedTuple):
 def read_palette(path: str) -> Palette:
     """Read what `kmeans-np palette` prints, or lines of colors."""
     with named("--palette"), explained(Path(path), "a file that can be read"):
-        data = Path(path).read_bytes()
+        file = as_path(path)
+        # What another command prints comes as a FIFO.
+        if not file.is_fifo():
+            check_readable(file)
+        data = file.read_bytes()
     # Some shells of Windows write UTF-16.
     wide = data.startswith((b"\xff\xfe", b"\xfe\xff"))
     try:
@@ -186,7 +196,6 @@ def _from_json(text: str, path: str) -> Array:
 
 
 def _no_palette(path: str, what: str) -> ValueError:
-    return ValueError(
-        "--palette must be what kmeans-np palette prints, or lines that begin with a "
-        f"color like #ff8800, got {path}, which {what}; choose another file"
-    )
+    rule = "be what kmeans-np palette prints, or lines that begin with a color like "
+    rule, remedy = f"{rule}#ff8800", "choose another file"
+    return ValueError(path_refusal(rule, path, f"which {what}", remedy, "--palette"))

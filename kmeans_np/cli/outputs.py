@@ -13,8 +13,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from kmeans_np.blocks import View, is_sliced
+from kmeans_np.checks import printable
 from kmeans_np.cli.words import Progress, in_words, named
-from kmeans_np.files import check_writable, explained, write_image
+from kmeans_np.files import (
+    as_path,
+    check_replaceable,
+    check_writable,
+    explained,
+    path_refusal,
+    write_image,
+)
 from kmeans_np.image import Segmentation
 from kmeans_np.lloyd import Array
 
@@ -82,28 +90,29 @@ class Plan:
         self, source: Path, option: str, given: str | None, ending: str
     ) -> Output:
         """Return the file to write for a picture, as an option gives it."""
+        with named("IMAGE"):
+            as_path(source)
         # An array of any size stays one.
         array = source.suffix.lower() in (".npy", ".zarr")
         suffix = source.suffix if array else ".png"
         name, several = f"{source.stem}-{ending}{suffix}", len(self.args.images) > 1
         if given is None:
             output = Output(option, source.parent / name, chosen=False)
-        elif given.endswith(("/", os.sep)) or Path(given).is_dir():
+        elif is_folder(given):
             output = Output(option, Path(given) / name, chosen=False)
         elif several:
-            raise ValueError(
-                f"{option} must be a folder for several pictures, got {given}, which "
-                "is none; add / at its end to make it"
-            )
+            rule, found = "be a folder for several pictures", "which is none"
+            remedy = "add / at its end to make it"
+            raise ValueError(path_refusal(rule, given, found, remedy, option))
         elif not Path(given).suffix:
+            rule, found = "be a folder, or a file with a suffix such as .png", "which "
+            remedy = "add the suffix, or / to make the folder"
             raise ValueError(
-                f"{option} must be a folder, or a file with a suffix such as .png, got "
-                f"{given}, which is neither; add the suffix, or / to make the folder"
+                path_refusal(rule, given, f"{found}is neither", remedy, option)
             )
         else:
             output = Output(option, Path(given), chosen=True)
-            with named(option), explained(output.path, "a file that can be written"):
-                output.path.parent.stat()
+            check_output(output)
         self._take(output.path, str(source) if several else option)
         return output
 
@@ -111,14 +120,19 @@ class Plan:
         """Keep a file for a picture or option, or say why that cannot be."""
         if identity(path) in self.inputs and not self.args.force:
             raise ValueError(
-                f"the output must not be an input, got {path} for {whose}; write it "
-                "to another file or folder, or pass --force to write over the input"
+                printable(
+                    f"the output must not be an input, got {path} for {whose}; write "
+                    "it to another file or folder, or pass --force to write over the "
+                    "input"
+                )
             )
         real = os.path.realpath(path)
         if real in self.taken:
             raise ValueError(
-                f"the outputs must be different files, got {path} for "
-                f"{self.taken[real]} and for {whose}; rename one or leave it out"
+                printable(
+                    f"the outputs must be different files, got {path} for "
+                    f"{self.taken[real]} and for {whose}; rename one or leave it out"
+                )
             )
         self.taken[real] = whose
 
@@ -142,6 +156,9 @@ class Plan:
                 check_writable(image, picture.path)
         if picture != outputs.picture:
             self._take(picture.path, str(outputs.source))
+        for output in (picture, outputs.labels, outputs.overlay):
+            if output is not None:
+                check_output(output)
         return outputs._replace(picture=picture)
 
 
@@ -154,23 +171,40 @@ def identity(path: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
+def is_folder(given: str) -> bool:
+    """Return whether what was given is a folder to write to, made if it ends with /."""
+    if given.endswith(("/", os.sep)):
+        return True
+    # A Zarr is a folder, too, and one to be replaced.
+    return os.path.isdir(given) and Path(given).suffix.lower() != ".zarr"  # noqa: PTH112
+
+
+def check_output(output: Output) -> None:
+    """Refuse, before any work, a path to which nothing can be written."""
+    with named(output.option):
+        path = as_path(output.path)
+        check_replaceable(path, folder=path.suffix.lower() == ".zarr")
+        # Other folders are made.
+        if output.chosen:
+            with explained(path, "a file that can be written"):
+                path.parent.stat()
+
+
 def _check_labels(path: Path, k: int) -> None:
     if path.suffix.lower() not in LABEL_SUFFIXES:
-        raise ValueError(
-            f"--labels must end in one of {', '.join(LABEL_SUFFIXES)}, got {path}; "
-            "choose .npy for an array of numbers, or .png for a gray picture of them"
-        )
+        rule = f"end in one of {', '.join(LABEL_SUFFIXES)}"
+        remedy = "choose .npy for an array of numbers, or .png for a gray picture of "
+        raise ValueError(path_refusal(rule, path, "", f"{remedy}them", "--labels"))
     if k > MOST_LABELS and path.suffix.lower() not in (".npy", ".zarr"):
-        raise ValueError(
-            f"--labels must be a .npy file for more than {MOST_LABELS:,} colors, got "
-            f"{path} for {k:,}; choose that, or fewer colors"
-        )
+        rule = f"be a .npy file for more than {MOST_LABELS:,} colors"
+        came, remedy = f"{path} for {k:,}", "choose that, or fewer colors"
+        raise ValueError(path_refusal(rule, came, "", remedy, "--labels"))
 
 
 def make_folder(folder: Path, option: str) -> None:
     """Make a folder, and those that it is in, unless it is there."""
     with named(option), explained(folder, "a folder that can be written"):
-        folder.mkdir(parents=True, exist_ok=True)
+        as_path(folder).mkdir(parents=True, exist_ok=True)
 
 
 def write(outputs: Outputs, answer: Segmentation) -> list[str]:

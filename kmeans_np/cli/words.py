@@ -1,7 +1,7 @@
 """What the command line says: errors, notes, progress, and what became of a picture.
 
 What this file adds: the sentences of the package in the words of a shell, each on one
-line. What it leaves out: what to do.
+line, of which a terminal can show everything. What it leaves out: what to do.
 """
 
 import os
@@ -15,7 +15,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from kmeans_np.blocks import Progress as BlocksDone
-from kmeans_np.checks import counted
+from kmeans_np.checks import counted, printable
 from kmeans_np.image import Segmentation
 from kmeans_np.lloyd import Step
 
@@ -36,8 +36,8 @@ _FLAGS = {
 }
 # What they say in Python, and how to say it in a shell.
 _IN_A_SHELL = (
-    (r"None, a whole number of at least 0 or a \S+,", "a whole number of at least 0,"),
-    (r" \(int\); pass a seed .*", "; pass another, such as 0"),
+    (r"None, a whole number of at least 0 or a \S+$", "a whole number of at least 0"),
+    (r"pass a seed .*", "pass another, such as 0"),
     (r"alpha=False(, or the image without its last channel,)?", "--no-alpha"),
     (r"color_space='lab'", "--color-space lab"),
     (r"leave color_space out", "leave that out"),
@@ -49,17 +49,22 @@ _IN_A_SHELL = (
 )
 
 
-def _on_one_line(text: object) -> str:
-    return " ".join(str(text).split())
+def _in_a_shell(text: str) -> str:
+    for in_python, in_a_shell in _IN_A_SHELL:
+        text = re.sub(in_python, in_a_shell, text)
+    return text
 
 
 def _reworded(error: BaseException) -> str:
-    """Return what an error says, in the words of a shell, on one line."""
-    text = _on_one_line(error) or "not enough memory for this picture"
-    for in_python, in_a_shell in _IN_A_SHELL:
-        text = re.sub(in_python, in_a_shell, text)
-    name, _, rest = text.partition(" ")
-    return f"{_FLAGS.get(name, name)} {rest}"
+    """Return what an error says, in the words of a shell."""
+    text = str(error) or "not enough memory for this picture"
+    rule, got, rest = text.partition(", got ")
+    came, semicolon, remedy = rest.rpartition("; ")
+    name, _, rule = _in_a_shell(rule).partition(" ")
+    # What came may be the name of a file, which may be like anything.
+    came = came.removesuffix(" (int)") if name == "rng" else came
+    rest = f"{came}{semicolon}{_in_a_shell(remedy)}"
+    return f"{_FLAGS.get(name, name)} {rule}{got}{rest}"
 
 
 @contextmanager
@@ -75,7 +80,7 @@ def named(option: str) -> Iterator[None]:
 
 def report(error: BaseException, about: object = "") -> None:
     """Say on stderr what went wrong, and with which picture, if there are several."""
-    text, about = _reworded(error), _on_one_line(about)
+    text, about = printable(_reworded(error)), printable(about)
     begin = "" if not about or f"got {about}," in text else f"{about}: "
     print(f"kmeans-np: error: {begin}{text}", file=sys.stderr)
 
@@ -83,18 +88,19 @@ def report(error: BaseException, about: object = "") -> None:
 @contextmanager
 def noted(about: object = "") -> Iterator[None]:
     """Say on stderr what is worth a warning, when all went well."""
-    begin = f"{_on_one_line(about)}: " if about else ""
+    begin = f"{about}: " if about else ""
     with warnings.catch_warnings(record=True) as notes:
         warnings.simplefilter("always", UserWarning)
         yield
     for note in notes:
-        print(f"kmeans-np: note: {begin}{note.message}", file=sys.stderr)
+        line = printable(f"kmeans-np: note: {begin}{note.message}")
+        print(line, file=sys.stderr)
 
 
 def say(*lines: str) -> None:
     """Print lines now, if there is somebody to read them."""
     try:
-        print(*lines, sep="\n", flush=True)
+        print(*map(printable, lines), sep="\n", flush=True)
     except BrokenPipeError:
         nobody_reads()
 
@@ -109,6 +115,7 @@ class Progress:
     """A line on stderr that says how far the run is, if a person is waiting there."""
 
     def __init__(self, about: str = "") -> None:
+        about = printable(about)
         if len(about) > LONGEST_NAME:
             about = "..." + about[3 - LONGEST_NAME :]
         self.begin = f"{about}: " if about else ""

@@ -16,7 +16,7 @@ from kmeans_np import checks
 from kmeans_np.clustering import describe_stop, warn_if_fewer
 from kmeans_np.explanation.material import Material, of_image, of_points
 from kmeans_np.explanation.record import Record, record
-from kmeans_np.files.paths import as_path, write_whole
+from kmeans_np.files.paths import as_path, path_refusal, write_whole
 from kmeans_np.lloyd import Floats, Step
 from kmeans_np.seeding import seed
 
@@ -92,7 +92,8 @@ class Explanation:
         """Write the run to a file.
 
         The file is written under another name and renamed when it is complete. A file
-        that is there is replaced.
+        that is there is replaced. `kmeans_np.write_image` says what a process leaves
+        that is killed meanwhile.
 
         Parameters
         ----------
@@ -104,7 +105,8 @@ class Explanation:
         Raises
         ------
         ValueError
-            If the suffix is another one.
+            If the suffix is another one, or there is something else than a file at
+            `path`, such as a FIFO or a device.
         FileNotFoundError, NotADirectoryError, IsADirectoryError
             If the folder does not exist, or `path` is a folder.
         PermissionError, OSError
@@ -153,10 +155,9 @@ class Explanation:
 def check_suffix(path: Any) -> None:
     """Raise ValueError if nothing can be written to a file of this name."""
     if path.suffix.lower() not in SUFFIXES:
-        raise ValueError(
-            f"path must end in one of {', '.join(SUFFIXES)}, got {path}; choose .html "
-            "for a page to step through, .gif for a film, .png for a sheet"
-        )
+        rule = f"end in one of {', '.join(SUFFIXES)}"
+        remedy = "choose .html for a page to step through, .gif for a film, .png for "
+        raise ValueError(path_refusal(rule, path, "", f"{remedy}a sheet"))
 
 
 def explain(
@@ -205,7 +206,7 @@ def explain(
     callback : callable, optional
         Called with each `kmeans_np.Step`. If it returns a true value, the run ends.
     title : str, default ""
-        What the page is called.
+        What the page is called; text that can be written as UTF-8.
 
     Returns
     -------
@@ -224,7 +225,8 @@ def explain(
         or what only images have is given for points.
     ValueError
         If `k` is below 1 or above the number of pixels or points that take part, or
-        `init`, `max_iter`, `tol` or `rng` not as `kmeans` wants it.
+        `init`, `max_iter`, `tol` or `rng` not as `kmeans` wants it, or `title` has a
+        lone surrogate.
 
     Warns
     -----

@@ -19,7 +19,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from kmeans_np.checks import counted
-from kmeans_np.files.paths import too_large, undamaged
+from kmeans_np.files.paths import path_refusal, too_large, undamaged
 from kmeans_np.lloyd import Array
 
 TIFF_TYPES = (
@@ -31,23 +31,26 @@ ORIENTATION, PREMULTIPLIED = 0x0112, 1
 GRAY_OR_RGB, JPEG = ("MINISBLACK", "RGB"), 7
 
 
-def libraries(refusal: str) -> tuple[ModuleType, ModuleType]:
-    """Return imagecodecs and tifffile, or raise ValueError with the given sentence."""
+def libraries(
+    rule: str, came: object, found: str = "", argument: str = "path"
+) -> tuple[ModuleType, ModuleType]:
+    """Return imagecodecs and tifffile, or raise ValueError that names what needs them.
+
+    The arguments are those of `path_refusal`.
+    """
     try:
         import imagecodecs
         import tifffile
     except ImportError as error:
-        raise ValueError(
-            f'{refusal}; install what it needs: pip install "kmeans-np[deep]"'
-        ) from error
+        remedy = 'install what it needs: pip install "kmeans-np[deep]"'
+        raise ValueError(path_refusal(rule, came, found, remedy, argument)) from error
     return imagecodecs, tifffile
 
 
 def _libraries_for(path: Path, kind: str) -> tuple[ModuleType, ModuleType]:
-    return libraries(
-        "path must be an image with 8 bits a channel, or gray of type uint16, int32 or "
-        f"float32, as long as tifffile and imagecodecs are missing, got {path}, {kind}"
-    )
+    rule = "be an image with 8 bits a channel, or gray of type uint16, int32 or float32"
+    missing = "as long as tifffile and imagecodecs are missing"
+    return libraries(f"{rule}, {missing}", path, kind)
 
 
 @contextmanager
@@ -112,12 +115,11 @@ def unlike_gray_or_rgb(path: Path, page: Any, kind: str) -> ValueError | None:
     known = model in GRAY_OR_RGB or (model == "YCBCR" and page.compression == JPEG)
     if known and page.dtype in TIFF_TYPES and planes == 1:
         return None
-    return ValueError(
-        "path must be a TIFF of one plane of gray, RGB or other bands of the type "
-        f"{', '.join(TIFF_TYPES[:-1])} or {TIFF_TYPES[-1]}, got {path}, {kind}, of "
-        f"{counted(planes, 'plane')} of the color model {model}; read it with "
-        "another library and pass the array"
-    )
+    types = f"{', '.join(TIFF_TYPES[:-1])} or {TIFF_TYPES[-1]}"
+    rule = f"be a TIFF of one plane of gray, RGB or other bands of the type {types}"
+    found = f"{kind}, of {counted(planes, 'plane')} of the color model {model}"
+    remedy = "read it with another library and pass the array"
+    return ValueError(path_refusal(rule, path, found, remedy))
 
 
 def check_parts(file: BinaryIO, page: Any) -> None:
@@ -151,7 +153,7 @@ def _without_alpha(image: Array) -> Array:
 
 def encode(image: Array, suffix: str) -> bytes:
     """Return the content of a .png or .tif file that Pillow could not write."""
-    imagecodecs, tifffile = libraries("")
+    imagecodecs, tifffile = libraries("", "")
     if suffix == ".png":
         content: bytes = imagecodecs.png_encode(np.ascontiguousarray(image))
         return content

@@ -25,7 +25,13 @@ from kmeans_np.files.deep import (
     tiff_page,
     unlike_gray_or_rgb,
 )
-from kmeans_np.files.paths import as_path, explained
+from kmeans_np.files.paths import (
+    READABLE,
+    as_path,
+    check_readable,
+    explained,
+    path_refusal,
+)
 from kmeans_np.files.sliced import MappedImage, SlicedImage, TiffImage, ZarrImage
 
 SLICED_KINDS = (".npy", ".zarr", ".tif", ".tiff")
@@ -58,19 +64,28 @@ def open_image(path: str | os.PathLike[str]) -> SlicedImage:
     TypeError
         If `path` is neither a string nor a path.
     ValueError
-        If the file is of another kind, damaged or cut short, holds no numbers, or
-        needs an extra that is not installed; of a TIFF also if it is not upright, its
-        colors are multiplied by its alpha, or a tile is larger than 256 MiB. Slicing
-        raises it where a part of the file cannot be read.
+        If the file is of another kind, cut short or seen to be damaged, holds no
+        numbers, or needs an extra that is not installed, or is no file but a FIFO, a
+        socket or a device; of a TIFF also if it is not upright, its colors are
+        multiplied by its alpha, or a tile is larger than 256 MiB. Slicing raises it
+        where a part of the file cannot be read.
+
+    Notes
+    -----
+    Damage to the pixels is found, when they are read, where the file has checksums: in
+    a TIFF that is compressed by deflate and in a .zarr with a checksum for each chunk,
+    as `write_image` writes both. A .npy has none, nor has a TIFF without compression or
+    with another one, nor the description of the image in any of them: there a changed
+    bit may give other pixels. Chunks of a .zarr that are missing hold its fill value.
     """
     path = as_path(path)
     suffix = path.suffix.lower()
     if suffix not in SLICED_KINDS:
-        raise ValueError(
-            f"path must end in one of {', '.join(SLICED_KINDS)} to be read in slices, "
-            f"got {path}; convert it, or read it as a whole with read_image"
-        )
-    with explained(path, "an image file that can be read"):
+        rule = f"end in one of {', '.join(SLICED_KINDS)} {_AIM}"
+        remedy = "convert it, or read it as a whole with read_image"
+        raise ValueError(path_refusal(rule, path, "", remedy))
+    with explained(path, READABLE):
+        check_readable(path)
         if suffix == ".npy":
             return _open_npy(path)
         return _open_zarr(path) if suffix == ".zarr" else _open_tiff(path)
@@ -88,10 +103,8 @@ for _kind in (MappedImage, TiffImage, ZarrImage):
 
 def tiff_library(path: Path, aim: str) -> ModuleType:
     """Return tifffile, or raise ValueError that says what to do without."""
-    return libraries(
-        f"path must be a .npy or .zarr {aim}, as long as tifffile and imagecodecs are "
-        f"missing, got {path}"
-    )[1]
+    missing = "as long as tifffile and imagecodecs are missing"
+    return libraries(f"be a .npy or .zarr {aim}, {missing}", path)[1]
 
 
 def zarr_library(path: Path, aim: str) -> ModuleType:
@@ -99,10 +112,9 @@ def zarr_library(path: Path, aim: str) -> ModuleType:
     try:
         import zarr
     except ImportError as error:
-        raise ValueError(
-            f"path must be a .npy, .tif or .tiff {aim}, as long as zarr is missing, "
-            f'got {path}; install what it needs: pip install "kmeans-np[zarr]"'
-        ) from error
+        rule = f"be a .npy, .tif or .tiff {aim}, as long as zarr is missing"
+        remedy = 'install what it needs: pip install "kmeans-np[zarr]"'
+        raise ValueError(path_refusal(rule, path, "", remedy)) from error
     return zarr
 
 
@@ -143,10 +155,9 @@ def _unlike_slices(path: Path, page: Any) -> ValueError | None:
         rule, found = "of colors as they are", "whose colors are multiplied by alpha"
     else:
         return None
-    return ValueError(
-        f"path must be a TIFF that is {rule} to be read in slices, got {path}, "
-        f"{found}; read it as a whole with read_image and write it again"
-    )
+    remedy = "read it as a whole with read_image and write it again"
+    rule = f"be a TIFF that is {rule} {_AIM}"
+    return ValueError(path_refusal(rule, path, found, remedy))
 
 
 def _open_zarr(path: Path) -> SlicedImage:
@@ -156,11 +167,11 @@ def _open_zarr(path: Path) -> SlicedImage:
     with _understood(path):
         found, names = _array_of(zarr, path)
     if found is None:
-        raise ValueError(
-            "path must be a Zarr array, or a group with one array or with an array "
-            f"'0', got {path}, a group of {counted(len(names), 'array')}"
-            f"{': ' if names else ''}{', '.join(names)}; pass the path of an array"
-        )
+        rule = "be a Zarr array, or a group with one array or with an array '0'"
+        listed = f"{': ' if names else ''}{', '.join(names)}"
+        group = f"a group of {counted(len(names), 'array')}{listed}"
+        remedy = "pass the path of an array"
+        raise ValueError(path_refusal(rule, path, group, remedy))
     _check_type(path, found.dtype)
     return ZarrImage(path, found)
 
@@ -190,19 +201,18 @@ def _understood(path: Path) -> Iterator[None]:
         raise
     # Damaged files make decoders fail in many ways.
     except Exception as error:
+        found = "which is damaged, cut short, no image or of a kind that cannot be read"
+        remedy = f"get it anew or convert it to one of {', '.join(SLICED_KINDS)}"
         raise ValueError(
-            f"path must be an image file, got {path}, which is damaged, cut short, no "
-            "image or of a kind that cannot be read in slices; get it anew or convert "
-            f"it to one of {', '.join(SLICED_KINDS)}"
+            path_refusal("be an image file", path, f"{found} in slices", remedy)
         ) from error
 
 
 def _check_type(path: Path, dtype: Any) -> None:
     if not is_number(dtype):
-        raise ValueError(
-            "path must hold bool, integers or floats of at most 64 bits, got "
-            f"{path}, which holds {dtype}; convert it with another library"
-        )
+        rule = "hold bool, integers or floats of at most 64 bits"
+        remedy = "convert it with another library"
+        raise ValueError(path_refusal(rule, path, f"which holds {dtype}", remedy))
 
 
 def is_number(dtype: Any) -> bool:

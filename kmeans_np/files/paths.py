@@ -1,10 +1,10 @@
-"""Paths, and what is said when something is wrong with what they lead to.
+"""Paths: what is at them, how it is replaced, and what is said when that fails.
 
-What this file adds: the checks of a path, the one way to write a file, and the
-sentences about files that are damaged or too large. What it leaves out: what stands in
-the files.
+What this file adds: the checks of a path, the one way to write a file or a folder, and
+the sentences about paths. What it leaves out: what stands in the files.
 """
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -12,26 +12,56 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from kmeans_np.checks import printable, shown
+
+READABLE = "an image file that can be read"
+WRITABLE = "a file that can be written"
+_ZARR_FILES = ("zarr.json", ".zarray", ".zgroup")
+_CHECK_SPELLING = "check the spelling"
+_WRONG_KIND = {
+    FileNotFoundError: "which does not exist or whose folder does not",
+    IsADirectoryError: "which is a folder",
+    NotADirectoryError: "of which a part is a file and not a folder",
+}
+_SPECIAL = {
+    stat.S_IFIFO: "a FIFO",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+def path_refusal(
+    rule: str, path: object, found: str, remedy: str, argument: str = "path"
+) -> str:
+    """Return the sentence about a path that must be otherwise, all of it printable.
+
+    `found` says what is wrong with it, "" if its name is.
+    """
+    came = f"{path}, {found}" if found else path
+    return printable(f"{argument} must {rule}, got {came}; {remedy}")
+
 
 def as_path(path: Any) -> Path:
     """Return `path` as a Path, or raise TypeError or ValueError if it is none."""
     try:
         if "\0" in os.fspath(path):
             raise ValueError(
-                f"path must not hold a null character, got {path!r}; check the spelling"
+                f"path must not hold a null character, got {shown(path)}; check the "
+                "spelling"
             )
+        os.fsencode(path)
         return Path(path)
     except TypeError:
         raise TypeError(
             "path must be a string or a path, got "
             f"{type(path).__name__}; pass the name of a file, such as 'photo.jpg'"
         ) from None
-
-
-_WRONG_KIND = {
-    IsADirectoryError: "which is a folder",
-    NotADirectoryError: "of which a part is a file and not a folder",
-}
+    except UnicodeEncodeError:
+        raise ValueError(
+            "path must be a name that the file system can hold, got "
+            f"{shown(os.fspath(path))}; leave out what is no character"
+        ) from None
 
 
 @contextmanager
@@ -39,43 +69,129 @@ def explained(path: Path, rule: str) -> Iterator[None]:
     """Say what the operating system does not like about a path, and what to do."""
     try:
         yield
-    except FileNotFoundError:
-        raise FileNotFoundError(
-            f"path must be {rule}, got {path}, which does not exist or whose folder "
-            "does not; check the spelling"
-        ) from None
-    except (IsADirectoryError, NotADirectoryError) as error:
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
+        found = _WRONG_KIND[type(error)]
         raise type(error)(
-            f"path must be {rule}, got {path}, "
-            f"{_WRONG_KIND[type(error)]}; check the spelling"
+            path_refusal(f"be {rule}", path, found, _CHECK_SPELLING)
         ) from None
     except PermissionError:
+        found, remedy = "which is not permitted", "check the permissions of the file "
         raise PermissionError(
-            f"path must be {rule}, got {path}, which is not permitted; check the "
-            "permissions of the file and its folder"
+            path_refusal(f"be {rule}", path, found, f"{remedy}and its folder")
         ) from None
     except OSError as error:
-        raise OSError(
-            f"path must be {rule}, got {path}, of which the system says: "
-            f"{error.strerror or error}; mend that or choose another path"
-        ) from None
+        found = f"of which the system says: {error.strerror or error}"
+        remedy = "mend that or choose another path"
+        if error.errno == errno.ELOOP:
+            found, remedy = "whose links lead in a circle", "choose another path"
+        raise OSError(path_refusal(f"be {rule}", path, found, remedy)) from None
+
+
+def special(status: os.stat_result) -> str | None:
+    """Return what there is if it is neither a file nor a folder, such as a device."""
+    return _SPECIAL.get(stat.S_IFMT(status.st_mode))
+
+
+def check_readable(path: Path, rule: str = "be an ordinary file") -> None:
+    """Refuse what is not read as a file: of a FIFO, reading might never begin."""
+    try:
+        kind = special(path.stat())
+    except OSError:
+        return  # Whoever opens it says why that cannot be.
+    if kind:
+        remedy = "write what comes from it to a file first"
+        raise ValueError(path_refusal(rule, path, f"which is {kind}", remedy))
+
+
+def check_replaceable(path: Path, folder: bool = False) -> int | None:
+    """Return the mode of what is at a path, None if nothing is.
+
+    Only an ordinary file is replaced; and a folder, if it is a Zarr, by a folder. Of a
+    link, that is what it points to.
+    """
+    with explained(path, WRITABLE):
+        try:
+            status = path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        if stat.S_ISDIR(status.st_mode) and not folder:
+            raise IsADirectoryError
+        if stat.S_ISDIR(status.st_mode) and not _is_zarr(path):
+            rule, found = "be a new name, or a Zarr", "a folder of something else"
+            rule, remedy = f"{rule}, which is replaced", "choose another name"
+            raise ValueError(path_refusal(rule, path, found, remedy))
+    kind = special(status)
+    if kind:
+        rule, remedy = "be an ordinary file or a new name", "choose another name"
+        raise ValueError(path_refusal(rule, path, f"which is {kind}", remedy))
+    return stat.S_IMODE(status.st_mode)
+
+
+def _is_zarr(path: Path) -> bool:
+    return any((path / name).is_file() for name in _ZARR_FILES)
+
+
+@contextmanager
+def open_draft(path: Path, folder: bool = False) -> Iterator[Path]:
+    """Give an empty file or folder to write to, and rename it if nothing goes wrong.
+
+    Otherwise, all is left as it was. At no time may others do more with the draft than
+    with what it replaces.
+    """
+    mode = check_replaceable(path, folder)
+    # A link stays a link: what it points to is replaced.
+    target = Path(os.path.realpath(path))
+    if mode is not None and folder and not target.is_dir():
+        # Who may read the file may look into the folder that takes its place.
+        mode |= (mode & 0o444) >> 2
+    names = (f".{os.urandom(8).hex()}.part" for _ in range(2))
+    draft, old = (target.with_name(name) for name in names)
+    with explained(path, WRITABLE):
+        try:
+            if folder:
+                draft.mkdir(0o777 if mode is None else mode & 0o777 | 0o700)
+            else:
+                # The owner has to write to it, even if it is to be read only.
+                access = 0o666 if mode is None else mode & 0o777 | 0o600
+                draft.touch(access, exist_ok=False)
+            yield draft
+            if mode is not None:
+                draft.chmod(mode)
+            if folder:
+                _replace_folder(target, draft, old)
+            else:
+                draft.replace(target)
+        finally:
+            _remove(draft)
+
+
+def _replace_folder(target: Path, draft: Path, old: Path) -> None:
+    """Rename the old folder and then the new one, or leave the old one where it was."""
+    try:
+        # A folder cannot replace another in one step.
+        if target.exists():
+            target.rename(old)
+        draft.rename(target)
+    except BaseException:
+        if old.exists() and not target.exists():
+            old.rename(target)
+        raise
+    _remove(old)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        import shutil
+
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def write_whole(path: Path, data: bytes) -> None:
     """Write a file under another name and rename it, or leave all as it was."""
-    # A link stays a link: what it points to is replaced.
-    target = Path(os.path.realpath(path))
-    draft = target.with_name(f".{os.urandom(8).hex()}.part")
-    with explained(path, "a file that can be written"):
-        if target.is_dir():
-            raise IsADirectoryError
-        try:
-            draft.write_bytes(data)
-            if target.exists():
-                draft.chmod(stat.S_IMODE(target.stat().st_mode))
-            draft.replace(target)
-        finally:
-            draft.unlink(missing_ok=True)
+    with open_draft(path) as draft:
+        draft.write_bytes(data)
 
 
 @contextmanager
@@ -89,16 +205,15 @@ def undamaged(path: Path) -> Iterator[None]:
     except Exception as error:
         if "DecompressionBomb" in repr(error) + repr(error.__cause__):
             raise too_large(path) from error
+        found = "which is damaged, cut short, no image or of a kind that cannot be read"
+        remedy = "get it anew or convert it to PNG"
         raise ValueError(
-            f"path must be an image file, got {path}, which is damaged, cut short, no "
-            "image or of a kind that cannot be read; get it anew or convert it to PNG"
+            path_refusal("be an image file", path, found, remedy)
         ) from error
 
 
 def too_large(path: Path) -> ValueError:
     """Return the error for a file that claims more pixels than there should be."""
-    return ValueError(
-        "path must be an image of at most 179 million pixels, got "
-        f"{path}, which claims to have more; cut it into parts, or raise "
-        "PIL.Image.MAX_IMAGE_PIXELS if you trust it"
-    )
+    rule, found = "be an image of at most 179 million pixels", "which claims to have"
+    remedy = "cut it into parts, or raise PIL.Image.MAX_IMAGE_PIXELS if you trust it"
+    return ValueError(path_refusal(rule, path, f"{found} more", remedy))

@@ -7,15 +7,26 @@ the pixels.
 
 import os
 import warnings
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from kmeans_np.checks import counted
+from kmeans_np.files.checksums import check_chunks, check_streams
 from kmeans_np.files.deep import header, read_png, read_tiff
-from kmeans_np.files.paths import as_path, explained, undamaged
+from kmeans_np.files.paths import (
+    READABLE,
+    as_path,
+    check_readable,
+    explained,
+    path_refusal,
+    undamaged,
+)
 from kmeans_np.lloyd import Array
+from kmeans_np.threads import in_threads
 
 # Color models that are read as red, green and blue.
 _READ_AS = {
@@ -32,8 +43,11 @@ _READ_AS = {
 # Color models of which one color may be declared transparent.
 _MAY_HIDE = ("1", "L", "P", "RGB")
 
-# Tags of a TIFF.
-_BITS, _CHANNELS, _FORMAT = 258, 277, 339
+# Pillow takes its numbers for those of a classic TIFF.
+_BIG_ENDIAN_BIGTIFF = b"MM\0+"
+# Tags of a TIFF, and the compressions whose parts are streams of zlib.
+_BITS, _COMPRESSION, _CHANNELS, _FORMAT = 258, 259, 277, 339
+_DEFLATE = (8, 32946)
 _FORMATS = {1: "uint", 2: "int", 3: "float"}
 
 
@@ -69,34 +83,45 @@ def read_image(path: str | os.PathLike[str]) -> Array:
     TypeError
         If `path` is neither a string nor a path.
     ValueError
-        If the file is empty, no image, damaged or cut short, of more than about 179
-        million pixels (four bands count as one), of a type that would change on the
-        way, or of one that needs the extra, which is not installed.
+        If the file is empty, no image, cut short or seen to be damaged, of more than
+        about 179 million pixels (four bands count as one), of a type that would change
+        on the way, or of one that needs the extra, which is not installed; or if it is
+        no file but a FIFO, a socket or a device.
+
+    Notes
+    -----
+    Damage to the pixels is found where the file has checksums, which are compared: in
+    a PNG, and in a TIFF that is compressed by deflate, as `write_image` compresses it.
+    In other files (JPEG, WebP, BMP, GIF, and TIFF without compression or with another
+    one) a reader can only find what makes no sense. There, and in the header of any
+    TIFF, a changed bit may give an image with other pixels.
     """
     path = as_path(path)
-    with explained(path, "an image file that can be read"), path.open("rb") as file:
-        head = file.read(32)
-        file.seek(0)
-        if not head:
-            raise ValueError(
-                f"path must be an image file, got {path}, which is empty; get the file "
-                "anew"
-            )
-        # The header of a PNG: its signature, then at 24 and 25 the bits a channel and
-        # the color model, 0 for gray.
-        if (
-            head.startswith(b"\x89PNG")
-            and head[24:25] == b"\x10"
-            and head[25:26] > b"\0"
-        ):
-            image, orientation = read_png(file, path)
-        elif head.startswith((b"II", b"MM")):
-            image, orientation = _read_tiff(file, path)
-        else:
-            image, orientation = _read(file, path)
+    with explained(path, READABLE):
+        check_readable(path)
+        with path.open("rb") as file:
+            image, orientation = _read_kind(file, path)
     image = _upright(image, orientation)
     # 16-bit files may come in the byte order of the machine that wrote them.
     return np.ascontiguousarray(image, image.dtype.newbyteorder("="))
+
+
+def _read_kind(file: BinaryIO, path: Path) -> tuple[Array, Any]:
+    """Read what the first bytes say that it is; return it with its orientation."""
+    head = file.read(32)
+    file.seek(0)
+    if not head:
+        found, remedy = "which is empty", "get the file anew"
+        raise ValueError(path_refusal("be an image file", path, found, remedy))
+    if head.startswith(b"\x89PNG"):
+        with undamaged(path):
+            check_chunks(file)
+        # At 24 and 25 are the bits a channel and the color model, 0 for gray.
+        if head[24:25] == b"\x10" and head[25:26] > b"\0":
+            return read_png(file, path)
+    if head.startswith((b"II", b"MM")):
+        return _read_tiff(file, path)
+    return _read(file, path)
 
 
 def _read(file: BinaryIO, path: Path) -> tuple[Array, Any]:
@@ -120,21 +145,42 @@ def _read(file: BinaryIO, path: Path) -> tuple[Array, Any]:
 
 def _read_tiff(file: BinaryIO, path: Path) -> tuple[Array, Any]:
     """Read a TIFF; return it with its orientation."""
+    head = file.read(4)
+    file.seek(0)
+    if head == _BIG_ENDIAN_BIGTIFF:
+        return read_tiff(file, path, "a BigTIFF of big-endian byte order")
     with undamaged(path):
-        channels, kind, bits = _described(file)
+        tags = _tags(file)
+        channels, kind, bits = _described(tags)
         by_pillow = _pillow_holds(file, channels, kind, bits)
     if not by_pillow:
         what = f"a TIFF of {counted(channels, 'channel')} of {kind}{bits}"
         return read_tiff(file, path, what)
-    image, orientation = _read(file, path)
+    if tags.get(_COMPRESSION) in _DEFLATE:
+        image, orientation = _read_and_check(file, path, tags)
+    else:
+        image, orientation = _read(file, path)
     # Pillow knows only one type of integers with sign.
     return (
         image.astype(np.int16) if kind == "int" and bits == 16 else image
     ), orientation
 
 
-def _described(file: BinaryIO) -> tuple[int, str, int]:
-    """Return the number of channels of a TIFF, their kind of numbers, and bits."""
+def _read_and_check(file: BinaryIO, path: Path, tags: Any) -> tuple[Array, Any]:
+    """Read a TIFF of streams with checksums, and compare these."""
+
+    def check() -> None:
+        with undamaged(path), path.open("rb") as own:
+            check_streams(own, tags)
+
+    # Both at once: to check alone takes more than half as long as to read.
+    jobs: list[Callable[[], Any]] = [partial(_read, file, path), check]
+    image, orientation = in_threads(lambda job: job(), jobs)[0]
+    return image, orientation
+
+
+def _tags(file: BinaryIO) -> Any:
+    """Return the tags of the first page of a TIFF."""
     from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
     head = file.read(8)
@@ -144,6 +190,11 @@ def _described(file: BinaryIO) -> tuple[int, str, int]:
     file.seek(tags.next)
     tags.load(file)
     file.seek(0)
+    return tags
+
+
+def _described(tags: Any) -> tuple[int, str, int]:
+    """Return the number of channels of a TIFF, their kind of numbers, and bits."""
     kind = _FORMATS.get(max(tags.get(_FORMAT, (1,))), "void")
     return int(tags.get(_CHANNELS, 1)), kind, max(tags.get(_BITS, (1,)))
 

@@ -18,7 +18,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from kmeans_np.checks import counted
+from kmeans_np.checks import counted, shown
+from kmeans_np.files.paths import path_refusal
 from kmeans_np.lloyd import Array
 
 # A larger tile or chunk, in bytes, is no use to a reader of slices, or a lie.
@@ -81,9 +82,9 @@ class SlicedImage:
             raise self._was_closed()
 
     def _was_closed(self) -> ValueError:
+        rule, found = "be open to be read", "which was closed"
         return ValueError(
-            f"image must be open to be read, got {self.path}, which was closed; open "
-            "it again"
+            path_refusal(rule, self.path, found, "open it again", "image")
         )
 
     def close(self) -> None:
@@ -133,10 +134,9 @@ class SlicedImage:
                 ("rows", "columns"), place, self.chunks, self.shape
             )
         )
-        return ValueError(
-            "path must be an image of which every part can be read, got "
-            f"{self.path}, of which {where} cannot be; get it anew or write it again"
-        )
+        rule = "be an image of which every part can be read"
+        found, remedy = f"of which {where} cannot be", "get it anew or write it again"
+        return ValueError(path_refusal(rule, self.path, found, remedy))
 
 
 class MappedImage(SlicedImage):
@@ -244,11 +244,10 @@ class TiffImage(SlicedImage):
 def _check_chunk(path: Path, chunk: Sequence[int], dtype: Any) -> None:
     size = math.prod(map(int, chunk)) * dtype.itemsize
     if size > LARGEST_CHUNK:
-        raise ValueError(
-            "path must be an image whose tiles, strips or chunks are of at most "
-            f"{LARGEST_CHUNK:,} bytes, got {path}, whose are of {size:,}; write it "
-            "again with smaller ones"
-        )
+        rule = "be an image whose tiles, strips or chunks are of at most "
+        rule, found = f"{rule}{LARGEST_CHUNK:,} bytes", f"whose are of {size:,}"
+        remedy = "write it again with smaller ones"
+        raise ValueError(path_refusal(rule, path, found, remedy))
 
 
 def _run(shape: Sequence[int], itemsize: int) -> list[int]:
@@ -281,7 +280,7 @@ def _selected(index: Any, shape: tuple[int, ...]) -> tuple[list[range], list[int
     if missing < 0 or len(dots) > 1:
         raise IndexError(
             f"index must have at most {counted(len(shape), 'part')} and one '...', got "
-            f"{index!r} for an image of shape {shape}; leave some out"
+            f"{shown(index)} for an image of shape {shape}; leave some out"
         )
     at = dots[0] if dots else len(parts)
     parts[at : at + 1] = [slice(None)] * missing

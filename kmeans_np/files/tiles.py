@@ -8,9 +8,7 @@ the blocks come from, and all other kinds of files, which are written as a whole
 
 import math
 import os
-import stat
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,7 +18,7 @@ import numpy as np
 from kmeans_np.blocks import tiles
 from kmeans_np.files.deep import CLASSIC_TIFF, TIFF_TYPES, tiff_options
 from kmeans_np.files.opening import SLICED_KINDS, is_number, tiff_library, zarr_library
-from kmeans_np.files.paths import as_path, explained
+from kmeans_np.files.paths import as_path, open_draft, path_refusal
 from kmeans_np.lloyd import Array
 
 # Bytes that are read at once.
@@ -32,7 +30,6 @@ CHUNK_SIDE, TILE_SIDE = 1024, 512
 USUAL_TILE_SIDES = range(128, 1025, 16)
 LONGEST_TIFF, MOST_BANDS = 2**31 - 1, 2**16 - 1
 _AIM = "to be written in blocks"
-_ZARR_FILES = ("zarr.json", ".zarray", ".zgroup")
 
 Place = tuple[slice, ...]
 Progress = Callable[[int, int], object]
@@ -40,6 +37,11 @@ Progress = Callable[[int, int], object]
 
 class _SourceError(Exception):
     """The image could not be read, which says nothing about the file to write."""
+
+
+# What the image or `progress` may raise that would be taken for something else: for an
+# error of the file that is written, or for the end of the blocks.
+_FOREIGN = (OSError, StopIteration)
 
 
 class _Source(NamedTuple):
@@ -62,7 +64,7 @@ class _Source(NamedTuple):
     def _read(self, place: Place) -> Array:
         try:
             block = np.asarray(self.image[place])
-        except OSError as error:
+        except _FOREIGN as error:
             raise _SourceError(error) from error
         expected = tuple(part.stop - part.start for part in place)
         if block.shape != expected or block.dtype.newbyteorder("=") != self.dtype:
@@ -77,7 +79,7 @@ class _Source(NamedTuple):
         try:
             if self.progress is not None:
                 self.progress(done, total)
-        except OSError as error:
+        except _FOREIGN as error:
             raise _SourceError(error) from error
 
 
@@ -92,9 +94,9 @@ def write_sliced(
     Parameters
     ----------
     path : str or path-like
-        Where to; its suffix names the kind: .npy; .zarr, a folder in Zarr's format 3
-        (extra ``kmeans-np[zarr]``); .tif or .tiff, in tiles, a BigTIFF if it could
-        exceed 4 GB (extra ``kmeans-np[deep]``).
+        Where to; its suffix names the kind: .npy; .zarr, a folder in Zarr's format 3,
+        each chunk with a checksum (extra ``kmeans-np[zarr]``); .tif or .tiff, in tiles,
+        a BigTIFF if it could exceed 4 GB (extra ``kmeans-np[deep]``).
     image : (rows, columns) or (rows, columns, channels) array_like
         The image: an array, what `open_image` returns, or anything else with `shape`,
         `dtype` and slices; each pixel is read once, in blocks of about 32 MiB. If it
@@ -113,7 +115,8 @@ def write_sliced(
         If `image` cannot be read in slices, or is of another type.
     ValueError
         If the suffix is unknown, the shape of `image` not possible in such a file, an
-        extra is not installed, or the folder at `path` no Zarr.
+        extra is not installed, the folder at `path` no Zarr, or what is there neither
+        file nor folder.
     FileNotFoundError, NotADirectoryError, IsADirectoryError
         If the folder does not exist, or `path` is a folder and its suffix not .zarr.
     PermissionError, OSError
@@ -123,12 +126,9 @@ def write_sliced(
     suffix = path.suffix.lower()
     source = _checked(path, suffix, image, progress)
     write = {".npy": _write_npy, ".zarr": _write_zarr}.get(suffix, _write_tiff)
-    problem: OSError | None = None
+    problem: Exception | None = None
     try:
-        with (
-            explained(path, "a file that can be written"),
-            _draft(path, suffix == ".zarr") as draft,
-        ):
+        with open_draft(path, folder=suffix == ".zarr") as draft:
             write(draft, source)
     except _SourceError as error:
         problem = error.args[0]
@@ -144,10 +144,8 @@ def check_sliced(path: Path, image: Any) -> None:
 def _checked(path: Path, suffix: str, image: Any, progress: Progress | None) -> _Source:
     """Return the source if such an image can be in such a file."""
     if suffix not in SLICED_KINDS:
-        raise ValueError(
-            f"path must end in one of {', '.join(SLICED_KINDS)} to be written in "
-            f"blocks, got {path}; choose one of these"
-        )
+        rule = f"end in one of {', '.join(SLICED_KINDS)} {_AIM}"
+        raise ValueError(path_refusal(rule, path, "", "choose one of these"))
     if not all(hasattr(image, name) for name in ("shape", "dtype", "__getitem__")):
         raise TypeError(
             "image must have a shape, a dtype and slices, got "
@@ -179,58 +177,6 @@ def _checked(path: Path, suffix: str, image: Any, progress: Progress | None) -> 
     return _Source(image, shape, dtype, progress)
 
 
-# ---- The draft and its place -----------------------------------------------------
-
-
-@contextmanager
-def _draft(path: Path, folder: bool) -> Iterator[Path]:
-    """Give another name to write to, and rename that if nothing goes wrong."""
-    # A link stays a link: what it points to is replaced.
-    target = Path(os.path.realpath(path))
-    draft, old = (target.with_name(f".{os.urandom(8).hex()}.part") for _ in range(2))
-    if target.is_dir():
-        _check_replaceable(path, target, folder)
-    try:
-        draft.mkdir() if folder else draft.touch()
-        yield draft
-        if not folder:
-            if target.exists():
-                draft.chmod(stat.S_IMODE(target.stat().st_mode))
-            draft.replace(target)
-            return
-        try:
-            # A folder cannot replace another in one step.
-            if target.exists():
-                target.rename(old)
-            draft.rename(target)
-        except BaseException:
-            if old.exists() and not target.exists():
-                old.rename(target)
-            raise
-    finally:
-        _remove(draft)
-        _remove(old)
-
-
-def _check_replaceable(path: Path, target: Path, folder: bool) -> None:
-    if not folder:
-        raise IsADirectoryError
-    if not any((target / name).is_file() for name in _ZARR_FILES):
-        raise ValueError(
-            "path must be a new name, or a Zarr, which is replaced, got "
-            f"{path}, a folder of something else; choose another name"
-        )
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        import shutil
-
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
-
-
 # ---- The kinds -------------------------------------------------------------------
 
 
@@ -258,8 +204,15 @@ def _write_zarr(draft: Path, source: _Source) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
     chunks = _chunks(source)
-    array = zarr_library(draft, _AIM).create_array(
-        draft, shape=source.shape, dtype=source.dtype, chunks=chunks
+    library = zarr_library(draft, _AIM)
+    # As it compresses by itself, and a checksum, which it has but does not use.
+    codecs = [library.codecs.ZstdCodec(), library.codecs.Crc32cCodec()]
+    array = library.create_array(
+        draft,
+        shape=source.shape,
+        dtype=source.dtype,
+        chunks=chunks,
+        compressors=codecs,
     )
     # Zarr writes in threads of its own. An interrupt must wait for them, or they would
     # go on writing where all is to be removed.

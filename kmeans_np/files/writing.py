@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from kmeans_np.blocks import Report, Reporter, in_memory, is_sliced
-from kmeans_np.checks import real_array
+from kmeans_np.checks import function, real_array
 from kmeans_np.colors import distinct_colors
 from kmeans_np.files.deep import TIFF_TYPES, encode, libraries
-from kmeans_np.files.paths import as_path, write_whole
+from kmeans_np.files.paths import as_path, path_refusal, write_whole
 from kmeans_np.files.png import png_bytes
 from kmeans_np.files.tiles import check_sliced, write_sliced
 from kmeans_np.lloyd import Array
@@ -70,15 +70,16 @@ def write_image(
 
     The file is written under another name in the same folder and renamed when it is
     complete, so that `path` never holds half a picture. A file that is there is
-    replaced.
+    replaced; the new one has its permissions.
 
     Parameters
     ----------
     path : str or path-like
         Where to; its suffix names the kind: .png, .tif, .tiff, .webp, .bmp and .gif
-        keep every pixel (.gif has at most 256 colors, .webp makes gray RGB), .jpg and
-        .jpeg (of quality 95) blur the edges between colors. A .png of at most 256
-        colors has a palette if that makes it smaller.
+        keep every pixel (.gif has at most 256 colors, and gray comes back from .webp as
+        RGB), .jpg and .jpeg (of quality 95) blur the edges between colors. A .png of at
+        most 256 colors has a palette if that makes it smaller. What a link points to is
+        replaced, not the link.
     image : (rows, columns) or (rows, columns, channels) array_like
         The image: gray, gray with alpha, RGB or RGBA of type uint8, as far as the kind
         of file allows; or gray of type uint16 as .png, .tif and .tiff, and of type
@@ -89,25 +90,43 @@ def write_image(
         int16, int32, float32 or float64 as .tif and .tiff.
 
         As .npy, and with the extra ``kmeans-np[zarr]`` as .zarr (a folder), any number
-        of axes and any real type. An image outside of memory, such as that of a
-        `Segmentation` of one, is written block by block as .npy, .zarr, .tif and .tiff,
-        the last two in tiles, and as BigTIFF where that is needed.
+        of axes and any real type; each chunk of a .zarr has a checksum. An image
+        outside of memory, such as that of a `Segmentation` of one, is written block by
+        block as .npy, .zarr, .tif and .tiff, the last two in tiles, and as BigTIFF
+        where that is needed.
     progress : callable, optional
         Called with a `Progress` after each block, where an image is written in blocks.
 
     Raises
     ------
     TypeError
-        If `image` is of another type than the kind of file can hold.
+        If `image` is of another type than the kind of file can hold, or `progress` is
+        not callable.
     ValueError
         If the suffix is unknown, or the shape of `image`, or the number of its colors,
         not possible in such a file, or only with the extra, which is not installed.
+    ValueError
+        If there is something else than a file at `path`, such as a FIFO or a device,
+        or, for a .zarr, a folder that is no Zarr; or if the file system cannot hold
+        such a name.
     FileNotFoundError, NotADirectoryError, IsADirectoryError
         If the folder does not exist, or `path` is a folder.
     PermissionError, OSError
         If the file may not be written, or the disk is full.
+
+    Notes
+    -----
+    A process that is killed leaves `path` as it was, and beside it a file or folder
+    named ``.`` and 16 hexadecimal digits and ``.part``, which can be deleted. The one
+    exception: a .zarr that replaces another is renamed in two steps, and between them
+    the old one has such a name, and `path` does not exist.
+
+    The system may keep what was written in memory for a while: it is not asked to bring
+    it to the disk before the file is renamed. So after a crash of the machine, rather
+    than of the process, the file at `path` may be incomplete.
     """
     path = as_path(path)
+    function(progress, "progress", "Progress")
     if _in_blocks(image, path):
         _write_in_blocks(path, image, progress)
         return
@@ -136,10 +155,9 @@ def check_writable(image: Any, path: Path) -> None:
         return
     suffix = path.suffix.lower()
     if suffix not in _FORMATS:
-        raise ValueError(
-            f"path must end in one of {', '.join((*_FORMATS, *_ARRAYS))} to be "
-            f"written, got {path}; choose one of these, such as .png"
-        )
+        rule = f"end in one of {', '.join((*_FORMATS, *_ARRAYS))} to be written"
+        remedy = "choose one of these, such as .png"
+        raise ValueError(path_refusal(rule, path, "", remedy))
     _check_type(image, suffix)
     kind = _FORMATS[suffix]
     if (
@@ -161,9 +179,10 @@ def check_writable(image: Any, path: Path) -> None:
         )
     if not _pillow_holds(image, suffix):
         libraries(
-            "image must be gray, or of type uint8 with at most 4 channels, as long as "
-            f"tifffile and imagecodecs are missing, to be written to a {suffix} file, "
-            f"got shape {image.shape} of type {image.dtype}"
+            "be gray, or of type uint8 with at most 4 channels, as long as tifffile "
+            f"and imagecodecs are missing, to be written to a {suffix} file",
+            f"shape {image.shape} of type {image.dtype}",
+            argument="image",
         )
 
 
@@ -210,6 +229,10 @@ def _encode(image: Array, suffix: str) -> bytes:
                 f"image must have at most {_GIF_COLORS} colors to be written to a .gif "
                 f"file, got {n_colors:,}; choose .png, or fewer colors"
             )
+    options = _FORMATS[suffix].options
+    if suffix == ".gif" and image.ndim == 2:
+        # Cut to the grays that occur, its palette would not be known as one of grays.
+        options = {"optimize": False}
     from imageio import v3 as iio
 
     data: bytes = iio.imwrite(
@@ -218,6 +241,6 @@ def _encode(image: Array, suffix: str) -> bytes:
         extension=suffix,
         plugin="pillow",
         is_batch=False,
-        **_FORMATS[suffix].options,
+        **options,
     )
     return data
