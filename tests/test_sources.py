@@ -234,9 +234,9 @@ def test_what_is_raised_while_a_file_is_written_comes_out(error, suffix, tmp_pat
         __getitem__ = fail
 
     path = tmp_path / f"image{suffix}"
-    with pytest.raises(error, match="^enough$"):
+    with pytest.raises(error, match=r"^enough$"):
         write_image(path, Slices(PICTURE), progress=fail)
-    with pytest.raises(error, match="^enough$"):
+    with pytest.raises(error, match=r"^enough$"):
         write_image(path, Failing(PICTURE))
     assert [*tmp_path.iterdir()] == []
 
