@@ -13,7 +13,7 @@ from PIL import Image
 from tables import chosen
 
 from kmeans_np import open_image, read_image, write_image
-from kmeans_np.files import tiles
+from kmeans_np.files import reading, tiles
 
 RNG = np.random.default_rng(5)
 ROWS, COLUMNS = np.mgrid[:30, :40]
@@ -196,14 +196,16 @@ def test_what_is_not_whole_is_refused(tmp_path, content):
         read_image(path)
 
 
-@pytest.mark.parametrize("missing", ["tifffile", "a second core", "lengths"])
+@pytest.mark.parametrize("missing", ["tifffile", "a core", "lengths", "none"])
 def test_so_it_is_without_what_may_be_missing(tmp_path, monkeypatch, missing):
     path = tmp_path / "few.tif"
     path.write_bytes(tiff(STREAM, without=[279] if missing == "lengths" else []))
     if missing == "tifffile":
         monkeypatch.setitem(sys.modules, missing, None)
-    elif missing == "a second core":
-        monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    elif missing in ("a core", "none"):
+        # Both at once, as of a large file.
+        monkeypatch.setattr(reading, "_LARGE", 0)
+        monkeypatch.setenv("OMP_NUM_THREADS", "1" if missing == "a core" else "2")
     places = np.arange(8, 8 + len(STREAM))
     assert outcomes(path, places, read_image, 40)["wrong"] == 0
 

@@ -14,6 +14,7 @@ from tables import crossed
 
 from kmeans_np import explain, open_image, read_image, write_image
 from kmeans_np.cli import explaining, finding
+from kmeans_np.files import writing
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="other systems have no such files"
@@ -127,7 +128,10 @@ def sentence_about(kind, path):
 
 
 @pytest.mark.parametrize(("suffix", "special"), crossed(WRITERS, SPECIAL))
-def test_what_is_no_file_is_left_as_it_is(tmp_path, suffix, special):
+def test_what_is_no_file_is_left_as_it_is(tmp_path, suffix, special, monkeypatch):
+    # It is refused before the work.
+    monkeypatch.setattr(writing, "_encode", None)
+    monkeypatch.setattr(type(EXPLANATION), "_page", None)
     path = tmp_path / f"out{suffix}"
     make, kind = SPECIAL[special]
     make(path)

@@ -16,7 +16,12 @@ from kmeans_np import checks
 from kmeans_np.clustering import describe_stop, warn_if_fewer
 from kmeans_np.explanation.material import Material, of_image, of_points
 from kmeans_np.explanation.record import Record, record
-from kmeans_np.files.paths import as_path, path_refusal, write_whole
+from kmeans_np.files.paths import (
+    as_path,
+    check_replaceable,
+    path_refusal,
+    write_whole,
+)
 from kmeans_np.lloyd import Floats, Step
 from kmeans_np.seeding import seed
 
@@ -114,6 +119,8 @@ class Explanation:
         """
         path = as_path(path)
         check_suffix(path)
+        # Before the work of drawing it.
+        check_replaceable(path)
         suffix = path.suffix.lower()
         if suffix == ".html":
             data = self._page().encode("utf-8")

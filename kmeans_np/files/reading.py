@@ -48,6 +48,8 @@ _BIG_ENDIAN_BIGTIFF = b"MM\0+"
 # Tags of a TIFF, and the compressions whose parts are streams of zlib.
 _BITS, _COMPRESSION, _CHANNELS, _FORMAT = 258, 259, 277, 339
 _DEFLATE = (8, 32946)
+# To start threads takes longer than to read a smaller file, in bytes.
+_LARGE = 2**20
 _FORMATS = {1: "uint", 2: "int", 3: "float"}
 
 
@@ -173,6 +175,9 @@ def _read_and_check(file: BinaryIO, path: Path, tags: Any) -> tuple[Array, Any]:
         with undamaged(path), path.open("rb") as own:
             check_streams(own, tags)
 
+    if os.fstat(file.fileno()).st_size < _LARGE:
+        check()
+        return _read(file, path)
     # Both at once: to check alone takes more than half as long as to read.
     jobs: list[Callable[[], Any]] = [partial(_read, file, path), check]
     image, orientation = in_threads(lambda job: job(), jobs)[0]

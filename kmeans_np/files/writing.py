@@ -16,7 +16,12 @@ from kmeans_np.blocks import Report, Reporter, in_memory, is_sliced
 from kmeans_np.checks import function, real_array
 from kmeans_np.colors import distinct_colors
 from kmeans_np.files.deep import TIFF_TYPES, encode, libraries
-from kmeans_np.files.paths import as_path, path_refusal, write_whole
+from kmeans_np.files.paths import (
+    as_path,
+    check_replaceable,
+    path_refusal,
+    write_whole,
+)
 from kmeans_np.files.png import png_bytes
 from kmeans_np.files.tiles import check_sliced, write_sliced
 from kmeans_np.lloyd import Array
@@ -133,6 +138,8 @@ def write_image(
     array = real_array(in_memory(image), "image")
     array = array.astype(array.dtype.newbyteorder("="), copy=False)
     check_writable(array, path)
+    # Before the work of encoding it.
+    check_replaceable(path)
     write_whole(path, _encode(array, path.suffix.lower()))
 
 
