@@ -215,7 +215,8 @@ def _differ(fitted: list[str], seen: list[str]) -> str:
         ("Feature names seen at fit time, yet now missing:", missing),
     ):
         if names:
-            lines += [title, *(f"- {name}" for name in names[:LISTED])]
+            listed = [f"- {checks.printable(name)}" for name in names[:LISTED]]
+            lines += [title, *listed]
             lines += ["- ..."] if len(names) > LISTED else []
     if not unseen and not missing:
         lines.append("Feature names must be in the same order as they were in fit.")
