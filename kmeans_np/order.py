@@ -20,8 +20,12 @@ Distinct = tuple[Array, Floats]
 
 # About how many points are looked at to see that distinct ones are many.
 SAMPLE = 2**14
-# Into how many buckets points are put to find those at some ranks.
-N_BUCKETS = 2**14
+# Into how many buckets points are put to find those at some ranks, and how many of
+# these are sorted.
+N_BUCKETS, FEW_ROWS = 2**14, 2**12
+# How many places there are for the marks of points, and how many points are looked at
+# together.
+N_MARKS, BLOCK = 2**20, 2**16
 
 
 def distinct(points: Array, weights: Floats) -> Distinct:
@@ -47,10 +51,14 @@ def distinct(points: Array, weights: Floats) -> Distinct:
         return points, weights
     order = np.argsort(points[:, 0])
     equal = np.diff(points[order, 0]) == 0
-    # All features only of those that have the first in common.
+    # All features only of those that have the first in common, and of these only the
+    # features that tell some of them apart.
     tied = np.append(equal, False) | np.append(False, equal)
     some = order[tied]
-    order[tied] = some[np.lexsort(points[some].T[::-1])]
+    rows = points[some]
+    differ = (rows[1:] != rows[:-1]) & (rows[1:, :1] == rows[:-1, :1])
+    keys = [0, *np.flatnonzero(differ.any(axis=0))]
+    order[tied] = some[np.lexsort(rows[:, keys].T[::-1])]
     points, weights = points[order], weights[order]
     begins = np.append(True, (points[1:] != points[:-1]).any(axis=1))
     if begins.all():
@@ -65,29 +73,46 @@ def distinct_if_few(points: Array, limit: int) -> Distinct | None:
     None if there are more distinct points than `limit`, which takes little time to see
     if there are many more.
     """
-    known: Distinct | None = None
-    step = max(1, len(points) // max(SAMPLE, 2 * limit))
-    left = points[::step]
-    # Points that leave marks at different places are different.
-    marks = np.zeros(2**20, bool)
-    marks[_hashes(left) >> np.uint64(44)] = True
-    if np.count_nonzero(marks) > limit:
-        return None
-    while True:
-        found, counts = distinct(left, np.ones(len(left)))
-        if known is not None:
-            found, counts = merge_distinct([known, (found, counts)])
-        if len(found) > limit:
+    found: list[Distinct] = []
+    left = points
+    while len(left):
+        # Some of those left, all over, and how often they occur among all of these.
+        some = left[:: max(1, len(left) // max(SAMPLE, 2 * limit))]
+        marks = np.zeros(N_MARKS, bool)
+        marks[_marks(some)] = True
+        # Points that leave marks at different places are different.
+        if np.count_nonzero(marks) > limit:
             return None
-        classes = classes_of(points, found)
-        unknown = classes % 2 == 0
-        if not unknown.any():
-            n_equal = np.bincount(classes // 2, minlength=len(found))
-            return found, n_equal.astype(np.float64)
-        known, left = (found, counts), points[unknown][: 2 * limit + SAMPLE]
+        known, _ = distinct(some, np.ones(len(some)))
+        if len(known) > limit:
+            return None
+        counts, left = _count(left, known)
+        found.append((known, counts))
+        if sum(len(known) for known, _ in found) > limit:
+            return None
+    return merge_distinct(found)
 
 
-def _hashes(points: Array) -> NDArray[np.uint64]:
+def _count(points: Array, known: Array) -> tuple[Floats, Array]:
+    """Return how many points are equal to each of some known ones, and the others."""
+    counts, others = np.zeros(len(known)), []
+    number_at = np.zeros(N_MARKS, np.intp)
+    number_at[_marks(known)] = np.arange(len(known))
+    for start in range(0, len(points), BLOCK):
+        block = points[start : start + BLOCK]
+        numbers = number_at.take(_marks(block))
+        same = (block == known.take(numbers, axis=0)).all(axis=1)
+        if not same.all():
+            # A few known points have the place of their mark in common with others.
+            rest = block[~same]
+            classes = classes_of(rest, known)
+            others.append(rest[classes % 2 == 0])
+            numbers = np.append(numbers[same], classes[classes % 2 == 1] // 2)
+        counts += np.bincount(numbers, minlength=len(known))
+    return counts, np.concatenate(others) if others else points[:0]
+
+
+def _marks(points: Array) -> NDArray[np.uint64]:
     """Return a number for each point; equal points have equal ones."""
     hashes = np.zeros(len(points), np.uint64)
     for x in points.T:
@@ -95,7 +120,7 @@ def _hashes(points: Array) -> NDArray[np.uint64]:
         bits = np.add(x, 0, dtype=np.float64).view(np.uint64)
         hashes = (hashes ^ bits) * np.uint64(0x9E3779B97F4A7C15)
         hashes ^= hashes >> np.uint64(29)
-    return hashes
+    return hashes >> np.uint64(64 - N_MARKS.bit_length() + 1)
 
 
 def merge_distinct(parts: list[Distinct]) -> Distinct:
@@ -123,20 +148,23 @@ class Ranked(NamedTuple):
 
 
 class Buckets(NamedTuple):
-    """Ranges of the first feature, of which all are equally wide.
+    """Ranges of the first feature that varies, all equally wide.
 
     Attributes
     ----------
+    column : int
+        Which feature it is.
     low, high : float
         Where the first begins and the last ends. Points beyond are in these two.
     """
 
+    column: int
     low: float
     high: float
 
     def numbers(self, points: Array) -> NDArray[np.uint16]:
         """Return the bucket of each point (n, d)."""
-        x = points[:, 0].astype(np.float64)
+        x = points[:, self.column].astype(np.float64)
         with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
             scale = N_BUCKETS / np.float64(self.high - self.low)
         if not np.isfinite(scale):
@@ -203,11 +231,51 @@ def at_ranks(points: Array, ranks: Places) -> Ranked:
     Ranked
         The points at these ranks.
     """
-    x = points[:, 0]
-    numbers = Buckets(float(x.min()), float(x.max())).numbers(points)
-    selection = Selection(np.bincount(numbers, minlength=N_BUCKETS), ranks)
-    some = points[selection.wanted.take(numbers)]
-    return selection.find(distinct(some, np.ones(len(some))))
+    found = np.empty((len(ranks), points.shape[1]), points.dtype)
+    firsts, counts = (np.empty(len(ranks), np.intp) for _ in range(2))
+    # Points that stand together in the order; which of the ranks are theirs, the rank
+    # of the first of them, and up to which column they are all equal.
+    groups = [(np.arange(len(points)), np.arange(len(ranks)), 0, 0)]
+    while groups:
+        who, asked, first, equal = groups.pop()
+        varying = _first_that_varies(points, who, equal)
+        if varying is None:
+            found[asked], firsts[asked], counts[asked] = points[who[0]], first, len(who)
+            continue
+        (column, x), inside = varying, ranks[asked] - first
+        numbers = Buckets(0, float(x.min()), float(x.max())).numbers(x[:, np.newaxis])
+        n_inside = np.bincount(numbers, minlength=N_BUCKETS)
+        ends = np.cumsum(n_inside)
+        mine = np.searchsorted(ends, inside, "right")
+        # Large buckets are divided again; all points of the others are sorted.
+        large = n_inside[mine] > max(FEW_ROWS, len(who) // 64)
+        large &= n_inside[mine] < len(who)
+        for number in np.unique(mine[large]):
+            begin = first + int(ends[number] - n_inside[number])
+            them = who[numbers == number]
+            groups.append((them, asked[mine == number], begin, column))
+        if large.all():
+            continue
+        asked = asked[~large]
+        selection = Selection(n_inside, inside[~large])
+        some = points[who[selection.wanted.take(numbers)]]
+        ranked = selection.find(distinct(some, np.ones(len(some))))
+        found[asked], counts[asked] = ranked.points, ranked.counts
+        firsts[asked] = ranked.firsts + first
+    return Ranked(found, firsts, counts)
+
+
+def _first_that_varies(
+    points: Array, who: Places, column: int
+) -> tuple[int, Array] | None:
+    """Return the first column, from one on, with different numbers, and these."""
+    for number in range(column, points.shape[1]):
+        # Without a copy, as long as these are all points.
+        is_all = len(who) == len(points)
+        x = points[:, number] if is_all else points[who, number]
+        if (x != x[0]).any():
+            return number, x
+    return None
 
 
 def classes_of(points: Array, splitters: Array) -> Places:
@@ -231,10 +299,17 @@ def classes_of(points: Array, splitters: Array) -> Places:
     groups = [(np.arange(len(points)), 0, len(splitters), 0)]
     while groups:
         who, begin, end, column = groups.pop()
-        if end - begin == 1:
-            classes[who] = 2 * begin + _compared(points[who], splitters[begin], column)
-            continue
-        values, x = splitters[begin:end, column], points[who, column]
+        # Up to where these splitters are equal to each other.
+        differ = splitters[begin] != splitters[end - 1]
+        stop = int(differ.argmax()) if differ.any() else len(differ)
+        if stop > column:
+            compared = _compared(points[who], splitters[begin], column, stop)
+            classes[who] = 2 * (begin + (compared > 1) * (end - begin))
+            who = who[compared == 1]
+            if end - begin == 1:
+                classes[who] += 1
+                continue
+        values, x = splitters[begin:end, stop], points[who, stop]
         left = np.searchsorted(values, x)
         classes[who] = 2 * (begin + left)
         tied = np.flatnonzero(values.take(left, mode="clip") == x)
@@ -245,18 +320,19 @@ def classes_of(points: Array, splitters: Array) -> Places:
         for them in np.split(tied, cuts) if len(tied) else []:
             same = left[them[0]]
             last = np.searchsorted(values, values[same], "right")
-            groups.append((who[them], begin + same, begin + last, column + 1))
+            if last == same + 1 and stop + 1 == len(differ):
+                classes[who[them]] += 1
+                continue
+            groups.append((who[them], begin + same, begin + last, stop + 1))
     return classes
 
 
-def _compared(rows: Array, other: Array, column: int) -> Places:
+def _compared(rows: Array, other: Array, column: int, stop: int) -> Places:
     """Return 0 for rows before another, 1 for equal ones, 2 for those behind it.
 
-    They are equal up to a column.
+    Only columns from one to another are compared.
     """
-    if column == len(other):
-        return np.ones(len(rows), np.intp)
-    rows, other = rows[:, column:], other[column:]
+    rows, other = rows[:, column:stop], other[column:stop]
     differs = rows != other
     where = differs.argmax(axis=1)
     theirs = np.take_along_axis(rows, where[:, np.newaxis], axis=1)[:, 0]

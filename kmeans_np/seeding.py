@@ -321,7 +321,7 @@ class Starts:
     """
 
     def __init__(self, points: Array, weights: Floats) -> None:
-        self.points, self.weights = points, weights
+        self.points, self.weights, self.n = points, weights, len(points)
         self.count_once = bool((weights == 1).all())
 
     @cached_property
@@ -336,13 +336,18 @@ class Starts:
         """The distinct points in order."""
         return distinct(self.points, self.weights)
 
-    def start(self, init: str, k: int, rng: np.random.Generator) -> Floats:
-        """Return starting centroids by the seeding of a name."""
-        if init == "random" and self.count_once and self.few is None:
+    def start(self, init: str, k: int, rng: np.random.Generator, known: bool) -> Floats:
+        """Return starting centroids by the seeding of a name.
+
+        `known` says that it is known, or worth knowing, whether there are few distinct
+        points. They are the same in any case.
+        """
+        few = self.few if known or len(self.points) <= FEW_POINTS else None
+        if init == "random" and self.count_once and few is None:
             # Without sorting all points, which may take as long as to cluster them.
             urn = RankedUrn(len(self.points), partial(at_ranks, self.points))
             return distinct_points(urn, k, rng)
-        points, weights = self.few or self.all
+        points, weights = few or self.all
         return SEEDINGS[init](points, k, weights, rng)
 
     def go_on(self, begun: Floats, k: int, rng: np.random.Generator) -> Floats:
@@ -363,7 +368,7 @@ def seed(
     For the other arguments see `Starts`.
     """
     if isinstance(init, str):
-        return Starts(points, weights).start(init, k, rng)
+        return Starts(points, weights).start(init, k, rng, known=False)
     return init
 
 
@@ -377,13 +382,15 @@ class Histograms(NamedTuple):
     ----------
     coarse, fine : pairs of ((m, d) array of float64, (m,) array of float64)
         The means of the cells and the weights in them. The two may be the same.
-    low, step : float
-        Where 0 of the means lies among the points, and how long 1 is there.
+    low : (d,) array of float64
+        Where 0 of the means lies among the points.
+    step : float
+        How long 1 is there.
     """
 
     coarse: Histogram
     fine: Histogram
-    low: float
+    low: Floats
     step: float
 
 
@@ -396,15 +403,19 @@ class Cells(NamedTuple):
 
     Attributes
     ----------
-    d : int
-        How many features the points have.
-    low, step : float
-        Where level 0 lies, and how far it is from there to level 1.
+    low : (d,) array of float64
+        Where level 0 of each feature lies.
+    step : float
+        How far it is from there to level 1.
     """
 
-    d: int
-    low: float
+    low: Floats
     step: float
+
+    @property
+    def d(self) -> int:
+        """How many features the points have."""
+        return len(self.low)
 
     def sums_of_pieces(self, points: Array, weights: Floats) -> Iterator[Floats]:
         """Yield the weights in each cell, and the sums of levels: (d + 1, cells)."""
@@ -413,7 +424,8 @@ class Cells(NamedTuple):
             w = weights[piece]
             places: Array = np.zeros(len(w), np.intp)
             levels = [
-                (x.astype(np.float64) - self.low) / self.step for x in points[piece].T
+                (x.astype(np.float64) - low) / self.step
+                for x, low in zip(points[piece].T, self.low)
             ]
             for level in levels:
                 # subtle: whole levels are where cells begin, and rounding must not move
@@ -438,16 +450,40 @@ class Cells(NamedTuple):
         return Histograms(coarse, fine, self.low, self.step)
 
 
-def cells_for(d: int, low: float, high: float) -> Cells | None:
-    """Return the cells of points with d features and numbers in this range.
+class Extent(NamedTuple):
+    """How far points reach.
 
-    None if there are more than 6 features, or the numbers are all the same.
+    Attributes
+    ----------
+    low, high : (d,) arrays of float64
+        The smallest and the largest number of each feature, as seen from `origin`.
+    origin : (d,) array of float64
+        Where the points have their zero.
+    n_alike : int
+        How many features, the first ones, are in one unit: channels, but not places.
     """
-    step = (high - low) / 255
-    return Cells(d, low, step) if d in SLICES and step > LEAST_STEP else None
+
+    low: Floats
+    high: Floats
+    origin: Floats
+    n_alike: int
+
+    def cells(self) -> Cells | None:
+        """Return the cells of such points.
+
+        They do not depend on the origin, nor on what is added to all features that are
+        in one unit. None if there are more than 6 features, or the numbers of each are
+        all the same.
+        """
+        low, high = self.low + self.origin, self.high + self.origin
+        low[: self.n_alike] = low[: self.n_alike].min()
+        high[: self.n_alike] = high[: self.n_alike].max()
+        step = float((high - low).max()) / 255
+        possible = len(low) in SLICES and step > LEAST_STEP
+        return Cells(low - self.origin, step) if possible else None
 
 
-def histograms(points: Array, weights: Floats) -> Histograms | None:
+def histograms(points: Array, weights: Floats, extent: Extent) -> Histograms | None:
     """Sort points with up to 6 features into cells.
 
     Parameters
@@ -456,6 +492,8 @@ def histograms(points: Array, weights: Floats) -> Histograms | None:
         The points.
     weights : (n,) array of float64
         How many times each point counts.
+    extent : Extent
+        How far they reach.
 
     Returns
     -------
@@ -463,7 +501,7 @@ def histograms(points: Array, weights: Floats) -> Histograms | None:
         The cells that hold any points, the first feature changing slowest. None for
         points with more features, or all the same.
     """
-    cells = cells_for(points.shape[1], float(points.min()), float(points.max()))
+    cells = extent.cells()
     if cells is None:
         return None
     return cells.histograms(tree_sum(branches(cells.sums_of_pieces(points, weights))))

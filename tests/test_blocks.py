@@ -195,7 +195,7 @@ def test_a_view_is_indexed_like_an_array_also_by_arrays_and_wrongly(shape, data)
 ARRAY = read_only(np.arange(-5, 7, dtype=np.int8).reshape(3, 4))
 # All but those that ask for the same object, or for what is no array's.
 OPERATORS = {*operator.__all__} - {
-    "attrgetter", "call", "concat", "delitem", "iconcat", "is_", "is_not", "itemgetter",
+    "attrgetter", "call", "concat", "iconcat", "is_", "is_not", "itemgetter",
     "methodcaller",
 }  # fmt: skip
 METHODS = {
@@ -226,6 +226,13 @@ METHODS = {
     "length": len,
     "bytes": lambda a: [a.nbytes, a.itemsize, a.size],
     "hash": hash,
+    "content": bytes,
+    "compared with a word": lambda a: [(a == "a").tolist(), (a != "a").tolist()],
+    "compared with nothing": lambda a: [(a == None).tolist(), (a != None).tolist()],  # noqa: E711
+    "reversed": lambda a: [row.tolist() for row in reversed(a)],
+    "item deleted": lambda a: a.__delitem__(0),
+    "a new attribute": lambda a: setattr(a, "name", 3),
+    "another way around": lambda a: setattr(a, "T", 3),
     "no copy": lambda a: np.array(a, copy=None).tolist(),
 }
 

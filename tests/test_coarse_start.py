@@ -14,7 +14,7 @@ from kmeans_np import (
 )
 from kmeans_np.clustering import passes, runs
 from kmeans_np.colors import distinct_colors
-from kmeans_np.seeding import histograms, seed
+from kmeans_np.seeding import Extent, histograms, seed
 from kmeans_np.sweeps import CellSweep
 
 SEEDINGS = pytest.mark.parametrize("init", ["random", "k-means++"])
@@ -310,8 +310,11 @@ def test_the_cells_of_the_pass_are_those_of_the_histogram(china):
     colors = distinct_colors(china.reshape(-1, 3))
     assert (colors.colors.min(), colors.colors.max()) == (0, 255)
     sweep = CellSweep(colors.colors, colors.counts)
-    short, plain = passes.in_short(sweep), histograms(sweep.points, sweep.weights)
-    assert (short.low, short.step) == (plain.low, plain.step) == (0, 1)
+    extent = Extent(np.zeros(3), np.full(3, 255.0), np.zeros(3), 3)
+    short = passes.in_short(sweep, np.zeros(3), 3)
+    plain = histograms(sweep.points, sweep.weights, extent)
+    assert short.step == plain.step == 1
+    assert not (short.low.any() or plain.low.any())
     for mine, theirs in ((short.coarse, plain.coarse), (short.fine, plain.fine)):
         np.testing.assert_allclose(mine[0], theirs[0], rtol=1e-12)
         np.testing.assert_array_equal(

@@ -142,14 +142,18 @@ def test_starts_among_points_do_not_depend_on_their_storage(n, init):
     points = crowd(n)
     low, high = points.min(), points.max()
 
-    def starts(stored):
-        drawn = Starts(stored, np.ones(n)).start(init, 9, np.random.default_rng(4))
+    def starts(stored, known=True):
+        drawn = Starts(stored, np.ones(n)).start(
+            init, 9, np.random.default_rng(4), known
+        )
         level = (drawn - stored.min()) / (float(stored.max()) - stored.min())
         return np.rint(level * (high - low)) + low
 
     expected = starts(points)
     for name, store in STORED.items():
-        assert np.array_equal(starts(store(points)), expected), name
+        for known in (True, False):
+            found = starts(store(points), known)
+            assert np.array_equal(found, expected), (name, known)
 
 
 def flat_areas(n, channels, shape=(108, 144)):
@@ -169,6 +173,7 @@ PICTURES = {
     "gray": (flat_areas(11, 1)[..., 0], -1),
     "many bands": (flat_areas(60, 7), -1),
     "volume": (flat_areas(10, 1).reshape(4, 27, 144), None),
+    "channels apart": (flat_areas(9, 3) // 4 + np.array([0, 100, 190], "u1"), -1),
     "photograph": (np.random.default_rng(0).integers(0, 256, (40, 50, 3), "u1"), -1),
 }
 UNITS = {
@@ -188,6 +193,7 @@ OPTIONS = {
     "k-means++": {"init": "k-means++"},
     "k-means++ on colors": {"init": "k-means++", "coarse_start": False},
     "several starts": {"n_init": 3, "coarse_start": False},
+    "places": {"position_weight": 0.3},
 }
 
 
@@ -202,6 +208,32 @@ def test_the_unit_does_not_matter(picture, unit, options):
         expected = cluster_image(image, k, rng=seed, **how)
         found = cluster_image(stored, k, rng=seed, **how)
         assert np.array_equal(np.asarray(found.labels), expected.labels), (k, seed)
+
+
+@pytest.mark.parametrize("unit", ["offset", "int32", "float slices", "dask"])
+@pytest.mark.parametrize("options", ["default", "places", "k-means++"])
+def test_the_unit_does_not_matter_where_a_histogram_is_used(unit, options):
+    rng = np.random.default_rng(0)
+    smooth = np.indices((60, 80)).sum(0)[..., np.newaxis] // 3
+    image = (smooth + rng.integers(0, 9, (60, 80, 3)) + [0, 60, 150]).astype(np.uint8)
+    how = {"rng": 1} | OPTIONS[options]
+    expected = cluster_image(image, 6, **how)
+    found = cluster_image(UNITS[unit](image), 6, **how)
+    assert np.array_equal(np.asarray(found.labels), expected.labels)
+
+
+def test_the_best_of_several_starts_is_the_best_beside_a_point_far_away():
+    rng = np.random.default_rng(1)
+    points = rng.normal(size=(9500, 2))
+    points[:, 0] += rng.integers(0, 6, 9500) * 6
+    points = np.concatenate([points, [[1e12, 0]]])
+    how = {"n_init": 1, "init": "random"}
+    for seed in range(3):
+        generator = np.random.default_rng(seed)
+        single = [kmeans(points, 7, rng=generator, **how).inertia for _ in range(10)]
+        for stored in (points, points[::-1]):
+            best = kmeans(stored, 7, rng=seed, n_init=10).inertia
+            assert best == pytest.approx(min(single), rel=1e-6)
 
 
 def test_copies_and_their_weights_have_the_same_starts():

@@ -11,10 +11,10 @@ from strategies import generic_points, repetitions, tied_points
 from kmeans_np import Sweep, assign, lloyd
 from kmeans_np import seeding as seeding_module
 from kmeans_np.seeding import (
+    Extent,
     SideBySide,
     coarse_start,
     draw,
-    histograms,
     plus_plus,
     random_points,
     seed,
@@ -412,6 +412,13 @@ class TestCoarseStart:
         points.flags.writeable = weights.flags.writeable = False
         histograms = (points, weights), (points, weights)
         coarse_start(histograms, 3, "random", 3, np.random.default_rng(0))
+
+
+def histograms(points, weights):
+    low, high = (find(points, axis=0).astype(float) for find in (np.min, np.max))
+    d = points.shape[1]
+    extent = Extent(low, high, np.zeros(d), d)
+    return seeding_module.histograms(points, weights, extent)
 
 
 class TestHistograms:

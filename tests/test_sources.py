@@ -241,6 +241,23 @@ def test_what_is_raised_while_a_file_is_written_comes_out(error, suffix, tmp_pat
     assert [*tmp_path.iterdir()] == []
 
 
+def test_what_a_callback_raises_on_dask_is_not_taken_for_an_unreadable_chunk():
+    readable = [True]
+
+    def read(block):
+        if not readable[0]:
+            raise ValueError("torn")
+        return block
+
+    def callback(_):
+        readable[0] = False
+        raise EnoughError("enough")
+
+    points = on_dask(POINTS, 0).map_blocks(read, dtype=POINTS.dtype)
+    with pytest.raises(EnoughError, match=r"^enough$"):
+        kmeans(points, 4, rng=0, callback=callback)
+
+
 CALLS_TO_FOLLOW = {name: CALLS[name] for name in CALLS if "image" in name}
 CALLS_TO_FOLLOW |= {
     "of slices": CALLS["of slices"],
@@ -273,6 +290,11 @@ def handed_out(folder):
         yield f"image of {name}", source, image
         yield f"labels of {name}", answer.labels, expected.labels
         yield f"segmented {name}", answer.image, expected.image
+    for image in (PICTURE, FLOATS):
+        how = {"position_weight": 1.0, "rng": 0, "max_iter": 2}
+        lazy, whole = (cluster_image(x, 4, **how) for x in (Slices(image), image))
+        yield f"labels of {image.dtype} and places", lazy.labels, whole.labels
+        yield f"{image.dtype} segmented with places", lazy.image, whole.image
     for name, source in POINT_SOURCES.items():
         if name not in ("array", "hdf5"):
             (folder / name).mkdir()
@@ -283,6 +305,7 @@ def handed_out(folder):
     batch = cluster_image(Again(frames, "image"), 4, rng=0)
     whole = [np.asarray(each) for each in batch.labels]
     yield "labels of a batch", batch.labels, whole
+    assert [np.array_equal(each.labels, whole[1]) for each in batch[1:]] == [True]
     yield "masks of a batch", batch.mask_of(1), [each == 1 for each in whole]
     yield "items again and again", Again(range(40), "image"), [*range(40)]
 
@@ -326,6 +349,17 @@ def test_whatever_is_handed_out_is_sliced_to_nothing(tmp_path):
                 assert (found.shape, found.dtype) == (expected.shape, whole.dtype), name
 
 
+def test_whatever_is_handed_out_is_sliced_in_steps(tmp_path):
+    for name, lazy, whole in handed_out(tmp_path):
+        backwards = [slice(None, None, -2)] * (not name.startswith("image of"))
+        for cut in (slice(None, None, 2), slice(3, -1, 7), *backwards):
+            found, expected = (np.asarray(each[cut]) for each in (lazy, whole))
+            assert np.array_equal(found, expected), name
+            if expected.ndim > 1 and not isinstance(whole, list):
+                found, expected = lazy[1:, 2::3], whole[1:, 2::3]
+                assert np.array_equal(np.asarray(found), expected), name
+
+
 @pytest.mark.parametrize(
     ("kind", "source"),
     crossed(IMAGES, ["memory map", ".npy", ".zarr", "slices", "dask"]),
@@ -359,6 +393,20 @@ def test_dask_sees_that_a_file_was_written_again(suffix, tmp_path):
         names.append({da.from_array(each).name for each in (source, answer.image)})
         assert np.array_equal(da.from_array(source)[:9].compute(), image[:9])
     assert len(names[0] | names[1]) == 4
+
+
+@pytest.mark.parametrize("suffix", FILES)
+def test_an_image_stays_open_when_the_folder_changes(suffix, tmp_path, monkeypatch):
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    write_image(f"image{suffix}", Slices(PICTURE))
+    image = open_image(f"image{suffix}")
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    write_image(f"image{suffix}", Slices(PICTURE // 2))
+    sent = pickle.loads(pickle.dumps(image))
+    for each in (image, sent):
+        assert np.array_equal(each, PICTURE)
+        each.close()
 
 
 def test_an_image_that_was_closed_is_not_sent(tmp_path):
@@ -504,3 +552,15 @@ def test_a_background_keeps_its_color(where):
 def test_large_integers_keep_their_color():
     image = np.array([2**53 - 1, 2**52 + 7, -(2**53) + 3])[RNG.integers(0, 3, (90, 90))]
     assert painted(image, 3, {}).tobytes() == image.tobytes()
+
+
+@pytest.mark.parametrize("where", ["memory", "slices", "dask"])
+def test_a_run_cut_short_paints_its_centroids(where):
+    rng = np.random.default_rng(0)
+    for seed in range(6):
+        image = np.repeat(rng.random((130, 1)) ** 6 * [1e8, 9, 1][seed % 3], 150, 1)
+        how = {"rng": seed, "max_iter": 1, "channel_axis": None, "coarse_start": False}
+        answer = cluster_image(WHERE_IT_IS[where](image), 40, **how)
+        assert answer.stopped_by == "max_iter"
+        scale = 1e-8 * np.abs(image).max()
+        assert np.abs(answer.palette - answer.centroids[:, 0]).max() <= scale

@@ -8,7 +8,7 @@ known of any Dask array. What it leaves out: what is looked for.
 import math
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import Any, TypeVar
 
@@ -103,10 +103,14 @@ class DaskRows:
     ----------
     array : dask.array.Array
         The points. They are read in every `gather`, unless they are persisted.
+    name : str, optional
+        What errors call them that say which chunk cannot be read; not given if whoever
+        asks for a `gather` says so.
     """
 
-    def __init__(self, array: Any) -> None:
+    def __init__(self, array: Any, name: str | None = None) -> None:
         self.shape, self.dtype = array.shape, array.dtype
+        self.source, self.name = array, name
         # A row is in one chunk.
         self.array = array.rechunk({1: -1})
         # And a piece: a few rows go to the next chunk.
@@ -133,7 +137,14 @@ class DaskRows:
         # Once for all tasks: it may be many centroids.
         how = dask.delayed(partial(_looked_at, look, args), pure=True)
         found = [how(block, start) for block, start in zip(blocks, starts, strict=True)]
-        merged: Found = merged_in_tree(found, merge).compute()
+        # Only what reads may be to blame, not what is done between two passes.
+        named = (
+            nullcontext()
+            if self.name is None
+            else place_of_errors(self.source, self.name)
+        )
+        with named:
+            merged: Found = merged_in_tree(found, merge).compute()
         return merged
 
     def each(self, work: Callable[..., Array], dtype: Any, *args: Any) -> Any:

@@ -123,4 +123,4 @@ class ArrayRows(Rows):
 
 def rows_of(array: Any) -> ArrayRows | DaskRows:
     """Return points outside of memory as what can be looked at in parts."""
-    return DaskRows(array) if is_dask(array) else ArrayRows(array)
+    return DaskRows(array, "points") if is_dask(array) else ArrayRows(array)

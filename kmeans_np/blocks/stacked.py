@@ -135,17 +135,16 @@ class Stacked:
         return Sliced(block, f"block {number} of points")
 
     def __getitem__(self, place: tuple[slice, slice]) -> Array:
-        rows, columns = place
-        start, stop, _ = rows.indices(self.shape[0])
+        rows, columns = range(self.shape[0])[place[0]], place[1]
         parts = [np.empty((0, self.shape[1]), self.dtype)[:, columns]]
-        for number in range(
-            int(np.searchsorted(self.ends, start, "right")), len(self.ends)
-        ):
-            end = int(self.ends[number])
-            block = self._block(number)
+        number = int(np.searchsorted(self.ends, rows.start, "right"))
+        while len(rows):
+            block, end = self._block(number), int(self.ends[number])
             begin = end - block.shape[0]
-            if begin >= stop:
-                break
-            inside = slice(max(start, begin) - begin, min(stop, end) - begin)
-            parts.append(block[inside, columns])
+            # How many of the rows lie in this block.
+            n = len(range(rows.start, min(end, rows.stop), rows.step))
+            if n:
+                inside = slice(rows.start - begin, rows[n - 1] - begin + 1, rows.step)
+                parts.append(block[inside, columns])
+            rows, number = rows[n:], number + 1
         return parts[-1] if len(parts) == 2 else np.concatenate(parts)

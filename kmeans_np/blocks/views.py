@@ -74,15 +74,20 @@ class View(np.lib.mixins.NDArrayOperatorsMixin):
     arithmetic, and the methods of an array, such as ``view.max()``. Nothing is kept.
     Everything else is as with an array of NumPy's whose flag ``writeable`` is False.
 
-    Attributes
+    Parameters
     ----------
     shape : tuple of int
         The lengths of the axes.
     dtype : numpy.dtype
         The type of the elements.
     chunks : tuple of int, or None
-        The shape of the pieces that are best read as a whole.
+        The shape of the pieces that are best read as a whole; None if any are.
+    compute : callable
+        Returns the block at a place, of slices of positive steps.
     """
+
+    # No others can be set by mistake, as with an array.
+    __slots__ = ("_chunks", "_compute", "_dtype", "_shape", "_token")
 
     def __init__(
         self,
@@ -91,8 +96,23 @@ class View(np.lib.mixins.NDArrayOperatorsMixin):
         chunks: tuple[int, ...] | None,
         compute: Callable[[Place], Array],
     ) -> None:
-        self.shape, self.dtype, self.chunks = shape, dtype, chunks
+        self._shape, self._dtype, self._chunks = shape, dtype, chunks
         self._compute, self._token = compute, os.urandom(16).hex()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The lengths of the axes."""
+        return self._shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of the elements."""
+        return self._dtype
+
+    @property
+    def chunks(self) -> tuple[int, ...] | None:
+        """The shape of the pieces that are best read as a whole."""
+        return self._chunks
 
     @property
     def ndim(self) -> int:
@@ -130,6 +150,9 @@ class View(np.lib.mixins.NDArrayOperatorsMixin):
     def __bool__(self) -> bool:
         return bool(self._whole())
 
+    def __bytes__(self) -> bytes:
+        return self._whole().tobytes()
+
     def __int__(self) -> int:
         return int(self._whole())
 
@@ -153,6 +176,15 @@ class View(np.lib.mixins.NDArrayOperatorsMixin):
 
     def __setitem__(self, index: Any, value: Any) -> None:
         raise _read_only()
+
+    def __delitem__(self, index: Any) -> None:
+        raise _read_only()
+
+    def __eq__(self, other: Any) -> Any:
+        return self._whole() == _computed(other)
+
+    def __ne__(self, other: Any) -> Any:
+        return self._whole() != _computed(other)
 
     def _read(self, place: Place) -> Array:
         shape = [len(range(p.start, p.stop, p.step or 1)) for p in place]
@@ -202,10 +234,14 @@ class View(np.lib.mixins.NDArrayOperatorsMixin):
             targets = inputs[:1]
         if any(isinstance(one, View) for one in targets):
             raise _read_only()
-        arrays = [np.asarray(one) if isinstance(one, View) else one for one in inputs]
-        if isinstance(how.get("where"), View):
-            how["where"] = np.asarray(how["where"])
-        return getattr(ufunc, method)(*arrays, **how)
+        if "where" in how:
+            how["where"] = _computed(how["where"])
+        return getattr(ufunc, method)(*map(_computed, inputs), **how)
+
+
+def _computed(value: Any) -> Any:
+    """Return a view as an array, and anything else as it is."""
+    return np.asarray(value) if isinstance(value, View) else value
 
 
 def _read_only() -> ValueError:

@@ -45,9 +45,9 @@ from kmeans_np.seeding import (
     FEW_POINTS,
     SEEDINGS,
     Cells,
+    Extent,
     Histograms,
     RankedUrn,
-    cells_for,
     distinct_points,
     first_of_each,
     plus_plus,
@@ -87,24 +87,31 @@ class PartedPoints(PartedSweep):
         self.sample = survey.sample()
         frame = frame_of(moved(self.sample, origin))
         super().__init__(parts, Seen(origin, frame))
-        low, high = survey.low - origin, survey.high - origin
-        self.low, self.high = float(low.min()), float(high.max())
-        self.buckets = Buckets(float(low[0]), float(high[0]))
+        self.low, self.high = survey.low - origin, survey.high - origin
+        # Of the first column that varies.
+        column = int((self.low < self.high).argmax())
+        low, high = float(self.low[column]), float(self.high[column])
+        self.buckets = Buckets(column, low, high)
 
     @property
     def origin(self) -> Floats:
         """Where the points have their zero."""
         return self.seen.origin
 
-    def start(self, init: str, k: int, rng: np.random.Generator) -> Floats:
-        """Return starting centroids by the seeding of a name."""
-        if self.few is not None:
+    def start(self, init: str, k: int, rng: np.random.Generator, known: bool) -> Floats:
+        """Return starting centroids by the seeding of a name; see `Starts.start`."""
+        if (known or init != "random") and self.few is not None:
             points, weights = self.few
             return SEEDINGS[init](points, k, weights, rng)
         urn = RankedUrn(self.parts.shape[0], self.at_ranks)
         if init == "random":
             return distinct_points(urn, k, rng)
         return self.go_on(urn.draw(1, rng), k, rng)
+
+    @property
+    def n(self) -> int:
+        """How many points there are."""
+        return self.parts.shape[0]
 
     @property
     def few(self) -> Distinct | None:
@@ -165,9 +172,12 @@ class PartedPoints(PartedSweep):
             centroids = first_of_each(np.concatenate([centroids, drawn.points]))
         return plus_plus(centroids, k, self(centroids).counts, rng)
 
-    def in_short(self) -> Histograms | None:
-        """Return histograms of the points, None if there are none."""
-        cells = cells_for(self.parts.shape[1], self.low, self.high)
+    def in_short(self, n_alike: int) -> Histograms | None:
+        """Return histograms of the points, None if there are none.
+
+        The first `n_alike` features are in one unit.
+        """
+        cells = Extent(self.low, self.high, self.origin, n_alike).cells()
         if cells is None:
             return None
         found = self.parts.gather(_cells, joined, self.seen, cells)

@@ -13,6 +13,7 @@ from kmeans_np.pieces import branches, pieces, tree_sum
 from kmeans_np.seeding import (
     MANY_CELLS,
     SOME_CELLS,
+    Extent,
     Histogram,
     Histograms,
     histograms,
@@ -86,14 +87,18 @@ def exact_origin(low: Floats, high: Floats) -> Floats:
     return np.where(np.abs(middle) > 8 * width, near, 0.0)
 
 
-def in_short(sweep: Sweep) -> Histograms | None:
-    """Return histograms of the points, with weights that 32 bits can hold."""
+def in_short(sweep: Sweep, origin: Floats, n_alike: int) -> Histograms | None:
+    """Return histograms of the points, with weights that 32 bits can hold.
+
+    For the arguments see `kmeans_np.seeding.Extent`.
+    """
     points = sweep.points
     if isinstance(sweep, CellSweep) and points.min() == 0 and points.max() == 255:
         # The cells of the pass are those of the histogram.
-        cells = Histograms(sweep.histogram(16), sweep.histogram(32), 0.0, 1.0)
-        return in_32_bits(cells)
-    return in_32_bits(histograms(points, sweep.weights))
+        cells = sweep.histogram(16), sweep.histogram(32)
+        return in_32_bits(Histograms(*cells, np.zeros(3), 1.0))
+    extent = Extent(*extremes(points), origin, n_alike)
+    return in_32_bits(histograms(points, sweep.weights, extent))
 
 
 def in_32_bits(short: Histograms | None) -> Histograms | None:

@@ -4,7 +4,6 @@ What this file adds: the function for any points, with its checks. What it leave
 images (`kmeans_np.image`).
 """
 
-from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -17,7 +16,6 @@ from kmeans_np.blocks import (
     is_dask,
     is_sliced,
     known_shape,
-    place_of_errors,
     rows_of,
     stacked,
 )
@@ -197,8 +195,7 @@ def kmeans(
 
 def _fit_outside(points: Any, k: int, options: checks.Options) -> Clustering:
     rows = rows_of(points)
-    with place_of_errors(points, "points") if is_dask(points) else nullcontext():
-        result, sweep = fit_parts(rows, k, options)
+    result, sweep = fit_parts(rows, k, options)
     found: Any = result.labels
     labels: Any = rows.each(label_rows, np.int32, found.centroids, sweep.seen)
     return replace(result, labels=labels)

@@ -25,9 +25,15 @@ from kmeans_np.clustering.passes import (
     sweep_over,
 )
 from kmeans_np.lloyd import Array, Floats, Step, Sweep, lloyd
+from kmeans_np.order import Distinct
 from kmeans_np.seeding import Histograms, Starts, coarse_start
 from kmeans_np.sweeps import BlockedSweep
 from kmeans_np.sweeps.parted import NearestLabels, Parts
+
+# Starts that end in the same clusters may differ in the last digits of their inertia.
+TIED = 1e-9
+# If points occur so many times on average, starts are tried on distinct ones.
+SEVERAL_COPIES = 4
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -91,6 +97,7 @@ def fit(
     *,
     cells: bool = False,
     largest_first: bool = False,
+    n_alike: int | None = None,
 ) -> Clustering:
     """Run K-means on checked input: the best of all starts.
 
@@ -109,6 +116,8 @@ def fit(
     largest_first : bool, default False
         Whether to put the clusters in order of their counts, and equal ones in order
         of their centroids, instead of that of the starting centroids.
+    n_alike : int, optional
+        How many features, the first ones, are in one unit; all when not given.
 
     Returns
     -------
@@ -119,7 +128,8 @@ def fit(
     all_count = bool(some.all())
     counting = (points, weights) if all_count else (points[some], weights[some])
     sweep, origin = sweep_over(*counting, k, cells)
-    short = in_short(sweep) if options.coarse_start else None
+    n_alike = points.shape[1] if n_alike is None else n_alike
+    short = in_short(sweep, origin, n_alike) if options.coarse_start else None
     drawn = Starts(sweep.points, sweep.weights)
     result = cluster(sweep, k, options, origin, short, drawn)
     if largest_first:
@@ -140,6 +150,7 @@ def fit_parts(
     *,
     named: checks.Named = checks.POINTS,
     largest_first: bool = False,
+    n_alike: int | None = None,
 ) -> tuple[Clustering, PartedPoints]:
     """Run K-means on points that lie in parts, of which it is known that they are many.
 
@@ -148,7 +159,8 @@ def fit_parts(
     Errors speak of the points as `named`. For the other arguments see `fit`.
     """
     sweep = PartedPoints(parts, named)
-    short = sweep.in_short() if options.coarse_start else None
+    n_alike = parts.shape[1] if n_alike is None else n_alike
+    short = sweep.in_short(n_alike) if options.coarse_start else None
     result = cluster(sweep, k, options, sweep.origin, short, sweep)
     if largest_first:
         result = _in_order(sweep, result, sweep.origin)
@@ -172,27 +184,39 @@ def cluster(
     init = options.init if isinstance(options.init, str) else options.init - origin
     pair = pair_for(short, k) if short is not None else None
 
+    n_starts = 1
+    if isinstance(init, str) and pair is None and begun is None:
+        many = init == "random" and options.n_init is None and drawn.few is not None
+        n_starts = 10 if many else options.n_init or 1
+
     def starts() -> Iterator[Floats]:
         if not isinstance(init, str):
             yield init
         elif pair is not None and short is not None:
             # k-means++ takes longer to choose, and seldom chooses badly.
-            n_starts = options.n_init or (10 if init == "random" else 4)
+            n_tried = options.n_init or (10 if init == "random" else 4)
             there = None if begun is None else (begun - short.low) / short.step
-            found = coarse_start(pair, k, init, n_starts, options.rng, there)
+            found = coarse_start(pair, k, init, n_tried, options.rng, there)
             yield found * short.step + short.low
         elif begun is not None:
             yield drawn.go_on(begun, k, options.rng)
         else:
-            many = init == "random" and options.n_init is None and drawn.few is not None
-            for _ in range(10 if many else options.n_init or 1):
-                yield drawn.start(init, k, options.rng)
+            several = n_starts > 1
+            drawing = (
+                drawn.start(init, k, options.rng, several) for _ in range(n_starts)
+            )
+            few = drawn.few if several and options.callback is None else None
+            if few is not None and SEVERAL_COPIES * len(few[0]) <= drawn.n:
+                yield _best_start(drawing, few, k, options)
+            else:
+                yield from drawing
 
     best: Clustering | None = None
     for start in starts():
         result = _run(sweep, start, origin, options)
-        # Starts that end in the same clusters may differ in the last digits.
-        if best is None or result.inertia < (1 - 1e-9) * best.inertia:
+        if n_starts > 1:
+            result = _with_inertia(sweep, result, origin)
+        if best is None or result.inertia < (1 - TIED) * best.inertia:
             best = result
         if result.stopped_by == "callback":
             break
@@ -200,8 +224,30 @@ def cluster(
     return best
 
 
+def _best_start(
+    starts: Iterator[Floats], few: Distinct, k: int, options: checks.Options
+) -> Floats:
+    """Return the start that is the best, tried on the distinct points alone.
+
+    With their numbers as weights, they have the inertia of all points.
+    """
+    sweep, origin = sweep_over(*few, k)
+    best, least = np.empty((0, 0)), np.inf
+    for start in starts:
+        result = _run(sweep, start - origin, origin, options)
+        inertia = _with_inertia(sweep, result, origin).inertia
+        if len(best) == 0 or inertia < (1 - TIED) * least:
+            best, least = start, inertia
+    return best
+
+
 def fit_each(
-    points: Array, weights: Floats, ks: list[int], options: checks.Options, cells: bool
+    points: Array,
+    weights: Floats,
+    ks: list[int],
+    options: checks.Options,
+    cells: bool,
+    n_alike: int,
 ) -> list[Clustering]:
     """Run K-means for rising numbers of clusters, each from the answer before.
 
@@ -214,7 +260,7 @@ def fit_each(
     if not some.all():
         points, weights = points[some], weights[some]
     sweep, origin = sweep_over(points, weights, max(ks), cells)
-    short, begun, last = in_short(sweep), None, np.inf
+    short, begun, last = in_short(sweep, origin, n_alike), None, np.inf
     results, drawn = [], Starts(sweep.points, sweep.weights)
     for k in ks:
         result = cluster(sweep, k, options, origin, short, drawn, begun)

@@ -94,7 +94,7 @@ def open_image(path: str | os.PathLike[str]) -> SlicedImage:
 def _open_again(image: SlicedImage) -> tuple[Any, tuple[Path]]:
     """Say how an image is opened in a process that it is sent to."""
     image.check_open()
-    return open_image, (image.path.absolute(),)
+    return open_image, (image.place,)
 
 
 for _kind in (MappedImage, TiffImage, ZarrImage):
@@ -182,7 +182,8 @@ def _array_of(zarr: ModuleType, path: Path) -> tuple[Any, list[str]]:
         # It warns of files in the folder that do not belong to it, and the like.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            found: Any = zarr.open(path, mode="r")
+            # Zarr opens the files of chunks later, when this may be another folder.
+            found: Any = zarr.open(path.absolute(), mode="r")
             if isinstance(found, zarr.Array):
                 return found, []
             names = sorted(found.array_keys())

@@ -51,7 +51,8 @@ class SlicedImage:
     def __init__(
         self, path: Path, shape: Sequence[int], dtype: Any, chunks: Sequence[int]
     ) -> None:
-        self.path = path
+        # What it is called in errors, and where it is, also from another folder.
+        self.path, self.place = path, path.absolute()
         self.shape = tuple(shape)
         self.dtype = np.dtype(dtype).newbyteorder("=")
         self.ndim = len(self.shape)

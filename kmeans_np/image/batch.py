@@ -74,9 +74,9 @@ class Several(Sequence[Array]):
 class Batch(Segmentation):
     """The answer of `cluster_image` for several images, with one palette for all.
 
-    ``answer[i]`` is the `Segmentation` of image i, and iterating over the answer gives
-    one after the other. They are computed when they are asked for, and not kept; files
-    are read again.
+    ``answer[i]`` is the `Segmentation` of image i, a slice is a list of them, and
+    iterating over the answer gives one after the other. They are computed when they are
+    asked for, and not kept; files are read again.
 
     Attributes
     ----------
@@ -96,12 +96,15 @@ class Batch(Segmentation):
 
     def _repr_html_(self) -> str:
         """Return the first image and the palette with the shares in it."""
-        return self[0]._repr_html_()
+        html: str = self[0]._repr_html_()
+        return html
 
     def __len__(self) -> int:
         return len(self._images)
 
-    def __getitem__(self, number: int) -> Segmentation:
+    def __getitem__(self, number: Any) -> Any:
+        if isinstance(number, slice):
+            return [self[each] for each in range(len(self))[number]]
         return self._whole.apply(opened(self._images[number]))
 
     def __iter__(self) -> Iterator[Segmentation]:

@@ -127,7 +127,14 @@ def inertia_curve(
 def _inertias(points: Points, ks: list[int], options: checks.Options) -> Floats:
     rising = sorted(set(ks))
     found, most, n_clusters = dict.fromkeys(rising, np.nan), 0, 0
-    runs = fit_each(points.points, points.weights, rising, options, points.cells)
+    runs = fit_each(
+        points.points,
+        points.weights,
+        rising,
+        options,
+        points.cells,
+        points.colors.shape[1],
+    )
     for k, result in zip(rising, runs):
         found[k], most, n_clusters = result.inertia, k, len(result.counts)
     warn_if_fewer(n_clusters, most, "colors or points", stacklevel=3)

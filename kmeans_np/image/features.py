@@ -66,7 +66,8 @@ class Features(NamedTuple):
         """Return the features of the pixels of a block, (n, d), at a place."""
         where = None
         if self.pixel:
-            where = _places(pixels) + [cut.start for cut in place]
+            steps = [cut.step or 1 for cut in place]
+            where = _places(pixels) * steps + [cut.start for cut in place]
         return self.of(pixels.values, where)
 
     def scaled(self, values: Array) -> Array:

@@ -100,6 +100,7 @@ def fitted_clusters(
         options,
         cells=points.cells,
         largest_first=True,
+        n_alike=points.colors.shape[1],
     )
     return result, _clusters(result, features, points)
 
@@ -172,11 +173,11 @@ def _clusters(result: Clustering, features: Features, points: Points) -> Cluster
     """Return the clusters found, with the palette to paint with."""
     channels = points.colors.shape[1]
     colors = features.centroids(result.centroids, channels)[:, :channels]
+    labels, compared, own = result.labels, points.points[:, :channels], points.colors
     counting = points.weights > 0
-    own, labels = points.colors, result.labels
     if not counting.all():
-        own, labels = own[counting], labels[counting]
-    single, first = single_colors(own, labels, len(colors))
+        labels, compared, own = labels[counting], compared[counting], own[counting]
+    single, first = single_colors(compared, labels, len(colors))
     colors = undo_rounding(colors, single, own[first])
     palette = rounded(colors, points.colors.dtype, features.white)
     return Clusters(features, result.centroids, palette)

@@ -161,7 +161,9 @@ def fit_pixels(
     if not isinstance(options.init, str):
         init = features.of_centroids(options.init, channels, "init")
         options = options._replace(init=init)
-    result, sweep = fit_parts(parts, k, options, named=named, largest_first=True)
+    result, sweep = fit_parts(
+        parts, k, options, named=named, largest_first=True, n_alike=channels
+    )
     labels: Any = result.labels
     find = partial(label_rows, centroids=labels.centroids, seen=sweep.seen)
     colors = features.centroids(result.centroids, channels)[:, :channels]

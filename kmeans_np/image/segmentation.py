@@ -266,7 +266,7 @@ def single_colors(
     Parameters
     ----------
     colors : (n, c) array
-        The colors of pixels.
+        The colors of pixels, as they are compared.
     labels : (n,) array of int
         The cluster of each, 0 to k - 1.
     k : int
@@ -299,7 +299,7 @@ def undo_rounding(colors: Floats, single: NDArray[np.bool_], own: Array) -> Floa
     The mean of equal numbers may be another in the last place. If it is far, it is no
     mean of theirs: the run was cut short.
     """
-    scale = 1e-6 * np.ptp(colors) + 1e-12 * np.abs(colors).max()
+    scale = 1e-9 * np.abs(own) + 1e-12 * np.abs(colors).max()
     near = (np.abs(colors - own) <= scale).all(axis=1)
     exact: Floats = np.where((single & near)[:, np.newaxis], own, colors)
     return exact

@@ -106,6 +106,8 @@ class NearestLabels(View):
         The centroids.
     """
 
+    __slots__ = ("centroids", "parts", "seen")
+
     def __init__(self, parts: Parts, seen: Seen, centroids: Floats) -> None:
         self.parts, self.seen, self.centroids = parts, seen, centroids
         super().__init__(parts.shape[:1], np.dtype(np.int32), None, self._look)
