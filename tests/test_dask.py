@@ -170,6 +170,7 @@ def test_a_part_of_the_answer_is_painted_alone():
     assert len(source.places) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("side", [10, 20, 40])
 def test_tasks_are_linear_in_chunks(side):
     chunked = da.zeros((side, side, 3), dtype=np.uint8, chunks=(1, 1, 3))
@@ -193,7 +194,9 @@ def test_at_most_so_many_counts_are_merged_together():
     assert max(merged) <= 17
 
 
-@pytest.mark.parametrize("scheduler", ["threads", "synchronous", "processes"])
+@pytest.mark.parametrize(
+    "scheduler", chosen(["threads", "synchronous", "processes"], "threads")
+)
 def test_any_scheduler(scheduler):
     chunked = da.from_array(PHOTO, chunks=(200, 200, 3))
     lazy = segment_image(chunked, 5, rng=0)

@@ -279,6 +279,7 @@ class TestFilm:
         found = run(small, 4, max_iter=1)
         assert gif_bytes(found, small) == gif_bytes(found, small)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("k", [4, pytest.param(8, marks=pytest.mark.slow)])
     def test_the_sample_takes_at_most_three_megabytes(self, k):
         material = image(sample_image())

@@ -73,6 +73,7 @@ def test_same_seed_same_bits(init, rng):
     assert other.centroids.tobytes() != first.centroids.tobytes()
 
 
+@pytest.mark.slow
 def test_same_bits_for_any_number_of_blas_threads():
     code = (
         "import numpy as np, hashlib, kmeans_np as k;"
@@ -148,6 +149,7 @@ def test_why_it_stopped(rng):
 # ---- Contract 4: exactly min(k, distinct) clusters -------------------------------
 
 
+@pytest.mark.slow
 @settings(max_examples=200)
 @given(tied_points(max_n=25, max_k=25), st.sampled_from([1, 2, 300]))
 def test_exactly_as_many_clusters_as_possible(case, max_iter):
@@ -287,6 +289,7 @@ def test_far_from_0_labels_belong_to_the_rounded_centroids(offset):
     assert_consistent(result, points, weights)
 
 
+@pytest.mark.slow
 def test_sums_lose_no_counts():
     points = np.full((10_000_000, 1), 200.3)
     assert kmeans(points, 1).centroids[0, 0] == 200.3

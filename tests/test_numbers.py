@@ -38,6 +38,7 @@ def test_the_mean_of_10_million_equal_pixels_is_their_value(dtype):
     assert np.array_equal(answer.image, image)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "dtype", [np.float32, pytest.param(np.float64, marks=pytest.mark.slow)]
 )

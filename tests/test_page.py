@@ -835,6 +835,7 @@ def test_every_move_says_the_numbers_of_its_step(name, made, visit):
     assert (restarts > 0) == (name == "restarts")
 
 
+@pytest.mark.slow
 def test_the_first_moves_say_the_shapes_and_the_start(made, visit):
     explanation, path = made("uint16")
     tab = visit(path)

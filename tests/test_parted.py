@@ -129,6 +129,7 @@ def test_the_answer_is_that_in_memory(n, d, dtype, offset, k, chunk, tol):
         assert found.labels.chunks == lazy.chunks[:1]
 
 
+@pytest.mark.slow
 def test_pieces_of_their_usual_size():
     points = crowds(200_000, 3, "f4")
     expected = kmeans(points, 8, rng=0, max_iter=30)
@@ -241,6 +242,7 @@ def test_scalable_starts_depend_on_no_chunks(monkeypatch):
     same(kmeans(da.from_array(points, chunks=(7_001, 2)), 9, **how), expected)
 
 
+@pytest.mark.slow
 def test_scalable_starts_are_about_as_good_as_one_by_one():
     points = crowds(60_000, 4, "f4")
     how = {"init": "k-means++", "max_iter": 1}
@@ -276,6 +278,7 @@ def test_far_points_are_drawn_by_their_squared_distance():
 # ---- Memory, and what is read ------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_points(monkeypatch):
     monkeypatch.setattr(rows, "BLOCK", 2**18)
     points = np.random.default_rng(0).random((2**21, 2), np.float32)

@@ -86,7 +86,7 @@ def test_the_answer_is_that_in_memory(name, k):
     same(cluster_image(Outside(image), k, **how), expected)
 
 
-@pytest.mark.parametrize("name", IMAGES)
+@pytest.mark.parametrize("name", chosen(IMAGES, "colors", "volume", "far from 0"))
 def test_dask_gives_the_answer_in_memory(name):
     image, axis = IMAGES[name]
     how = {"rng": 0, "channel_axis": axis, "max_iter": 20}
@@ -131,6 +131,7 @@ def test_features_are_compared_as_in_memory(name, what):
         same(cluster_image(da.from_array(image, chunks=chunks), 5, **how), expected)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("pieces_of_two_sizes")
 @pytest.mark.parametrize(
     "name",
@@ -164,6 +165,7 @@ def test_places_are_compared_as_in_memory(name):
     assert painted[where].compute().tobytes() == part.tobytes()
 
 
+@pytest.mark.slow
 def test_places_of_colors_that_are_counted_otherwise():
     for image, how in (
         (sample_image()[:200], {}),
@@ -206,6 +208,7 @@ def test_integers_are_counted_by_what_is_in_them(name, masked):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("most", [100, 40_000])
 def test_too_many_colors_are_not_counted_to_the_end(most, monkeypatch):
     monkeypatch.setattr("kmeans_np.colors.distinct.MOST_COLORS", most)
@@ -241,6 +244,7 @@ def test_a_mask_that_leaves_whole_chunks_out():
     same(cluster_image(lazy, 5, mask=mask, rng=0), expected)
 
 
+@pytest.mark.slow
 def test_bands_in_units_of_their_own():
     image = BANDS[:250, :300] * np.geomspace(1e-3, 1e4, 12)
     image[..., 3] = 7
@@ -250,6 +254,7 @@ def test_bands_in_units_of_their_own():
     same(cluster_image(lazy, 4, rng=0, normalize=True), expected)
 
 
+@pytest.mark.slow
 @few_examples
 @given(
     rows_=st.integers(40, 375),
@@ -295,6 +300,7 @@ def test_any_shape_mask_and_chunks(
         same(cluster_image(lazy, 4, **how), expected)
 
 
+@pytest.mark.slow
 def test_fewer_colors_than_clusters_come_back_to_the_last_bit():
     image = np.round(PHOTO.clip(0.1) * 2) * np.array([0.1, 0.3, 0.7])
     expected = len(np.unique(image.reshape(-1, 3), axis=0))
@@ -356,6 +362,7 @@ def test_apply_to_others():
 # ---- Memory, progress, errors ------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_image(monkeypatch):
     monkeypatch.setattr(rows, "BLOCK", 2**17)
     monkeypatch.setattr("kmeans_np.image.pointwise.CHUNK_BYTES", 2**18)
@@ -509,6 +516,7 @@ def test_any_scheduler(scheduler):
     assert painted.compute(scheduler=scheduler).tobytes() == expected.tobytes()
 
 
+@pytest.mark.slow
 def test_a_cluster_of_one_thread_each():
     from distributed import Client, LocalCluster
 

@@ -329,7 +329,7 @@ def test_whatever_is_handed_out_serves_several_threads(tmp_path):
             return np.array_equal(np.asarray(lazy[cut]), whole[cut])
 
         with ThreadPoolExecutor(8) as pool:
-            assert Counter(pool.map(look, range(40))) == {True: 40}, name
+            assert Counter(pool.map(look, range(16))) == {True: 16}, name
 
 
 def test_whatever_is_handed_out_goes_to_another_process(tmp_path):

@@ -157,6 +157,7 @@ def test_what_can_be_done_with_an_answer_in_blocks():
         one.apply(Elsewhere(image.astype(np.uint16)))
 
 
+@pytest.mark.slow
 def test_a_large_picture_is_shown_small():
     image = np.kron(sample_image(), np.ones((4, 4, 1), np.uint8))
     one, other = (cluster_image(each, 4, rng=0) for each in (image, Elsewhere(image)))

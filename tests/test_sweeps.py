@@ -88,6 +88,7 @@ class TestCellSweep:
         sweep, textbook = CellSweep(points, weights), Sweep(points, weights)
         assert_same_run(sweep, textbook, start, tol=0, max_iter=40)
 
+    @pytest.mark.slow
     @given(colors(), st.integers(1, 50), st.integers(1, 50))
     def test_for_every_block_size(self, case, cell_block, block):
         points, weights, start = case
