@@ -2,6 +2,7 @@
 
 import math
 import operator
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -86,6 +87,23 @@ def test_blocks_of_a_memory_map_are_what_is_in_the_file(tmp_path, mode):
     assert np.array_equal(
         np.load(tmp_path / "a.npy"), array if mode == "c" else expected
     )
+
+
+@pytest.mark.parametrize("mode", ["r", "r+", "c"])
+def test_a_memory_map_in_another_process_is_what_it_is_here(tmp_path, mode):
+    for order in "CF":
+        array = np.array(np.arange(1200, dtype=">u2").reshape(40, 30), order=order)
+        np.save(tmp_path / "a.npy", array)
+        opened = np.load(tmp_path / "a.npy", mmap_mode=mode)
+        if mode != "r":
+            opened[3] = 7
+        for each in (opened, opened[5:, ::2], opened.T):
+            source = Sliced(each)
+            data = pickle.dumps(source)
+            place = tuple(slice(0, n) for n in source.shape)
+            assert np.array_equal(pickle.loads(data)[place], each)
+            if each is opened and mode != "c":
+                assert len(data) < 400
 
 
 def test_what_was_read_of_a_file_does_not_stay_in_memory(tmp_path):

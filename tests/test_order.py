@@ -14,7 +14,14 @@ from kmeans_np.blocks import rows, rows_of
 from kmeans_np.clustering import parted
 from kmeans_np.clustering.parted import PartedPoints
 from kmeans_np.order import at_ranks, classes_of, distinct, distinct_if_few
-from kmeans_np.seeding import RankedUrn, Starts, distinct_points, random_points
+from kmeans_np.seeding import (
+    Extent,
+    RankedUrn,
+    Starts,
+    distinct_points,
+    histograms,
+    random_points,
+)
 
 # ---- The order ---------------------------------------------------------------------
 
@@ -54,6 +61,12 @@ def test_few_distinct_points_that_hide_from_a_sample():
     assert np.array_equal(found[:, 1], np.arange(499))
     assert counts[0] == 100_000 - 498
     assert distinct_if_few(points, 400) is None
+
+
+def test_zero_is_a_single_value():
+    points = np.array([[0.0, 1.0], [-0.0, 1.0]] * 50)
+    found, counts = distinct_if_few(points, 1)
+    assert (found.tolist(), counts.tolist()) == ([[0.0, 1.0]], [100.0])
 
 
 RANGES = st.sampled_from([1.0, 1e-320, 1e90, 2.0**-1060])
@@ -113,6 +126,18 @@ def test_draws_by_rank_are_those_among_distinct_points(case, seed):
     k, generator = len(start), np.random.default_rng
     expected = random_points(merged, k, counts, generator(seed))
     assert np.array_equal(distinct_points(urn, k, generator(seed)), expected)
+
+
+def test_draws_by_rank_leave_out_all_copies():
+    # A black page with some marks on it: draws hit black nearly always.
+    points = np.zeros((9000, 2))
+    points[[5, 4000, 8999, 77]] = [[1, 0], [-1, 0], [0, -1], [0, 2]]
+    merged, counts = distinct(points, np.ones(9000))
+    for seed in range(20):
+        urn = RankedUrn(9000, lambda ranks: at_ranks(points, ranks))
+        found = distinct_points(urn, 4, np.random.default_rng(seed))
+        expected = random_points(merged, 4, counts, np.random.default_rng(seed))
+        assert np.array_equal(found, expected)
 
 
 # ---- Starts do not depend on how points are stored ---------------------------------
@@ -220,6 +245,45 @@ def test_the_unit_does_not_matter_where_a_histogram_is_used(unit, options):
     expected = cluster_image(image, 6, **how)
     found = cluster_image(UNITS[unit](image), 6, **how)
     assert np.array_equal(np.asarray(found.labels), expected.labels)
+
+
+@pytest.mark.parametrize("offset", [0.0, 300.0, -5000.0])
+def test_the_cells_of_a_histogram_do_not_depend_on_what_is_added(offset):
+    rng = np.random.default_rng(0)
+    colors = rng.integers(0, 60, (4000, 2)) + np.array([0, 150])
+    places = rng.random((4000, 1)) * 90
+    origin = np.array([0.0, 512.0, 0.0]) * (offset != 0)
+
+    def cells(added):
+        points = np.concatenate([colors + added, places], axis=1)
+        low, high = points.min(axis=0), points.max(axis=0)
+        start = origin if added else np.zeros(3)
+        extent = Extent(low - start, high - start, start, 2)
+        return histograms(points - start, np.ones(4000), extent)
+
+    one, other = cells(0.0), cells(offset)
+    assert np.array_equal(one.fine[1], other.fine[1])
+    np.testing.assert_allclose(one.fine[0], other.fine[0], atol=1e-6)
+    assert one.step == pytest.approx(other.step)
+
+
+def test_places_do_not_change_the_histogram_of_an_image_with_an_offset():
+    rng = np.random.default_rng(0)
+    image = rng.normal(15, 8, (130, 160)) + np.indices((130, 160))[0] / 9
+    how = {"position_weight": 0.5, "rng": 0}
+    expected = cluster_image(image, 8, **how)
+    for stored in (image + 273.15, Outside(image + 273.15)):
+        found = cluster_image(stored, 8, **how)
+        assert (np.asarray(found.labels) == expected.labels).mean() > 0.999
+
+
+def test_starts_that_end_alike_are_told_apart_alike_in_every_unit():
+    rng = np.random.default_rng(0)
+    points = rng.integers(0, 9000, (3000, 3)) + rng.integers(0, 5, (3000, 1)) * 97_000
+    for seed in range(8):
+        expected = kmeans(points, 5, rng=seed).labels
+        for stored in (points / 255, points / 7 + 0.3):
+            assert np.array_equal(kmeans(stored, 5, rng=seed).labels, expected)
 
 
 def test_the_best_of_several_starts_is_the_best_beside_a_point_far_away():

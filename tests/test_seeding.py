@@ -190,9 +190,13 @@ class TestGreedyCandidates:
 
     def test_of_equally_good_ones_the_first_drawn(self):
         points = np.array([[-2.0], [0.0], [2.0]])
-        for darts, expected in (((0.1, 0.9), -2), ((0.9, 0.1), 2)):
-            chosen = plus_plus(points, 2, np.ones(3), Darts(0.5, *darts))
-            assert chosen.ravel().tolist() == [0, expected]
+        # In tenths, 0.5 is a little farther from 0.7 than 0.9 is.
+        for unit, zero in ((1, 0), (0.1, 0.7), (-0.1, 0.7)):
+            for darts, expected in (((0.1, 0.9), -2), ((0.9, 0.1), 2)):
+                darts = Darts(0.5, *darts)
+                chosen = plus_plus(points * unit + zero, 2, np.ones(3), darts)
+                levels = np.rint((chosen - zero) / unit)
+                assert levels.ravel().tolist() == [0, expected]
 
 
 def test_seed_goes_by_name_or_takes_what_is_given(iris):
