@@ -155,8 +155,7 @@ def fit_parts(
     """Run K-means on points that lie in parts, of which it is known that they are many.
 
     The labels of the answer are `NearestLabels`; the pass over the points comes with
-    it.
-    Errors speak of the points as `named`. For the other arguments see `fit`.
+    it. Errors speak of the points as `named`. For the other arguments see `fit`.
     """
     sweep = PartedPoints(parts, named)
     n_alike = parts.shape[1] if n_alike is None else n_alike
@@ -232,13 +231,14 @@ def _best_start(
     With their numbers as weights, they have the inertia of all points.
     """
     sweep, origin = sweep_over(*few, k)
-    best, least = np.empty((0, 0)), np.inf
+    best: tuple[Floats, float] | None = None
     for start in starts:
         result = _run(sweep, start - origin, origin, options)
         inertia = _with_inertia(sweep, result, origin).inertia
-        if len(best) == 0 or inertia < (1 - TIED) * least:
-            best, least = start, inertia
-    return best
+        if best is None or inertia < (1 - TIED) * best[1]:
+            best = start, inertia
+    assert best is not None
+    return best[0]
 
 
 def fit_each(
