@@ -32,8 +32,8 @@ from kmeans_np.sweeps.parted import NearestLabels, Parts
 
 # Starts that end in the same clusters may differ in the last digits of their inertia.
 TIED = 1e-9
-# If points occur so many times on average, starts are tried on distinct ones.
-SEVERAL_COPIES = 4
+# If points occur so many times on average, starts are tried on the distinct ones.
+SEVERAL_COPIES = 2
 
 
 @dataclass(frozen=True, eq=False, repr=False)
