@@ -558,6 +558,12 @@ def test_a_background_keeps_its_color(where):
     assert len(np.unique(found[~back], axis=0)) == 1
 
 
+def test_the_smallest_numbers_keep_their_color():
+    with pytest.warns(UserWarning, match="no more distinct colors"):
+        answer = cluster_image([[5e-324, 5e-324]], 2, weights=[[0.5, 0.5]])
+    assert answer.image.tolist() == [[5e-324, 5e-324]]
+
+
 def test_large_integers_keep_their_color():
     image = np.array([2**53 - 1, 2**52 + 7, -(2**53) + 3])[RNG.integers(0, 3, (90, 90))]
     assert painted(image, 3, {}).tobytes() == image.tobytes()

@@ -102,7 +102,7 @@ def fitted_clusters(
         largest_first=True,
         n_alike=points.colors.shape[1],
     )
-    return result, _clusters(result, features, points)
+    return result, _clusters(result, features, points, k)
 
 
 def _in_memory(
@@ -169,7 +169,9 @@ def _in_passes(
     return told(result, streamed, clusters, views.image, views.labels)
 
 
-def _clusters(result: Clustering, features: Features, points: Points) -> Clusters:
+def _clusters(
+    result: Clustering, features: Features, points: Points, k: int
+) -> Clusters:
     """Return the clusters found, with the palette to paint with."""
     channels = points.colors.shape[1]
     colors = features.centroids(result.centroids, channels)[:, :channels]
@@ -178,6 +180,6 @@ def _clusters(result: Clustering, features: Features, points: Points) -> Cluster
     if not counting.all():
         labels, compared, own = labels[counting], compared[counting], own[counting]
     single, first = single_colors(compared, labels, len(colors))
-    colors = undo_rounding(colors, single, own[first])
+    colors = undo_rounding(colors, single, own[first], k)
     palette = rounded(colors, points.colors.dtype, features.white)
     return Clusters(features, result.centroids, palette)

@@ -177,7 +177,7 @@ def fit_pixels(
         exact = colors.copy()
         for label, (number, color) in found.items():
             single[label], exact[label] = color is not None, own[number]
-        colors = undo_rounding(colors, single, exact)
+        colors = undo_rounding(colors, single, exact, k)
     palette = rounded(colors, pixels.dtype, features.white)
     return result, Clusters(features, result.centroids, palette), find
 

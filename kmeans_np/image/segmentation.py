@@ -293,14 +293,17 @@ def single_colors(
     return single, first
 
 
-def undo_rounding(colors: Floats, single: NDArray[np.bool_], own: Array) -> Floats:
+def undo_rounding(
+    colors: Floats, single: NDArray[np.bool_], own: Array, k: int
+) -> Floats:
     """Return the colors of clusters, exact where their pixels have a single one, `own`.
 
     The mean of equal numbers may be another in the last place. If it is far, it is no
-    mean of theirs: the run was cut short.
+    mean of theirs: the run was cut short. But if there are fewer than the k clusters
+    asked for, each color is one.
     """
     scale = 1e-9 * np.abs(own) + 1e-12 * np.abs(colors).max()
-    near = (np.abs(colors - own) <= scale).all(axis=1)
+    near = (np.abs(colors - own) <= scale).all(axis=1) | (len(colors) < k)
     exact: Floats = np.where((single & near)[:, np.newaxis], own, colors)
     return exact
 
