@@ -112,7 +112,7 @@ def _count(points: Array, known: Array) -> tuple[Floats, Array]:
     return counts, np.concatenate(others) if others else points[:0]
 
 
-def _marks(points: Array) -> NDArray[np.uint64]:
+def _marks(points: Array) -> Places:
     """Return a number for each point; equal points have equal ones."""
     hashes = np.zeros(len(points), np.uint64)
     for x in points.T:
@@ -120,7 +120,7 @@ def _marks(points: Array) -> NDArray[np.uint64]:
         bits = np.add(x, 0, dtype=np.float64).view(np.uint64)
         hashes = (hashes ^ bits) * np.uint64(0x9E3779B97F4A7C15)
         hashes ^= hashes >> np.uint64(29)
-    return hashes >> np.uint64(64 - N_MARKS.bit_length() + 1)
+    return (hashes >> np.uint64(65 - N_MARKS.bit_length())).astype(np.intp)
 
 
 def merge_distinct(parts: list[Distinct]) -> Distinct:
