@@ -28,15 +28,15 @@ N_BUCKETS, FEW_ROWS = 2**14, 2**12
 N_MARKS, BLOCK = 2**20, 2**16
 
 
-def distinct(points: Array, weights: Floats) -> Distinct:
+def distinct(points: Array, weights: Floats | None = None) -> Distinct:
     """Return the distinct points in the order of their values.
 
     Parameters
     ----------
     points : (n, d) array of real numbers
         The points.
-    weights : (n,) array of float64
-        How many times each counts; those of weight 0 are left out.
+    weights : (n,) array of float64, optional
+        How many times each counts; once when not given. Those of weight 0 are left out.
 
     Returns
     -------
@@ -45,7 +45,9 @@ def distinct(points: Array, weights: Floats) -> Distinct:
     weights : (m,) array of float64
         The sum of the weights of each.
     """
-    if not weights.all():
+    if weights is None:
+        weights = np.ones(len(points))
+    elif not weights.all():
         points, weights = points[weights > 0], weights[weights > 0]
     if not len(points):
         return points, weights
@@ -83,7 +85,7 @@ def distinct_if_few(points: Array, limit: int) -> Distinct | None:
         # Points that leave marks at different places are different.
         if np.count_nonzero(marks) > limit:
             return None
-        known, _ = distinct(some, np.ones(len(some)))
+        known, _ = distinct(some)
         if len(known) > limit:
             return None
         counts, left = _count(left, known)
@@ -259,7 +261,7 @@ def at_ranks(points: Array, ranks: Places) -> Ranked:
         asked = asked[~large]
         selection = Selection(n_inside, inside[~large])
         some = points[who[selection.wanted.take(numbers)]]
-        ranked = selection.find(distinct(some, np.ones(len(some))))
+        ranked = selection.find(distinct(some))
         found[asked], counts[asked] = ranked.points, ranked.counts
         firsts[asked] = ranked.firsts + first
     return Ranked(found, firsts, counts)

@@ -136,7 +136,7 @@ class PartedPoints(PartedSweep):
         # of the points themselves divide them.
         splitters = moved(self.sample, self.origin)
         while True:
-            splitters, _ = distinct(splitters, np.ones(len(splitters)))
+            splitters, _ = distinct(splitters)
             counts = self.parts.gather(_class_counts, _sum, self.seen, splitters)
             selection = Selection(counts, ranks)
             wanted = selection.wanted.copy()
@@ -293,7 +293,7 @@ def _in_buckets(
 ) -> Distinct:
     points = seen.moved(points)
     some = points[wanted.take(buckets.numbers(points))]
-    return distinct(some, np.ones(len(some)))
+    return distinct(some)
 
 
 def _sum(parts: list[Places]) -> Places:
@@ -315,7 +315,7 @@ def _in_classes(
     points: Array, _: int, seen: Seen, splitters: Array, wanted: Array
 ) -> Distinct:
     some = _of_classes(points, seen, splitters, wanted)
-    return distinct(some, np.ones(len(some)))
+    return distinct(some)
 
 
 def _some_of_classes(
