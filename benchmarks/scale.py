@@ -23,8 +23,8 @@ from benchmarks.plan import Plan
 from benchmarks.report import Verdict, at_most, table
 from benchmarks.scale_jobs import K
 from kmeans_np import write_image
-from kmeans_np.clustering import nearest
-from kmeans_np.colors import Coding, ColorCounts, merged
+from kmeans_np.clustering import PointsInMemory, assign_to
+from kmeans_np.colors import Coding, ColorCounts, merge_counts
 
 # A gigapixel may take so much, and so many times as long a pixel as 12 megapixels.
 PEAK, SLOWER, DASK_SLOWER = 2**30, 1.3, 1.5
@@ -140,9 +140,8 @@ class Counted(NamedTuple):
             row, counts = self.colors.colors[np.newaxis], self.colors.counts
             return cluster_image(row, K, rng=0, weights=counts[np.newaxis]).inertia
         colors = np.ascontiguousarray(self.colors.colors)
-        return nearest(
-            colors, self.colors.counts, centers.astype(np.float64), cells=False
-        ).inertia
+        data = PointsInMemory(colors, self.colors.counts, len(centers))
+        return assign_to(data, centers.astype(np.float64)).inertia
 
 
 def counted(path: Path) -> Counted:
@@ -177,7 +176,7 @@ def merge_all(n_chunks: int, n_colors: int = 20_000, together: int = 16) -> Merg
             parts = levels[level]
             sent += sum(codes.nbytes + counts.nbytes for codes, counts in parts)
             start = time.perf_counter()
-            both = merged(parts) if parts else None
+            both = merge_counts(parts) if parts else None
             seconds += time.perf_counter() - start
             levels[level] = []
             level += 1

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from kmeans_np.lloyd import Array, Floats
 
 Places = NDArray[np.intp]
+# Places in the order, counted in points, or, if these have weights, in weight.
+Ranks = NDArray[np.intp] | Floats
 # Distinct points in order, (m, d), and the weight of each, (m,).
 Distinct = tuple[Array, Floats]
 
@@ -69,14 +71,16 @@ def distinct(points: Array, weights: Floats | None = None) -> Distinct:
     return points[begins], np.bincount(which, weights).astype(np.float64, copy=False)
 
 
-def distinct_if_few(points: Array, limit: int) -> Distinct | None:
+def distinct_if_few(
+    points: Array, limit: int, weights: Floats | None = None
+) -> Distinct | None:
     """Return the distinct points in order, and how many there are of each.
 
-    None if there are more distinct points than `limit`, which takes little time to see
-    if there are many more.
+    With weights, the sum of theirs. None if there are more distinct points than
+    `limit`, which takes little time to see if there are many more.
     """
     found: list[Distinct] = []
-    left = points
+    left, weights_left = points, np.ones(len(points)) if weights is None else weights
     while len(left):
         # Some of those left, all over, and how often they occur among all of these.
         some = left[:: max(1, len(left) // max(SAMPLE, 2 * limit))]
@@ -88,30 +92,33 @@ def distinct_if_few(points: Array, limit: int) -> Distinct | None:
         known, _ = distinct(some)
         if len(known) > limit:
             return None
-        counts, left = _count(left, known)
+        counts, left, weights_left = _count(left, weights_left, known)
         found.append((known, counts))
         if sum(len(known) for known, _ in found) > limit:
             return None
     return merge_distinct(found)
 
 
-def _count(points: Array, known: Array) -> tuple[Floats, Array]:
+def _count(
+    points: Array, weights: Floats, known: Array
+) -> tuple[Floats, Array, Floats]:
     """Return how many points are equal to each of some known ones, and the others."""
-    counts, others = np.zeros(len(known)), []
+    counts, others = np.zeros(len(known)), np.zeros(len(points), bool)
     number_at = np.zeros(N_MARKS, np.intp)
     number_at[_marks(known)] = np.arange(len(known))
     for start in range(0, len(points), BLOCK):
         block = points[start : start + BLOCK]
         numbers = number_at.take(_marks(block))
-        same = (block == known.take(numbers, axis=0)).all(axis=1)
-        if not same.all():
+        other = (block != known.take(numbers, axis=0)).any(axis=1)
+        if other.any():
             # A few known points have the place of their mark in common with others.
-            rest = block[~same]
-            classes = classes_of(rest, known)
-            others.append(rest[classes % 2 == 0])
-            numbers = np.append(numbers[same], classes[classes % 2 == 1] // 2)
-        counts += np.bincount(numbers, minlength=len(known))
-    return counts, np.concatenate(others) if others else points[:0]
+            classes = classes_of(block[other], known)
+            numbers[other] = np.minimum(classes // 2, len(known) - 1)
+            other[other] = classes % 2 == 0
+        others[start : start + BLOCK] = other
+        own = np.where(other, 0, weights[start : start + BLOCK])
+        counts += np.bincount(numbers, own, len(known))
+    return counts, points[others], weights[others]
 
 
 def _marks(points: Array) -> Places:
@@ -129,24 +136,6 @@ def merge_distinct(parts: list[Distinct]) -> Distinct:
     """Return the distinct points of several parts."""
     points, weights = (np.concatenate(arrays) for arrays in zip(*parts))
     return distinct(points, weights)
-
-
-class Ranked(NamedTuple):
-    """Points at given ranks.
-
-    Attributes
-    ----------
-    points : (m, d) array
-        The points.
-    firsts : (m,) array of int
-        The rank of the first point that is equal to each.
-    counts : (m,) array of int
-        How many points are equal to each, itself included.
-    """
-
-    points: Array
-    firsts: Places
-    counts: Places
 
 
 class Buckets(NamedTuple):
@@ -177,48 +166,47 @@ class Buckets(NamedTuple):
         # subtle: each of these operations keeps the order, rounding included.
         return np.minimum(x, N_BUCKETS - 1).astype(np.uint16)
 
-    def counts(self, points: Array) -> Places:
-        """Return how many of some points are in each bucket."""
-        return np.bincount(self.numbers(points), minlength=N_BUCKETS)
-
 
 class Selection:
     """The buckets that have the points at some ranks.
 
     Parameters
     ----------
-    counts : (m,) array of int
-        How many points are in each bucket.
-    ranks : (r,) array of int
+    counts : (m,) array of int or float
+        How many points are in each bucket, or their weight.
+    ranks : (r,) array of int or float
         The ranks, from 0.
 
     Attributes
     ----------
     wanted : (m,) array of bool
         Which buckets these are.
-    size : int
-        How many points are in them.
     """
 
-    def __init__(self, counts: Places, ranks: Places) -> None:
-        mine = np.searchsorted(np.cumsum(counts), ranks, "right")
+    def __init__(self, counts: Ranks, ranks: Ranks) -> None:
+        mine = _bucket_of(counts, ranks)
         self.wanted = np.zeros(len(counts), bool)
         self.wanted[mine] = True
-        self.size = int(counts[self.wanted].sum())
         # How many points come before each of the ranks and are in no such bucket.
         self.before = np.cumsum(np.where(self.wanted, 0, counts))[mine]
         self.ranks = ranks
 
-    def find(self, some: Distinct) -> Ranked:
+    def find(self, some: Distinct) -> Array:
         """Return the points at the ranks, given all points in the buckets."""
         points, weights = some
-        ends = np.cumsum(weights.astype(np.intp))
-        where = np.searchsorted(ends, self.ranks - self.before, "right")
-        counts = weights[where].astype(np.intp)
-        return Ranked(points[where], ends[where] - counts + self.before, counts)
+        return points[_bucket_of(weights, self.ranks - self.before)]
 
 
-def at_ranks(points: Array, ranks: Places) -> Ranked:
+def _bucket_of(counts: Ranks, ranks: Ranks) -> Places:
+    """Return in which bucket each rank is."""
+    ends = np.cumsum(counts)
+    # subtle: a rank can be rounded up to the end of all.
+    last = np.searchsorted(ends, ends[-1])
+    buckets: Places = np.minimum(np.searchsorted(ends, ranks, "right"), last)
+    return buckets
+
+
+def at_ranks(points: Array, ranks: Places) -> Array:
     """Return the points at some ranks, counted from 0, without sorting all points.
 
     Parameters
@@ -230,11 +218,10 @@ def at_ranks(points: Array, ranks: Places) -> Ranked:
 
     Returns
     -------
-    Ranked
+    (m, d) array of the type of the points
         The points at these ranks.
     """
     found = np.empty((len(ranks), points.shape[1]), points.dtype)
-    firsts, counts = (np.empty(len(ranks), np.intp) for _ in range(2))
     # Points that stand together in the order; which of the ranks are theirs, the rank
     # of the first of them, and up to which column they are all equal.
     groups = [(np.arange(len(points)), np.arange(len(ranks)), 0, 0)]
@@ -242,7 +229,7 @@ def at_ranks(points: Array, ranks: Places) -> Ranked:
         who, asked, first, equal = groups.pop()
         varying = _first_that_varies(points, who, equal)
         if varying is None:
-            found[asked], firsts[asked], counts[asked] = points[who[0]], first, len(who)
+            found[asked] = points[who[0]]
             continue
         (column, x), inside = varying, ranks[asked] - first
         numbers = Buckets(0, float(x.min()), float(x.max())).numbers(x[:, np.newaxis])
@@ -258,13 +245,10 @@ def at_ranks(points: Array, ranks: Places) -> Ranked:
             groups.append((them, asked[mine == number], begin, column))
         if large.all():
             continue
-        asked = asked[~large]
         selection = Selection(n_inside, inside[~large])
         some = points[who[selection.wanted.take(numbers)]]
-        ranked = selection.find(distinct(some))
-        found[asked], counts[asked] = ranked.points, ranked.counts
-        firsts[asked] = ranked.firsts + first
-    return Ranked(found, firsts, counts)
+        found[asked[~large]] = selection.find(distinct(some))
+    return found
 
 
 def _first_that_varies(

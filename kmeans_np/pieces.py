@@ -7,14 +7,18 @@ bit. And rounding hardly adds up on so short ways. What it leaves out: what is a
 """
 
 from collections.abc import Iterable
+from typing import Any, TypeVar
 
 from kmeans_np.lloyd import Array
 
 # How many numbers a piece has, and how many points at most and at least.
 NUMBERS, MOST, LEAST = 2**22, 2**16, 2**10
 
-# Sums of branches, by their height in the tree and their number there.
-Branches = dict[tuple[int, int], Array]
+# Sums of branches, by their height in the tree and their number there. What is added
+# up is an array, or anything else that adds up the same in either order.
+Sum = TypeVar("Sum")
+Tree = dict[tuple[int, int], Sum]
+Branches = Tree[Array]
 
 
 def piece_of(d: int) -> int:
@@ -23,24 +27,24 @@ def piece_of(d: int) -> int:
     return max(LEAST, min(MOST, fit))
 
 
-def branches(sums: Iterable[Array], first: int = 0) -> Branches:
+def branches(sums: Iterable[Sum], first: int = 0) -> Tree[Sum]:
     """Return the branches of pieces that stand together, from the number `first` on."""
-    found: Branches = {}
+    found: Tree[Sum] = {}
     for number, total in enumerate(sums, first):
         _grow(found, 0, number, total)
     return found
 
 
-def joined(parts: Iterable[Branches]) -> Branches:
+def joined(parts: Iterable[Tree[Sum]]) -> Tree[Sum]:
     """Return the branches of several such parts; in which order does not matter."""
-    found: Branches = {}
+    found: Tree[Sum] = {}
     for part in parts:
         for (height, number), total in part.items():
             _grow(found, height, number, total)
     return found
 
 
-def _grow(found: Branches, height: int, number: int, total: Array) -> None:
+def _grow(found: Tree[Any], height: int, number: int, total: Any) -> None:
     """Add a branch, and join it to its neighbor as long as there is one."""
     while (height, number ^ 1) in found:
         total = found.pop((height, number ^ 1)) + total
@@ -48,13 +52,14 @@ def _grow(found: Branches, height: int, number: int, total: Array) -> None:
     found[height, number] = total
 
 
-def tree_sum(found: Branches) -> Array:
+def tree_sum(found: Tree[Sum]) -> Sum:
     """Return the sum of all pieces, from their branches."""
     totals = [found[where] for where in sorted(found)]
-    total = totals[0]
+    total: Any = totals[0]
     for larger in totals[1:]:
         total = total + larger
-    return total
+    whole: Sum = total
+    return whole
 
 
 def pieces(n: int, d: int) -> list[slice]:

@@ -23,8 +23,8 @@ References
 # this package: so it is not named in annotations that are evaluated.
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from functools import cached_property, partial
+from collections.abc import Iterator
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -40,8 +40,6 @@ from kmeans_np.lloyd import (
 )
 from kmeans_np.order import (
     Distinct,
-    Places,
-    Ranked,
     at_ranks,
     distinct,
     distinct_if_few,
@@ -144,41 +142,27 @@ class Urn:
 class RankedUrn:
     """An `Urn` of points that all count once, which are found by their ranks.
 
-    It draws what an `Urn` of the distinct points in order draws, without having them.
+    It draws what an `Urn` of the distinct points in order draws, without sorting all.
 
     Parameters
     ----------
-    n : int
-        How many points there are.
-    at_ranks : callable
-        Returns the points at given ranks, as `kmeans_np.order.at_ranks` does.
+    points : (n, d) array of real numbers
+        The points.
     """
 
-    def __init__(self, n: int, at_ranks: Callable[[Places], Ranked]) -> None:
-        self.n_left, self.at_ranks = n, at_ranks
-        # The first rank and the number of the copies of each point drawn so far, and
-        # of those that are left out.
-        self.drawn: dict[tuple[float, ...], tuple[int, int]] = {}
-        self.out: list[tuple[int, int]] = []
+    def __init__(self, points: Array) -> None:
+        self.left = points
 
     def draw(self, size: int, rng: np.random.Generator) -> Floats:
         """Draw some points, (size, d), and put them back."""
-        ranks = np.floor(rng.random(size) * self.n_left).astype(np.intp)
-        ranks = np.minimum(ranks, self.n_left - 1)
-        for first, count in sorted(self.out):
-            ranks[ranks >= first] += count
-        found = self.at_ranks(ranks)
-        points = found.points.astype(np.float64)
-        copies = zip(found.firsts.tolist(), found.counts.tolist())
-        self.drawn.update(zip(map(tuple, points.tolist()), copies))
-        return points
+        ranks = (rng.random(size) * len(self.left)).astype(np.intp)
+        ranks = np.minimum(ranks, len(self.left) - 1)
+        return at_ranks(self.left, ranks).astype(np.float64)
 
     def leave_out(self, chosen: Floats) -> bool:
-        """Leave out all copies of points drawn; say whether any others are left."""
-        out = [self.drawn[tuple(point)] for point in chosen.tolist()]
-        self.out += out
-        self.n_left -= sum(count for _, count in out)
-        return self.n_left > 0
+        """Leave out all copies of chosen points; say whether any others are left."""
+        self.left = self.left[~among(self.left, chosen)]
+        return len(self.left) > 0
 
 
 def random_points(
@@ -336,17 +320,17 @@ class Starts:
         """The distinct points in order."""
         return distinct(self.points, self.weights)
 
-    def start(self, init: str, k: int, rng: np.random.Generator, known: bool) -> Floats:
+    def start(self, init: str, k: int, rng: np.random.Generator) -> Floats:
         """Return starting centroids by the seeding of a name.
 
-        `known` says that it is known, or worth knowing, whether there are few distinct
-        points. They are the same in any case.
+        They are the same whether there are few distinct points or not.
         """
-        few = self.few if known or len(self.points) <= FEW_POINTS else None
+        # To find the few takes longer than a draw, unless that has been done.
+        known = "few" in self.__dict__ or len(self.points) <= FEW_POINTS
+        few = self.few if known else None
         if init == "random" and self.count_once and few is None:
             # Without sorting all points, which may take as long as to cluster them.
-            urn = RankedUrn(len(self.points), partial(at_ranks, self.points))
-            return distinct_points(urn, k, rng)
+            return distinct_points(RankedUrn(self.points), k, rng)
         points, weights = few or self.all
         return SEEDINGS[init](points, k, weights, rng)
 
@@ -368,7 +352,7 @@ def seed(
     For the other arguments see `Starts`.
     """
     if isinstance(init, str):
-        return Starts(points, weights).start(init, k, rng, known=False)
+        return Starts(points, weights).start(init, k, rng)
     return init
 
 

@@ -15,8 +15,8 @@ from kmeans_np import (
     write_image,
 )
 from kmeans_np.image import batch as batch_module
-from kmeans_np.image.batch import Pool
-from kmeans_np.image.finding import Take
+from kmeans_np.image.batch import ColorPool
+from kmeans_np.image.pipeline import find_clusters, make_plan
 
 PHOTO = sample_image()
 FRAMES = [PHOTO[:200], PHOTO[150:, ::-1], 255 - PHOTO[::2, ::3], PHOTO[:, :77]]
@@ -147,19 +147,21 @@ def test_progress_counts_images():
 
 def test_memory_is_for_the_colors_of_all_images(monkeypatch):
     def pool():
-        pool = Pool(Take(None, None, -1, "auto"))
+        pool = ColorPool()
         for frame in FRAMES * 10:
-            pool.add(frame, "a frame")
+            pool.add(pool.open(frame), "a frame")
         return pool
 
-    what = batch_module.checks.AS_THEY_ARE
-    expected = pool().clustered(4, what, HOW)
+    def centroids(pool):
+        plan = make_plan(pool, 4, "rgb", False, 0, **HOW)
+        return pool.run(find_clusters, plan).clusters.centroids
+
+    expected = centroids(pool())
     monkeypatch.setattr(batch_module, "MANY_COLORS", 1000)
     small = pool()
     n_colors = len(np.unique(as_one(FRAMES)[0], axis=0))
     assert sum(map(len, small.counts)) < 3 * n_colors
-    found = small.clustered(4, what, HOW)
-    assert np.array_equal(found.centroids, expected.centroids)
+    assert np.array_equal(centroids(small), expected)
 
 
 HOW = {

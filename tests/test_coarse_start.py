@@ -12,7 +12,7 @@ from kmeans_np import (
     segment_image,
     update,
 )
-from kmeans_np.clustering import passes, runs
+from kmeans_np.clustering import fitting, passes
 from kmeans_np.colors import distinct_colors
 from kmeans_np.seeding import Extent, histograms, seed
 from kmeans_np.sweeps import CellSweep
@@ -142,13 +142,13 @@ def test_the_same_seed_gives_the_same_bits(china, init):
 
 @pytest.mark.parametrize(("init", "auto"), [("random", 10), ("k-means++", 4)])
 def test_auto_is_ten_random_starts_or_four_spread_ones(china, init, auto, monkeypatch):
-    asked, real = [], runs.coarse_start
+    asked, real = [], fitting.coarse_start
 
     def watched(pair, k, init, n_starts, rng, begun):
         asked.append((k, init, n_starts))
         return real(pair, k, init, n_starts, rng, begun)
 
-    monkeypatch.setattr(runs, "coarse_start", watched)
+    monkeypatch.setattr(fitting, "coarse_start", watched)
     for n_init in ("auto", 1, 7):
         answer = cluster_image(china, 9, init=init, rng=4, n_init=n_init)
         assert len(answer.centroids) == 9
@@ -290,13 +290,13 @@ def test_a_histogram_of_few_cells_serves_only_few_clusters(monkeypatch):
     # 24 levels of each channel are 13,824 colors, in 27 cells.
     levels = np.arange(96, 120, dtype=np.uint8)
     image = np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(24, -1, 3)
-    served, real = [], runs.pair_for
+    served, real = [], fitting.pair_for
 
     def watched(short, k):
         served.append(real(short, k))
         return served[-1]
 
-    monkeypatch.setattr(runs, "pair_for", watched)
+    monkeypatch.setattr(fitting, "pair_for", watched)
     # The darkest and the lightest color stretch the grid over all there is.
     image[0, 0], image[-1, -1] = 0, 255
     for k in (7, 8):

@@ -16,9 +16,10 @@ from tables import chosen, few_examples
 
 from kmeans_np import assign, cluster_image, sample_image, segment_image
 from kmeans_np.colors import Coding
+from kmeans_np.image.clusters import LabelCache, NearestColors, NearestPixels
 from kmeans_np.image.features import Features
-from kmeans_np.image.segmentation import Clusters
-from kmeans_np.image.tasks import Known
+from kmeans_np.sweeps.frame import frame_of
+from kmeans_np.sweeps.partitioned import Shift
 
 PHOTO = sample_image()
 EXPECTED = segment_image(PHOTO, 5, rng=0)
@@ -116,17 +117,20 @@ def test_more_clusters_than_colors():
 @few_examples
 def test_known_labels_are_those_of_the_nearest_centroids(dtype, channels, k, seed):
     rng = np.random.default_rng(seed)
-    coding, known = Coding(np.dtype(dtype), channels), Known()
+    coding, cache = Coding(np.dtype(dtype), channels), LabelCache()
     for _ in range(4):
         # Several sets of clusters, of which not all are kept.
         palette = rng.integers(0, 99, (k, channels)).astype(dtype)
-        clusters = Clusters(Features(), palette.astype(float), palette)
+        shift = Shift(np.zeros(channels), frame_of(palette))
+        nearest = NearestPixels(Features(), palette.astype(float), shift)
+        find = NearestColors(nearest, coding)
         for _ in range(2):
             values = rng.integers(0, 127, (500, channels)).astype(dtype)
-            labels = known.labels(values, clusters, coding)
-            expected, _ = assign(values, clusters.centroids)
-            assert np.array_equal(labels, expected)
-        assert len(known.tables) <= 2
+            expected, _ = assign(values, palette)
+            assert np.array_equal(find.labels(values), expected)
+            if coding.n_bits <= 24:
+                assert np.array_equal(cache.labels(values, find), expected)
+        assert len(cache.tables) <= 2
 
 
 # ---- When it is computed, and how much ---------------------------------------------
@@ -189,7 +193,8 @@ def test_at_most_so_many_counts_are_merged_together():
 
     chunked = da.from_array(PHOTO, chunks=(20, 500, 3))
     with Watch():
-        segment_image(chunked, 2, rng=0).compute(scheduler="synchronous")
+        with dask.config.set(scheduler="synchronous"):
+            cluster_image(chunked, 2, rng=0)
     assert merged
     assert max(merged) <= 17
 
@@ -251,7 +256,7 @@ def test_a_cluster_of_processes_gives_the_same_answer():
 
 @pytest.mark.parametrize(
     "task",
-    chosen(["count_chunk", "find", "_in_place", "_looked_at"], "_in_place"),
+    chosen(["count_block", "_run_in_task", "_paint_chunk", "_look_at"], "_paint_chunk"),
 )
 def test_a_worker_killed_in_the_middle_does_not_change_the_answer(client, task):
     """Killed by the system, without a word, while such a task runs or has run."""
@@ -272,7 +277,7 @@ def test_a_worker_killed_in_the_middle_does_not_change_the_answer(client, task):
 
     killer = threading.Thread(target=kill_one)
     killer.start()
-    if task == "_looked_at":
+    if task == "_look_at":
         found = segment_image(chunked / 255, 5, rng=0, max_iter=3).compute()
         expected = segment_image(PHOTO / 255, 5, rng=0, max_iter=3)
     else:
@@ -302,13 +307,9 @@ def states_of(dask_scheduler, task):
     [
         (PHOTO, {"k": 0}, "k must be a whole number"),
         (PHOTO, {"k": 10**6}, "k must be at most the number of pixels, 187,500"),
-        (
-            PHOTO,
-            {"weights": PHOTO[..., 0]},
-            "weights must be left out for a Dask",
-        ),
-        (PHOTO, {"callback": print}, "callback must be left out for a Dask array"),
-        (PHOTO, {"progress": print}, "progress must be left out for a Dask array"),
+        (PHOTO, {"weights": PHOTO}, "weights must have one number for each pixel"),
+        (PHOTO, {"callback": 3}, "callback must be a function of one Step"),
+        (PHOTO, {"progress": 3}, "progress must be a function of one Progress"),
         (PHOTO, {"mask": PHOTO > 3}, "mask must have one value for each pixel"),
         (PHOTO, {"mask": PHOTO[..., 0] / 2}, "mask must hold bools"),
         (PHOTO[0, 0], {}, "image must have 2 axes"),

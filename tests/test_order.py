@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import tied_points
 from tables import crossed, few_examples
-from test_parted import Outside
+from test_partitioned import Outside
 
 from kmeans_np import KMeans, cluster_image, explain, inertia_curve, kmeans, order
-from kmeans_np.blocks import rows, rows_of
-from kmeans_np.clustering import parted
-from kmeans_np.clustering.parted import PartedPoints
+from kmeans_np.blocks import as_rows, rows
+from kmeans_np.clustering import partitioned
+from kmeans_np.clustering.partitioned import PartitionedPoints, PartitionedUrn
 from kmeans_np.order import at_ranks, classes_of, distinct, distinct_if_few
 from kmeans_np.seeding import (
     Extent,
@@ -79,10 +79,7 @@ def test_points_at_ranks_are_those_of_all_points_in_order(case, data, scale):
     ranks = data.draw(st.lists(st.integers(0, len(points) - 1), min_size=1), "ranks")
     found = at_ranks(points, np.array(ranks))
     whole = points[np.lexsort(points.T[::-1])]
-    assert np.array_equal(found.points, whole[ranks])
-    equal = (whole == found.points[:, np.newaxis]).all(axis=2)
-    assert np.array_equal(found.firsts, equal.argmax(axis=1))
-    assert np.array_equal(found.counts, equal.sum(axis=1))
+    assert np.array_equal(found, whole[ranks])
 
 
 @given(tied_points(), st.integers(1, 30))
@@ -106,22 +103,21 @@ def test_points_at_ranks_in_parts_are_those_in_memory(points, chunk, most, data)
     ranks = data.draw(st.lists(st.integers(0, len(points) - 1), min_size=1), "ranks")
     expected = at_ranks(points, np.array(ranks))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(parted, "MOST_NUMBERS", most)
-        patch.setattr(parted, "SPLITTERS", 3)
+        patch.setattr(partitioned, "MOST_NUMBERS", most)
+        patch.setattr(partitioned, "SPLITTERS", 3)
         patch.setattr(rows, "BLOCK", chunk * points.shape[1])
-        sweep = PartedPoints(rows_of(Outside(points)))
+        outside = PartitionedPoints(as_rows(Outside(points)))
+        urn = PartitionedUrn(outside)
         # As if there were no more than these.
-        sweep.sample = sweep.sample[:2]
-        found = sweep.at_ranks(np.array(ranks))
-    assert np.array_equal(found.points + sweep.origin, expected.points)
-    assert np.array_equal(found.firsts, expected.firsts)
-    assert np.array_equal(found.counts, expected.counts)
+        urn.sample = urn.sample[:2]
+        found = urn.at_ranks(np.array(ranks, float))
+    assert np.array_equal(found + outside.origin, expected)
 
 
 @given(tied_points(max_k=12), st.integers(0, 99))
 def test_draws_by_rank_are_those_among_distinct_points(case, seed):
     points, start = case
-    urn = RankedUrn(len(points), lambda ranks: at_ranks(points, ranks))
+    urn = RankedUrn(points)
     merged, counts = distinct(points, np.ones(len(points)))
     k, generator = len(start), np.random.default_rng
     expected = random_points(merged, k, counts, generator(seed))
@@ -134,7 +130,7 @@ def test_draws_by_rank_leave_out_all_copies():
     points[[5, 4000, 8999, 77]] = [[1, 0], [-1, 0], [0, -1], [0, 2]]
     merged, counts = distinct(points, np.ones(9000))
     for seed in range(20):
-        urn = RankedUrn(9000, lambda ranks: at_ranks(points, ranks))
+        urn = RankedUrn(points)
         found = distinct_points(urn, 4, np.random.default_rng(seed))
         expected = random_points(merged, 4, counts, np.random.default_rng(seed))
         assert np.array_equal(found, expected)
@@ -168,9 +164,10 @@ def test_starts_among_points_do_not_depend_on_their_storage(n, init):
     low, high = points.min(), points.max()
 
     def starts(stored, known=True):
-        drawn = Starts(stored, np.ones(n)).start(
-            init, 9, np.random.default_rng(4), known
-        )
+        among = Starts(stored, np.ones(n))
+        if known:
+            assert (among.few is None) == (n > 10_000)
+        drawn = among.start(init, 9, np.random.default_rng(4))
         level = (drawn - stored.min()) / (float(stored.max()) - stored.min())
         return np.rint(level * (high - low)) + low
 
@@ -329,11 +326,11 @@ def test_other_functions_draw_in_the_same_order(kind):
 
 
 def test_memory_for_draws_does_not_grow_with_the_points(monkeypatch):
-    monkeypatch.setattr(parted, "MOST_NUMBERS", 2**10)
+    monkeypatch.setattr(partitioned, "MOST_NUMBERS", 2**10)
     brought = []
-    merge = parted.merge_distinct
+    merge = partitioned.merge_distinct
     monkeypatch.setattr(
-        parted,
+        partitioned,
         "merge_distinct",
         lambda parts: brought.append(max(len(p) for p, _ in parts)) or merge(parts),
     )

@@ -23,7 +23,7 @@ from kmeans_np.colors import (
     ColorCounts,
     distinct_colors,
     distinct_values,
-    merged,
+    merge_counts,
 )
 from kmeans_np.colors import counts as counts_module
 
@@ -244,8 +244,11 @@ def test_merging_counts_is_adding_up_in_any_order_and_grouping(parts, size, data
     order = data.draw(st.permutations(parts))
     cut = data.draw(st.integers(1, len(parts)))
     with mock.patch("kmeans_np.colors.distinct.RANGE", size):
-        grouped = [merged(order[:cut]), *([merged(order[cut:])] if order[cut:] else [])]
-        answers = [merged(parts), merged(order), merged(grouped)]
+        grouped = [
+            merge_counts(order[:cut]),
+            *([merge_counts(order[cut:])] if order[cut:] else []),
+        ]
+        answers = [merge_counts(parts), merge_counts(order), merge_counts(grouped)]
     for codes, counts in answers:
         assert dict(zip(codes.tolist(), counts.tolist())) == expected
         assert codes.tolist() == sorted(expected)
@@ -263,7 +266,7 @@ def test_close_codes_are_merged_in_ranges(size, least, monkeypatch):
         (np.array([], int), np.array([], int)),
         (np.array([1, 4, 5]), np.array([5, 2**32 - 1, 7])),
     ]
-    codes, counts = merged(
+    codes, counts = merge_counts(
         [((a + least).astype(np.uint32), b.astype(np.uint64)) for a, b in parts]
     )
     assert (codes - np.uint32(least)).tolist() == [0, 1, 4, 5]

@@ -1,8 +1,7 @@
 """Points that are a Dask array, one a row, looked at where they are.
 
-What this file adds: `DaskRows`, of which each chunk is looked at by a task; findings
-are merged in a tree of tasks, so that the points never come together. And what is to be
-known of any Dask array. What it leaves out: what is looked for.
+Each chunk is looked at by a task, and findings are merged in a tree of tasks, so that
+the points never come together.
 """
 
 import math
@@ -10,15 +9,15 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
+from kmeans_np.blocks.rows import ArrayRows, Found, Part, Rows, Transform
+from kmeans_np.blocks.views import Report, Reporter
 from kmeans_np.checks import printable
 from kmeans_np.lloyd import Array
 from kmeans_np.pieces import piece_of
-
-Found = TypeVar("Found")
 
 # How many findings of chunks a task merges.
 TOGETHER = 16
@@ -96,31 +95,52 @@ def merged_in_tree(found: list[Any], merge: Callable[[list[Any]], Any]) -> Any:
     return found[0]
 
 
-class DaskRows:
+class DaskRows(Rows):
     """Points (n, d) that are a Dask array.
+
+    They are read in every `gather`, unless they are persisted.
 
     Parameters
     ----------
-    array : dask.array.Array
-        The points. They are read in every `gather`, unless they are persisted.
+    values : (n, c) dask.array.Array
+        The numbers that are stored of each.
+    weights : (n,) dask.array.Array, optional
+        How many times each counts, more than 0, in the same chunks; once when not
+        given.
+    numbers : (n,) dask.array.Array of int, optional
+        The numbers of the points, in the same chunks.
+    place_of : callable, optional
+        Returns the places, (m, axes), of points with some numbers.
     name : str, optional
         What errors call them that say which chunk cannot be read; not given if whoever
         asks for a `gather` says so.
     """
 
-    def __init__(self, array: Any, name: str | None = None) -> None:
-        self.shape, self.dtype = array.shape, array.dtype
-        self.source, self.name = array, name
+    def __init__(
+        self,
+        values: Any,
+        weights: Any = None,
+        numbers: Any = None,
+        place_of: Callable[[Array], Array] | None = None,
+        name: str = "",
+    ) -> None:
+        self.shape, self.dtype = values.shape, values.dtype
+        self.source, self.name = values, name
         # A row is in one chunk.
-        self.array = array.rechunk({1: -1})
-        # And a piece: a few rows go to the next chunk.
-        piece = piece_of(array.shape[1])
-        ends = np.cumsum(array.chunks[0])
-        ends[:-1] = -(-ends[:-1] // piece) * piece
-        ends = np.unique(np.minimum(ends, len(array)))
-        ends = ends[ends > 0]
-        sizes = tuple(np.diff(ends, prepend=0).tolist()) or (0,)
-        self.pieces = self.array.rechunk({0: sizes})
+        self.values = values.rechunk({1: -1})
+        self.weights, self.numbers, self.place_of = weights, numbers, place_of
+        self.report: Report | None = None
+
+    def load(self) -> Part:
+        """Return all points, in memory."""
+        import dask
+
+        numbers = self.numbers if self.with_places else None
+        values, weights, numbers = dask.compute(self.values, self.weights, numbers)
+        places = None
+        if numbers is not None and self.place_of is not None:
+            places = self.place_of(numbers)
+        return Part(values, weights, places, 0, self.transform)
 
     def gather(
         self,
@@ -131,41 +151,127 @@ class DaskRows:
         """Look at all chunks, on the scheduler that is there, and merge in a tree."""
         import dask
 
-        sizes = self.pieces.chunks[0]
+        sizes = _whole_pieces(self.values.chunks[0], piece_of(self.shape[1]))
         starts = (np.cumsum(sizes) - sizes).tolist()
-        blocks = self.pieces.to_delayed().ravel()
+        numbers = self.numbers if self.with_places else None
+        columns = (self.values, self.weights, numbers)
+        blocks = [_blocks(column, sizes) for column in columns]
         # Once for all tasks: it may be many centroids.
-        how = dask.delayed(partial(_looked_at, look, args), pure=True)
-        found = [how(block, start) for block, start in zip(blocks, starts, strict=True)]
+        work = partial(_look_at, look, args, self.transform, self.place_of)
+        how = dask.delayed(work, pure=True)
+        found = [how(start, *some) for start, *some in zip(starts, *blocks)]
         # Only what reads may be to blame, not what is done between two passes.
-        named = (
-            nullcontext()
-            if self.name is None
-            else place_of_errors(self.source, self.name)
-        )
-        with named:
+        errors = place_of_errors(self.source, self.name) if self.name else nullcontext()
+        with errors:
             merged: Found = merged_in_tree(found, merge).compute()
+        Reporter(self.report, "look", self.shape[0]).reach(self.shape[0])
         return merged
 
     def each(self, work: Callable[..., Array], dtype: Any, *args: Any) -> Any:
         """Return what `work(points, *args)` gives for each point, as a Dask array."""
-        return self.array.map_blocks(
-            _worked_on,
-            work,
-            args,
-            dtype,
+        numbers = (self.numbers[:, None],) if self.with_places else ()
+        return self.values.map_blocks(
+            _compute,
+            *numbers,
+            work=work,
+            args=args,
+            kind=dtype,
+            transform=self.transform,
+            place_of=self.place_of,
             dtype=dtype,
             drop_axis=1,
             meta=np.empty(0, dtype),
         )
 
 
-def _looked_at(
-    look: Callable[..., Found], args: Any, points: Array, start: int
+def _whole_pieces(chunks: tuple[int, ...], piece: int) -> tuple[int, ...]:
+    """Return the lengths of chunks that end where pieces do.
+
+    A few rows of a chunk go to the next.
+    """
+    ends = np.cumsum(chunks)
+    n = int(ends[-1])
+    ends = np.unique(np.minimum(-(-ends // piece) * piece, n))
+    return tuple(np.diff(ends[ends > 0], prepend=0).tolist()) or (0,)
+
+
+def _blocks(column: Any, sizes: tuple[int, ...]) -> list[Any]:
+    """Return the chunks of these lengths as delayed objects; None for no column."""
+    if column is None:
+        return [None] * len(sizes)
+    return [*column.rechunk({0: sizes}).to_delayed().ravel()]
+
+
+def _look_at(
+    look: Callable[..., Found],
+    args: Any,
+    transform: Transform | None,
+    place_of: Callable[[Array], Array] | None,
+    start: int,
+    values: Array,
+    weights: Array | None,
+    numbers: Array | None,
 ) -> Found:
-    return look(points, start, *args)
+    places = None if numbers is None or place_of is None else place_of(numbers)
+    return look(Part(values, weights, places, start, transform), *args)
 
 
-def _worked_on(points: Array, work: Any, args: Any, dtype: Any) -> Array:
-    done: Array = work(points, *args).astype(dtype, copy=False)
+def _compute(
+    values: Array,
+    numbers: Array | None = None,
+    *,
+    work: Any,
+    args: Any,
+    kind: Any,
+    transform: Transform | None,
+    place_of: Callable[[Array], Array] | None,
+) -> Array:
+    places = None if numbers is None or place_of is None else place_of(numbers[:, 0])
+    points = Part(values, None, places, 0, transform).points
+    done: Array = work(points, *args).astype(kind, copy=False)
     return done
+
+
+def select(columns: list[Any], keep: Any, sizes: list[int]) -> list[Any]:
+    """Return those rows of Dask arrays with the same chunks that are to be kept.
+
+    Parameters
+    ----------
+    columns : list of (n, ...) dask.array.Array, or None
+        The arrays; None stays None.
+    keep : (n,) dask.array.Array of bool
+        Which rows to keep.
+    sizes : list of int
+        How many of each chunk these are.
+    """
+    if sum(sizes) == len(keep):
+        return columns
+    selected = []
+    for column in columns:
+        if column is not None:
+            some = keep if column.ndim == 1 else keep[:, None]
+            chunks = (tuple(sizes), *column.chunks[1:])
+            column = column.map_blocks(_keep, some, chunks=chunks, dtype=column.dtype)
+        selected.append(column)
+    return selected
+
+
+def _keep(column: Array, keep: Array) -> Array:
+    return column[keep.reshape(len(column))]
+
+
+def as_rows(points: Any, weights: Any = None) -> Rows:
+    """Return points outside of memory, and their weights, as what is looked at."""
+    if not is_dask(points):
+        return ArrayRows(points, weights)
+    if weights is None:
+        return DaskRows(points, name="points")
+    import dask
+
+    values = points.rechunk({1: -1})
+    weights = weights.rechunk(points.chunks[:1]).astype(np.float64)
+    keep = weights > 0
+    counts = [dask.delayed(np.count_nonzero)(b) for b in keep.to_delayed().ravel()]
+    sizes = [int(count) for count in dask.compute(*counts)]
+    values, weights = select([values, weights], keep, sizes)
+    return DaskRows(values, weights, name="points")

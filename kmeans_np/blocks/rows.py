@@ -1,60 +1,179 @@
-"""Points that lie outside of memory, one a row, looked at block by block.
+"""Points outside of memory, one a row, looked at in whole pieces.
 
-What this file adds: `Rows`, which takes points as they come, has whole pieces of them
-looked at, and merges what is found, so that the points never come together. What it
-leaves out: what is looked for.
+`Rows` is what the passes know of points that do not come together: `gather` has parts
+of them looked at and merges what is found, `each` computes something for every point
+when it is read.
 """
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from functools import partial
-from typing import Any, TypeVar
+from functools import cached_property, partial
+from typing import Any, Self, TypeVar
 
 import numpy as np
 
-from kmeans_np.blocks.dask_rows import DaskRows, is_dask
+from kmeans_np import checks
 from kmeans_np.blocks.sliced import Place, Sliced, tiles
 from kmeans_np.blocks.views import Report, Reporter, View
-from kmeans_np.lloyd import Array
+from kmeans_np.lloyd import Array, Floats
 from kmeans_np.pieces import piece_of
 
 Found = TypeVar("Found")
+# Makes features, (m, d), of stored numbers and of the place of each row, (m, axes).
+Transform = Callable[[Array, Array | None], Array]
 
 # How many numbers are looked at at once, at most, but for one piece; and how many bytes
 # are read at once, if chunks are so large.
 BLOCK, CHUNK_BYTES = 2**22, 2**28
 
 
+class Part:
+    """Some points that stand together, of whole pieces but for the last.
+
+    Parameters
+    ----------
+    values : (m, c) array
+        The numbers that are stored of each.
+    weights : (m,) array of float64, or None
+        How many times each counts, more than 0; None for once.
+    places : (m, axes) array of int, or None
+        Where each is, if that is compared.
+    start : int
+        The number of the first among all points.
+    transform : callable, optional
+        Makes the points of values and places; they are the values when not given.
+    """
+
+    def __init__(
+        self,
+        values: Array,
+        weights: Floats | None = None,
+        places: Array | None = None,
+        start: int = 0,
+        transform: Transform | None = None,
+    ) -> None:
+        self.values, self.places = values, places
+        self.start, self.transform = start, transform
+        self.weights: Floats = np.broadcast_to(
+            np.float64(1) if weights is None else weights, len(values)
+        )
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @cached_property
+    def points(self) -> Array:
+        """The points, (m, d)."""
+        if self.transform is None:
+            return self.values
+        return self.transform(self.values, self.places)
+
+    def select(self, some: Array) -> "Part":
+        """Return some of the points, (m,) of bool, as all that there are."""
+        part = Part(self.values[some], self.weights[some])
+        part.points = self.points[some]
+        return part
+
+    @property
+    def piece(self) -> int:
+        """The number of the first piece."""
+        return self.start // piece_of(self.points.shape[1])
+
+
 class Rows(ABC):
-    """Points (n, d) that come in blocks, in their order, as often as asked for.
+    """Points (n, d), each with a weight, that do not come together.
+
+    Attributes
+    ----------
+    shape : (n, d)
+        How many points have a weight, and how many features they have.
+    dtype : numpy.dtype
+        Their type.
+    """
+
+    shape: tuple[int, int]
+    dtype: np.dtype[Any]
+    # Whether they lie outside of memory, and how errors speak of them.
+    outside: bool = True
+    names: checks.Named = checks.POINTS
+    # How many numbers say where a point is, and whether that is compared.
+    n_axes: int = 0
+    with_places: bool = False
+    transform: Transform | None = None
+
+    def transformed(self, transform: Transform, d: int, with_places: bool) -> Self:
+        """Return the same points with these d features, made of their places too."""
+        other = copy.copy(self)
+        other.transform, other.with_places = transform, with_places
+        other.shape, other.dtype = (self.shape[0], d), np.dtype(np.float64)
+        return other
+
+    @abstractmethod
+    def load(self) -> "Part":
+        """Return all points, in memory."""
+
+    @abstractmethod
+    def gather(
+        self,
+        look: Callable[..., Found],
+        merge: Callable[[list[Found]], Found],
+        *args: Any,
+    ) -> Found:
+        """Have every part looked at, and merge what is found.
+
+        `look(part, *args)` is called with each `Part`. It, and `merge`, must be
+        functions of a module, so that they can be sent to another process.
+        """
+
+    @abstractmethod
+    def each(self, work: Callable[..., Array], dtype: Any, *args: Any) -> Any:
+        """Return what `work(points, *args)` gives for each point, as a lazy array."""
+
+
+# Values, weights and places, as of a `Part`.
+Selected = tuple[Array, Floats | None, Array | None]
+
+
+class BlockRows(Rows):
+    """Points that are read block by block, in their order, as often as asked for.
 
     Parameters
     ----------
     shape : (n, d)
-        How many there are, and with how many features.
+        How many points have a weight, and how many features they have.
     dtype : numpy.dtype
         Their type.
+    blocks : list
+        The blocks, each as what `read` finds it by, such as the slices of its place.
+    sizes : sequence of int
+        How many points of each have a weight.
     report : callable, optional
         Who wants to know how far a pass over the points is.
     """
 
     def __init__(
-        self, shape: tuple[int, int], dtype: np.dtype[Any], report: Report | None = None
+        self,
+        shape: tuple[int, int],
+        dtype: np.dtype[Any],
+        blocks: list[Any],
+        sizes: list[int],
+        report: Report | None = None,
     ) -> None:
         self.shape, self.dtype, self.report = shape, dtype, report
+        # How many points there are before each block, and in all.
+        self.blocks, self.starts = blocks, np.cumsum([0, *sizes])
 
     @abstractmethod
-    def blocks(self) -> Iterator[Array]:
-        """Yield the points, (m, d), some at a time."""
+    def read(self, block: Any) -> Selected:
+        """Read the points of a block that have a weight."""
 
-    @abstractmethod
-    def each(self, work: Callable[..., Array], dtype: Any, *args: Any) -> View:
-        """Return what `work(points, *args)` gives for each point, when it is read."""
-
-    @property
-    def at_once(self) -> int:
-        """How many numbers it is best to read at once."""
-        return BLOCK
+    def load(self) -> Part:
+        """Return all points, in memory."""
+        columns = self.read(self.blocks[0])
+        for block in self.blocks[1:]:
+            columns = _joined(columns, self.read(block))
+        return Part(*columns, 0, self.transform)
 
     def gather(
         self,
@@ -65,62 +184,180 @@ class Rows(ABC):
         """Look at the points block by block, and merge what is found."""
         found: list[Found] = []
         reporter = Reporter(self.report, "look", self.shape[0])
-        for points, start in self._pieces():
-            found = [merge([*found, look(points, start, *args)])]
-            reporter.add(len(points))
+        for part in self._parts():
+            found = [merge([*found, look(part, *args)])]
+            reporter.add(len(part))
         return found[0]
 
-    def _pieces(self) -> Iterator[tuple[Array, int]]:
-        """Yield blocks of whole pieces, with the number of their first point."""
+    def _parts(self) -> Iterator[Part]:
         d = self.shape[1]
         piece = piece_of(d)
         step = piece * max(1, BLOCK // (piece * d))
-        start, rest = 0, np.empty((0, d), self.dtype)
-        for block in self.blocks():
-            points = np.concatenate([rest, block]) if len(rest) else block
-            whole = len(points) - len(points) % piece
+        start, rest = 0, None
+        for block in self.blocks:
+            read = self.read(block)
+            columns = read if rest is None else _joined(rest, read)
+            n = len(columns[0])
+            whole = n - n % piece
             for first in range(0, whole, step):
-                yield points[first : min(first + step, whole)], start + first
-            start, rest = start + whole, points[whole:].copy()
-        if len(rest):
-            yield rest, start
+                some = _cut(columns, slice(first, min(first + step, whole)))
+                yield Part(*some, start + first, self.transform)
+            start, rest = start + whole, None
+            if whole < n:
+                rest = _cut(columns, slice(whole, None))
+        if rest is not None:
+            yield Part(*rest, start, self.transform)
+
+    def each(self, work: Callable[..., Array], dtype: Any, *args: Any) -> View:
+        """Return what `work(points, *args)` gives for each point, when it is read."""
+        compute = partial(self._compute, work, args, np.dtype(dtype))
+        return View(self.shape[:1], np.dtype(dtype), None, compute)
+
+    def _compute(
+        self, work: Callable[..., Array], args: Any, dtype: Any, place: Place
+    ) -> Array:
+        """Do the work for some points, in all blocks that have one of them."""
+        some = range(self.shape[0])[place[0]]
+        first, last = self.block_of(some[0]), self.block_of(some[-1])
+        done = [
+            work(self._points(self.read(block)), *args)
+            for block in self.blocks[first : last + 1]
+        ]
+        begin = self.starts[first]
+        found = np.concatenate(done)[some.start - begin : some.stop - begin : some.step]
+        return found.astype(dtype, copy=False)
+
+    def _points(self, read: Selected) -> Array:
+        return Part(*read, transform=self.transform).points
+
+    def block_of(self, number: int) -> int:
+        """Return which block has the point of this number."""
+        return int(np.searchsorted(self.starts, number, "right")) - 1
 
 
-class ArrayRows(Rows):
+def _joined(some: Selected, others: Selected) -> Selected:
+    values, weights, places = (
+        None if a is None or b is None else np.concatenate([a, b])
+        for a, b in zip(some, others)
+    )
+    assert values is not None
+    return values, weights, places
+
+
+def _cut(columns: Selected, where: slice) -> Selected:
+    values, weights, places = (None if c is None else c[where] for c in columns)
+    assert values is not None
+    return values, weights, places
+
+
+class MemoryRows(Rows):
+    """Points that are in memory, all of them one part.
+
+    Parameters
+    ----------
+    values : (n, c) array
+        The numbers that are stored of each.
+    weights : (n,) array of float64, or None
+        How many times each counts; None for once. Those of weight 0 are there, but are
+        not looked at.
+    find_places : callable, optional
+        Returns the place of each, (n, axes).
+    """
+
+    outside = False
+
+    def __init__(
+        self,
+        values: Array,
+        weights: Floats | None = None,
+        find_places: Callable[[], Array] | None = None,
+    ) -> None:
+        self.values, self.weights, self.find_places = values, weights, find_places
+        self.shape, self.dtype = values.shape, values.dtype
+
+    def transformed(self, transform: Transform, d: int, with_places: bool) -> Self:
+        """Return the same points with these d features, made of their places too."""
+        other = super().transformed(transform, d, with_places)
+        other.__dict__.pop("_part", None)
+        return other
+
+    @cached_property
+    def _part(self) -> Part:
+        find = self.find_places if self.with_places else None
+        places = None if find is None else find()
+        return Part(self.values, self.weights, places, 0, self.transform)
+
+    def load(self) -> Part:
+        """Return all points, also those of weight 0."""
+        return self._part
+
+    def gather(
+        self,
+        look: Callable[..., Found],
+        merge: Callable[[list[Found]], Found],
+        *args: Any,
+    ) -> Found:
+        """Look at all points that have a weight."""
+        part = self._part
+        if self.weights is not None and not self.weights.all():
+            part = part.select(self.weights > 0)
+        return merge([look(part, *args)])
+
+    def each(self, work: Callable[..., Array], dtype: Any, *args: Any) -> Array:
+        """Return what `work(points, *args)` gives for each point."""
+        return work(self._part.points, *args).astype(dtype, copy=False)
+
+
+class ArrayRows(BlockRows):
     """Points (n, d) that are an array outside of memory.
 
     Parameters
     ----------
     array : memory map or array-like with shape, dtype and slices
         The points.
+    weights : (n,) array, or anything with shape, dtype and slices, optional
+        How many times each counts; once when not given. They have passed their checks.
+    sizes : list of int, optional
+        How many points of each block have a weight, if not all of them.
     """
 
-    def __init__(self, array: Any) -> None:
+    def __init__(self, array: Any, weights: Any = None) -> None:
         self.source = Sliced(array, "points")
+        self.weights = None if weights is None else Sliced(weights, "weights")
         n, d = self.source.shape
-        super().__init__((n, d), self.source.dtype)
-
-    def blocks(self) -> Iterator[Array]:
-        """Yield the points, in whole chunks if these are not too large."""
-        n, d = self.shape
         chunk = self.source.chunks[0] if self.source.chunks else 1
-        chunk = min(chunk, max(1, CHUNK_BYTES // (d * self.dtype.itemsize)))
-        for place in tiles((n, d), (chunk, d), self.at_once):
-            yield self.source[place]
+        itemsize = self.source.dtype.itemsize
+        chunk = min(chunk, max(1, CHUNK_BYTES // (d * itemsize)))
+        # In whole chunks if these are not too large.
+        blocks = [*tiles((n, d), (chunk, d), BLOCK)]
+        sizes = [rows.stop - rows.start for rows, _ in blocks]
+        if self.weights is not None:
+            parts = (self.weights[place[:1]] for place in blocks)
+            sizes = [int(np.count_nonzero(part)) for part in parts]
+        super().__init__((sum(sizes), d), self.source.dtype, blocks, sizes)
+
+    def read(self, block: Place) -> Selected:
+        """Read the points of a block that have a weight."""
+        values = self.source[block]
+        if self.weights is None:
+            return values, None, None
+        weights = self.weights[block[:1]].astype(np.float64)
+        some = weights > 0
+        if some.all():
+            return values, weights, None
+        return values[some], weights[some], None
 
     def each(self, work: Callable[..., Array], dtype: Any, *args: Any) -> View:
         """Return what `work(points, *args)` gives for each point, when it is read."""
+        if self.weights is not None:
+            return super().each(work, dtype, *args)
+        # All of them are there, so that none need be read but those asked for.
         chunks = self.source.chunks and self.source.chunks[:1]
-        compute = partial(self._work_on, work, args, np.dtype(dtype))
+        compute = partial(self._compute_rows, work, args, np.dtype(dtype))
         return View(self.shape[:1], np.dtype(dtype), chunks, compute)
 
-    def _work_on(
+    def _compute_rows(
         self, work: Callable[..., Array], args: Any, dtype: Any, place: Place
     ) -> Array:
         rows = self.source[(*place, slice(0, self.shape[1]))]
         return work(rows, *args).astype(dtype, copy=False)
-
-
-def rows_of(array: Any) -> ArrayRows | DaskRows:
-    """Return points outside of memory as what can be looked at in parts."""
-    return DaskRows(array, "points") if is_dask(array) else ArrayRows(array)

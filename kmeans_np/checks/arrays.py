@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kmeans_np.lloyd import Array, Floats
+from kmeans_np.lloyd import Array
 
 # Numbers up to here, squared, times weights up to here, add up to a finite float64.
 LARGEST = 1e100
@@ -186,41 +186,3 @@ def points_shape(shape: tuple[int, ...]) -> None:
             f"points must hold at least one point with at least one feature, got shape "
             f"{shape}; check how they were selected"
         )
-
-
-def weights(value: Any, n: int) -> Floats:
-    """Return the weights as an (n,) array of float64; all 1 if they are None."""
-    if value is None:
-        return np.broadcast_to(np.float64(1), n)
-    array = real_array(value, "weights")
-    if array.shape != (n,):
-        raise ValueError(
-            f"weights must have one number for each of the {n:,} points, shape "
-            f"({n},), got shape {array.shape}; pass them in the order of the points"
-        )
-    return not_negative(array, place_along("place"), "point")
-
-
-def not_negative(
-    array: Array,
-    say_place: Callable[[Array], str],
-    noun: str,
-    among: str = "",
-    name: str = "weights",
-) -> Floats:
-    """Return weights as float64; refuse what are none."""
-    remedy = f"give {noun}s that do not count a weight of 0"
-    finite(array, Named(name, say_place, remedy))
-    bad = (array < 0) | ((array > 0) & (array < 1 / LARGEST))
-    if bad.any():
-        place = np.argwhere(bad)[0]
-        raise ValueError(
-            f"{name} must be 0 or between {1 / LARGEST:g} and {LARGEST:g}, got "
-            f"{array[tuple(place)]} at {say_place(place)}; {remedy}"
-        )
-    if not array.any():
-        raise ValueError(
-            f"{name} must not all be 0, got only zeros; give at least one "
-            f"{noun}{among} a positive weight"
-        )
-    return array.astype(np.float64)

@@ -14,10 +14,10 @@ from kmeans_np.checks.arrays import (
     Named,
     finite,
     got,
-    not_negative,
     place_along,
     real_array,
 )
+from kmeans_np.checks.weights import not_negative
 from kmeans_np.lloyd import Array, Floats
 
 AXES = ("plane", "row", "column")
@@ -181,18 +181,20 @@ def named_pixels(say_place: Callable[[Array], str], channel_axis: int | None) ->
     return Named("image", say_place, remedy, if_large)
 
 
-def pixel_weights(
-    value: Any, shape: tuple[int, ...], part: NDArray[np.bool_] | None
-) -> Floats | None:
-    """Return the weights of the pixels that take part, or None."""
-    if value is None:
-        return None
+def weights_image(value: Any, shape: tuple[int, ...]) -> Array:
+    """Return the weights of all pixels as an array of this shape."""
     array = real_array(value, "weights")
     if array.shape != shape:
         raise ValueError(
             f"weights must have one number for each pixel, shape {shape}, got shape "
             f"{array.shape}; {_fitting(array, shape, 'weights.mean(axis=-1)')}"
         )
-    flat = array.ravel() if part is None else array[part]
+    return array
+
+
+def pixel_weights(weights: Array, part: NDArray[np.bool_] | None) -> Floats:
+    """Return the weights of the pixels that take part."""
+    flat = weights.ravel() if part is None else weights[part]
     among = "" if part is None else " that takes part"
-    return not_negative(flat, _place_of_pixel(shape, part), "pixel", among)
+    say_place = _place_of_pixel(weights.shape, part)
+    return not_negative(flat, say_place, "pixel", among)

@@ -9,13 +9,14 @@ What this file adds: one function for each kind of argument, as for arrays, and
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from kmeans_np.checks.arrays import Named, finite, got, place_along, real_array, shown
 from kmeans_np.lloyd import Floats, Step
+from kmeans_np.seeding import SEEDINGS
 
 Callback = Callable[[Step], Any]
 
@@ -145,6 +146,20 @@ def text(value: Any, name: str) -> str:
     return value
 
 
+def one_of(value: Any, name: str, names: Collection[str], other: str = "") -> str:
+    """Return `value` if it is one of some names.
+
+    `other` says what else could have been passed.
+    """
+    if not isinstance(value, str) or value not in names:
+        *first, last = (*map(repr, names), *([other] if other else []))
+        raise ValueError(
+            f"{name} must be {', '.join(first)} or {last}, got {shown(value)}; pass "
+            "one of these"
+        )
+    return value
+
+
 def function(value: Any, name: str, argument: str) -> None:
     """Refuse what is neither a function nor None."""
     if value is not None and not callable(value):
@@ -167,13 +182,10 @@ def options(
     coarse_start: Any = False,
 ) -> Options:
     """Return how to run K-means with k clusters of points with d features."""
-    if not isinstance(init, str):
+    if isinstance(init, str):
+        one_of(init, "init", SEEDINGS, "an array of centroids")
+    else:
         init = _given_centroids(init, k, d)
-    elif init not in ("random", "k-means++"):
-        raise ValueError(
-            f"init must be 'random', 'k-means++' or an array of centroids, got "
-            f"{shown(init)}; pass one of these"
-        )
     function(callback, "callback", "Step")
     return Options(
         init,

@@ -4,7 +4,7 @@ What this file adds: the checks of color spaces, palettes, other images, cluster
 and shares. What it leaves out: how to run (`kmeans_np.checks.options`).
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -18,78 +18,64 @@ from kmeans_np.checks.arrays import (
     real_array,
     shown,
 )
-from kmeans_np.checks.options import at_least_0, flag
+from kmeans_np.checks.options import at_least_0, one_of
 from kmeans_np.lloyd import Array, Floats
-
-
-class Compared(NamedTuple):
-    """What is compared of the pixels: arguments that have passed their checks."""
-
-    color_space: str
-    normalize: bool
-    position_weight: float
-
-    def n_axes(self, shape: tuple[int, ...]) -> int:
-        """Return how many numbers say where a pixel is; 0 if that is not compared."""
-        return len(shape) if self.position_weight else 0
-
 
 # With more columns, an array of 2 axes is taken for points only if that is said.
 FEW_COLUMNS = 16
-# The channels, nothing else.
-AS_THEY_ARE = Compared("rgb", False, 0.0)
 
 
-def compared(color_space: Any, normalize: Any, position_weight: Any) -> Compared:
-    """Return what is compared."""
-    if not isinstance(color_space, str) or color_space not in ("rgb", "lab"):
-        raise ValueError(
-            f"color_space must be 'rgb' or 'lab', got {shown(color_space)}; pass one "
-            "of these"
-        )
+def position_weight(value: Any) -> float:
+    """Return how much the place of a pixel counts beside its color."""
     remedy = "pass 0 to compare colors only, or about 1 for regions that hold together"
-    weight = at_least_0(position_weight, "position_weight", remedy)
+    weight = at_least_0(value, "position_weight", remedy)
     if weight > 1e6:
         raise ValueError(
             f"position_weight must be at most a million, got {weight:g}; {remedy}"
         )
-    return Compared(color_space, flag(normalize, "normalize"), weight)
+    return weight
 
 
-def white(dtype: np.dtype[Any], low: Floats, high: Floats) -> float:
-    """Return the value of white in an RGB image.
-
-    `low` and `high` are the smallest and the largest number of each channel.
-    """
-    if len(low) != 3:
+def white(dtype: np.dtype[Any], channels: int, space: str) -> float:
+    """Return the value of white in an RGB image, to compare it in a color space."""
+    if channels != 3:
         raise ValueError(
-            "image must have the channels red, green and blue for color_space='lab', "
-            f"got {counted(len(low), 'channel')} without alpha; leave color_space out"
+            "image must have the channels red, green and blue for "
+            f"color_space={space!r}, got {counted(channels, 'channel')} without alpha; "
+            "leave color_space out"
         )
-    if dtype.kind == "b" or (dtype.kind == "u" and dtype.itemsize < 8):
-        return float(np.iinfo(dtype).max) if dtype.kind == "u" else 1.0
-    if dtype.kind != "f" or low.min() < 0 or high.max() > 1:
-        raise ValueError(
-            "image must hold unsigned integers or floats from 0 to 1 for "
-            f"color_space='lab', got {dtype} from {low.min():g} to {high.max():g}; "
-            "scale it, as in image / 255"
-        )
+    if dtype.kind == "u" and dtype.itemsize < 8:
+        return float(np.iinfo(dtype).max)
     return 1.0
 
 
+def range_of_rgb(dtype: np.dtype[Any], low: Floats, high: Floats, space: str) -> None:
+    """Refuse an image that is not in RGB, with numbers from `low` to `high`."""
+    if dtype.kind == "b" or (dtype.kind == "u" and dtype.itemsize < 8):
+        return
+    if dtype.kind != "f" or low.min() < 0 or high.max() > 1:
+        raise ValueError(
+            "image must hold unsigned integers or floats from 0 to 1 for "
+            f"color_space={space!r}, got {dtype} from {low.min():g} to "
+            f"{high.max():g}; scale it, as in image / 255"
+        )
+
+
 def image_or_points(
-    value: Any, kind: Any, mask: Any, channel_axis: Any, alpha: Any, what: Compared
-) -> tuple[Array, bool]:
-    """Return an array, and whether it is an image; otherwise it is points, (n, d).
+    value: Any,
+    kind: Any,
+    mask: Any,
+    channel_axis: Any,
+    alpha: Any,
+    color_space: Any = "rgb",
+    position_weight: Any = 0,
+) -> bool:
+    """Return whether something is an image; otherwise it is points, (n, d).
 
     An array of 2 axes may be either: a gray image, or points with a row each. Unless
     `kind` says so, it is taken for points only if it cannot well be an image.
     """
-    if not isinstance(kind, str) or kind not in ("auto", "image", "points"):
-        raise ValueError(
-            f"kind must be 'auto', 'image' or 'points', got {shown(kind)}; pass one of "
-            "these"
-        )
+    one_of(kind, "kind", ("auto", "image", "points"))
     array = real_array(value, "image_or_points")
     if array.ndim < 2:
         raise ValueError(
@@ -99,7 +85,7 @@ def image_or_points(
         )
     plainly_image = array.ndim > 2 or channel_axis is None
     if kind == "image" or (kind == "auto" and plainly_image):
-        return array, True
+        return True
     if array.ndim > 2:
         raise ValueError(
             "image_or_points must have 2 axes, (n, d), for kind='points', got shape "
@@ -113,8 +99,14 @@ def image_or_points(
             "pass kind='image' for a gray image, or kind='points' if each row is a "
             "point"
         )
-    _only_for_images(mask, channel_axis, alpha, what)
-    return array, False
+    _only_for_images(
+        mask=(mask, None),
+        channel_axis=(channel_axis, -1),
+        alpha=(alpha, "auto"),
+        color_space=(color_space, "rgb"),
+        position_weight=(position_weight, 0),
+    )
+    return False
 
 
 def _plainly_points(rows: int, columns: int) -> bool:
@@ -122,15 +114,9 @@ def _plainly_points(rows: int, columns: int) -> bool:
     return columns <= FEW_COLUMNS and (rows > columns or 0 in (rows, columns))
 
 
-def _only_for_images(mask: Any, channel_axis: Any, alpha: Any, what: Compared) -> None:
+def _only_for_images(**given: tuple[Any, Any]) -> None:
     """Refuse what says something about an image when there are points."""
-    for name, value, default in (
-        ("mask", mask, None),
-        ("channel_axis", channel_axis, -1),
-        ("alpha", alpha, "auto"),
-        ("color_space", what.color_space, "rgb"),
-        ("position_weight", what.position_weight, 0),
-    ):
+    for name, (value, default) in given.items():
         if value is not default and not (np.isscalar(value) and value == default):
             instead = " instead" if name == "channel_axis" else ""
             raise ValueError(
@@ -144,7 +130,7 @@ def palette(
 ) -> Floats:
     """Return a palette for images of this type as (k, channels) float64.
 
-    `white` is the value of white if it is for CIELAB.
+    `white` is the value of white if they are in sRGB, None if they may be anything.
     """
     array = real_array(value, "palette")
     if channels == 1 and array.ndim == 1:
@@ -223,8 +209,8 @@ def share(value: Any, name: str) -> float:
     return number
 
 
-def several_k(value: Any, n: int, noun: str) -> list[int]:
-    """Return several numbers of clusters, each from 1 to n, the number of `noun`."""
+def several_k(value: Any) -> list[int]:
+    """Return several numbers of clusters, each at least 1."""
     array = real_array(value, "ks")
     remedy = "pass the numbers of clusters to try, such as range(1, 11)"
     if array.ndim != 1 or array.size == 0:
@@ -236,13 +222,17 @@ def several_k(value: Any, n: int, noun: str) -> list[int]:
         raise TypeError(
             f"ks must hold whole numbers, got an array of type {array.dtype}; {remedy}"
         )
-    low, high = int(array.min()), int(array.max())
-    if low < 1 or high > n:
-        raise ValueError(
-            f"ks must be from 1 to the number of {noun}, {n:,}, got "
-            f"{low if low < 1 else high:,}; leave it out"
-        )
+    if array.min() < 1:
+        raise ValueError(f"ks must be at least 1, got {array.min():,}; leave it out")
     return [int(k) for k in array]
+
+
+def largest_k(k: int, n: int, noun: str) -> None:
+    """Refuse several numbers of clusters if the largest is above that of `noun`."""
+    if k > n:
+        raise ValueError(
+            f"ks must be from 1 to the number of {noun}, {n:,}, got {k:,}; leave it out"
+        )
 
 
 def features(array: Array, name: str) -> None:

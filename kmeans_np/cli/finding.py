@@ -17,8 +17,10 @@ from kmeans_np.checks import counted, printable
 from kmeans_np.cli.inputs import Palette, mask_for, open_picture
 from kmeans_np.cli.words import PROBLEMS, Progress, in_words, noted, report, say
 from kmeans_np.image import Segmentation, apply_palette, cluster_image
-from kmeans_np.image.batch import Pool
-from kmeans_np.image.finding import Take
+from kmeans_np.image.batch import ColorPool
+from kmeans_np.image.features import feature_spec
+from kmeans_np.image.pipeline import find_clusters, make_plan
+from kmeans_np.image.segmentation import build_segmentation
 from kmeans_np.lloyd import Array
 
 Mask = NDArray[np.bool_] | None
@@ -28,7 +30,7 @@ Find = Callable[[Array, str], Segmentation]
 
 def check_options(args: argparse.Namespace) -> None:
     """Refuse, before any file is read, what no picture could mend."""
-    checks.compared(args.color_space, args.normalize, args.position_weight)
+    feature_spec(args.color_space, args.normalize, args.position_weight)
     checks.options(1, 1, **how_to_run(args, None))
     if args.k is not None:
         checks.n_clusters(args.k, max(args.k, 1), "pixels")
@@ -101,23 +103,24 @@ def in_common(
 
     Those that are bad are reported, and are not among them.
     """
-    pool, several = Pool(Take(None, None, -1, args.alpha)), len(paths) > 1
+    pool, several = ColorPool(alpha=args.alpha), len(paths) > 1
     good: set[Path] = set()
     for path in paths:
         try:
             with open_picture(path) as image:
-                pool.add(image, printable(path), mask_for(image, mask))
+                pool.add(pool.open(image, mask_for(image, mask)), printable(path))
             good.add(path)
         except PROBLEMS as error:
             report(error, path if several else "")
     if not good:
         return one_by_one(mask, args), good
     progress = Progress("all pictures")
-    what = checks.compared(args.color_space, args.normalize, 0)
+    compared = args.color_space, args.normalize, 0
     how = {**how_to_run(args, progress), "coarse_start": True}
     try:
         with noted():
-            answer = pool.clustered(args.k, what, how)
+            plan = make_plan(pool, args.k, *compared, **how)
+            answer = build_segmentation(pool, pool.run(find_clusters, plan))
     finally:
         progress.clear()
     say(f"one palette for {counted(len(good), 'picture')}: {in_words(answer)}")

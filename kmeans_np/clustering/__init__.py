@@ -1,33 +1,32 @@
-"""`kmeans`, and the runs that it shares with images.
+"""`kmeans`, and the runs that it shares with images."""
 
-What this file adds: nothing but the names. `passes` chooses the pass, `runs` does the
-work around the loop, `points` is `kmeans`. What it leaves out: the loop itself
-(`kmeans_np.lloyd`) and pictures (`kmeans_np.image`).
-"""
-
-from kmeans_np.clustering.parted import surveyed
-from kmeans_np.clustering.passes import are_many, direct_inertia
-from kmeans_np.clustering.points import kmeans
-from kmeans_np.clustering.runs import (
+from kmeans_np.clustering.column_stats import ColumnStats, column_stats
+from kmeans_np.clustering.data import Data, PointsInMemory
+from kmeans_np.clustering.fitting import (
     Clustering,
+    assign_to,
     describe_stop,
     fit,
-    fit_each,
-    fit_parts,
-    nearest,
+    fit_path,
     warn_if_fewer,
 )
+from kmeans_np.clustering.kmeans import kmeans
+from kmeans_np.clustering.partitioned import PartitionedPoints
+from kmeans_np.clustering.passes import are_many, direct_inertia
 
 __all__ = [
     "Clustering",
+    "ColumnStats",
+    "Data",
+    "PartitionedPoints",
+    "PointsInMemory",
     "are_many",
+    "assign_to",
+    "column_stats",
     "describe_stop",
     "direct_inertia",
     "fit",
-    "fit_each",
-    "fit_parts",
+    "fit_path",
     "kmeans",
-    "nearest",
-    "surveyed",
     "warn_if_fewer",
 ]

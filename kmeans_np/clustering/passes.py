@@ -20,7 +20,7 @@ from kmeans_np.seeding import (
 )
 from kmeans_np.sweeps import BlockedSweep, BoundedSweep, CellSweep
 from kmeans_np.sweeps.frame import extremes
-from kmeans_np.sweeps.parted import moved
+from kmeans_np.sweeps.partitioned import shift
 from kmeans_np.sweeps.totals import TEXTBOOK
 
 # From so many differences in a pass of the textbook on (points times features times
@@ -43,7 +43,7 @@ def sweep_over(
     kind, origin = fastest(points, k, cells), np.zeros(points.shape[1])
     if kind is not CellSweep:
         origin = exact_origin(*extremes(points))
-    return kind(moved(points, origin), weights), origin
+    return kind(shift(points, origin), weights), origin
 
 
 def fastest(points: Array, k: int, cells: bool) -> type[Sweep]:

@@ -1,13 +1,13 @@
-"""The colors of an image that is read block by block.
+"""The colors of an image that is read block by block: counts that grow.
 
-What this file adds: counts that grow. The colors of two parts of an image are those of
-either, and how often each occurs adds up; so an image of any size has at most as many
-colors as its type allows, and a block of it is forgotten when it has been counted. What
-it leaves out: to read the blocks (`kmeans_np.blocks`).
+The colors of two parts of an image are those of either, and how often each occurs adds
+up; so an image of any size has at most as many colors as its type allows, and a block
+of it is forgotten when it has been counted.
 """
 
+import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from kmeans_np.colors.distinct import (
     TABLE_BITS,
     Colors,
     Counted,
+    begins,
     count_codes,
     in_cells,
     merged,
@@ -24,7 +25,7 @@ from kmeans_np.colors.distinct import (
     side_by_side,
     taken_apart,
 )
-from kmeans_np.lloyd import Array
+from kmeans_np.lloyd import Array, Floats
 from kmeans_np.threads import in_threads
 
 # Codes of more bits than a table has are merged when so many have come together.
@@ -78,21 +79,23 @@ class Coding:
             pack(pixels, codes)
         return codes
 
-    def count(self, pixels: Array) -> list[Counted]:
-        """Return the distinct codes in parts of pixels (n, c), and their counts."""
+    def count(self, pixels: Array, weights: Floats | None = None) -> list[Counted]:
+        """Return the distinct codes in parts of pixels (n, c), and their counts.
+
+        Those are the sums of `weights`, (2, n), as `Units.split` gives them, if there
+        are any.
+        """
 
         def count_block(start: int) -> Counted:
-            block = pixels[start : start + COUNT_BLOCK]
-            return count_codes(self.codes(block), self.n_bits)
+            block = slice(start, start + COUNT_BLOCK)
+            codes = self.codes(pixels[block])
+            if weights is not None:
+                return sum_weights(codes, weights[:, block])
+            return count_codes(codes, self.n_bits)
 
-        return in_threads(count_block, range(0, len(pixels), COUNT_BLOCK))
-
-    @property
-    def nothing(self) -> Counted:
-        """The codes of no pixels, and their counts."""
-        return self.codes(np.empty((0, self.channels), self.dtype)), np.empty(
-            0, np.uint32
-        )
+        # At least one part, if only of no pixels.
+        starts = range(0, max(1, len(pixels)), COUNT_BLOCK)
+        return in_threads(count_block, starts)
 
     def pays(self, n_colors: int, n_pixels: int) -> bool:
         """Return whether to compare colors is better than to compare pixels.
@@ -108,7 +111,9 @@ class Coding:
     def colors(self, counted: Counted) -> Colors:
         """Return the colors of codes and their counts, without any pixels."""
         order = np.argsort(counted[0])
-        color_codes, counts = (array[order] for array in counted)
+        color_codes, counts = (array.take(order, axis=-1) for array in counted)
+        if counts.ndim == 2:
+            counts = counts.sum(axis=0)
         nowhere = color_codes[:0]
         if self.is_rgb:
             return in_cells(color_codes, counts, nowhere)
@@ -116,6 +121,50 @@ class Coding:
         return Colors(
             colors, counts.astype(np.float64), nowhere, color_codes, self.n_bits
         )
+
+
+class Units(NamedTuple):
+    """What weights are split into, so that their sums are exact in any order.
+
+    Of a weight, the multiple of the larger unit that is nearest to it, and then that of
+    the smaller one nearest to the rest. Both units are so large that float64 holds the
+    sums over all pixels, and the smaller is less than 2**-48 of the largest weight for
+    a billion pixels, 2**-60 for 16 million.
+    """
+
+    large: float
+    small: float
+
+    @classmethod
+    def of(cls, largest: float, n: int) -> "Units":
+        """Return the units for n weights of which this is the largest."""
+        of_all = math.ceil(math.log2(n))
+        large = 2.0 ** (math.ceil(math.log2(largest)) + of_all - 52)
+        return cls(large, large * 2.0 ** (of_all - 52))
+
+    def split(self, weights: Floats) -> Floats:
+        """Return weights (n,) as multiples of the units, (2, n)."""
+        large = np.rint(weights / self.large) * self.large
+        small = np.rint((weights - large) / self.small) * self.small
+        # None is lost, however small it is.
+        small[(weights > 0) & (large + small <= 0)] = self.small
+        return np.stack([large, small])
+
+
+def sum_weights(codes: Array, weights: Floats) -> Counted:
+    """Return the distinct codes and the sums of their weights (2, n)."""
+    order = np.argsort(codes, kind="stable")
+    codes = codes[order]
+    starts = begins(codes)
+    return codes[starts], np.add.reduceat(weights[:, order], starts, axis=1)
+
+
+def merge_counts(parts: list[Counted]) -> Counted:
+    """Return the counts of all parts together, with rising codes."""
+    if parts[0][1].ndim == 1:
+        return merged(parts)
+    codes, weights = (np.concatenate(arrays, axis=-1) for arrays in zip(*parts))
+    return sum_weights(codes, weights)
 
 
 class ColorCounts:
@@ -135,31 +184,33 @@ class ColorCounts:
         self.in_table = coding.n_bits <= TABLE_BITS
         self.table = np.zeros(2**coding.n_bits if self.in_table else 0, np.uint64)
 
-    def add(self, pixels: Array) -> None:
-        """Count the pixels (n, c) of a block, unless their colors are too many."""
+    def add(self, pixels: Array, weights: Floats | None = None) -> None:
+        """Count the pixels (n, c) of a block, unless their colors are too many.
+
+        All blocks have weights (2, n), as `Units.split` gives them, or none has.
+        """
         self.n_pixels += len(pixels)
         if self.are_too_many:
             return
-        parts = self.coding.count(pixels)
-        if self.in_table:
+        parts = self.coding.count(pixels, weights)
+        if self.in_table and weights is None:
             for codes, counts in parts:
                 self.table[codes] += counts
             return
         self.parts += parts
-        if sum(len(part) for part, _ in self.parts) > max(
-            MANY_COLORS, 2 * self.n_merged
-        ):
+        n_new = sum(len(codes) for codes, _ in self.parts)
+        if n_new > max(MANY_COLORS, 2 * self.n_merged):
             self._merge()
 
     def _merge(self) -> None:
-        self.parts = [merged(self.parts)]
+        self.parts = [merge_counts(self.parts)]
         self.n_merged = len(self.parts[0][0])
         if self.coding.are_too_many(self.n_merged):
             self.are_too_many, self.parts = True, []
 
     def colors(self) -> Colors | None:
         """Return the colors and counts; None if it does not pay to have them."""
-        if self.in_table:
+        if self.in_table and not self.parts:
             codes = np.flatnonzero(self.table).astype(np.uint32)
             counts = self.table[codes]
         else:

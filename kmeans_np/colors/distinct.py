@@ -65,6 +65,11 @@ class Colors(NamedTuple):
     color_codes: Array
     n_bits: int
 
+    @property
+    def are_cells(self) -> bool:
+        """Whether they are in the order of their cells."""
+        return self.colors.dtype == np.uint8 and self.colors.shape[1] == 3
+
 
 def distinct_colors(pixels: Array) -> Colors:
     """Find the distinct colors of 8-bit pixels and count them.
@@ -306,6 +311,13 @@ class Lookup:
             return self.values[np.searchsorted(self.ordered, block)]
 
         return np.concatenate(in_threads(search, range(0, len(codes), SEARCH_BLOCK)))
+
+
+def distinct_of(pixels: Array) -> Colors | None:
+    """Return the distinct colors of pixels (n, c), if it pays to compare these."""
+    if pixels.dtype == np.uint8 and pixels.shape[1] in (1, 3):
+        return distinct_colors(pixels)
+    return None if pixels.dtype.kind == "f" else distinct_values(pixels)
 
 
 def look_up(values: Array, colors: Colors) -> Array:

@@ -1,13 +1,15 @@
-"""From red, green and blue to CIELAB and back.
+"""Color spaces in which colors can be compared, and the way there and back.
 
-What this file adds: the color space in which equal distances look about equally large.
-What it leaves out: other color spaces, and other lights than daylight (D65).
+`COLOR_SPACES` is the table of them: a new entry is all that a color space needs.
 
 References
 ----------
 .. [1] IEC 61966-2-1:1999, "Default RGB colour space - sRGB".
 .. [2] CIE 15:2004, "Colorimetry", section 8.2.1.
 """
+
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
@@ -102,3 +104,27 @@ def _times(rows: Floats, matrix: Floats) -> Floats:
     x, y, z = rows.T
     columns = [x * r + y * g + z * b for r, g, b in matrix]
     return np.stack(columns, axis=1)
+
+
+class ColorSpace(NamedTuple):
+    """How colors get to a space and back.
+
+    Attributes
+    ----------
+    from_rgb : callable
+        Makes (n, 3) coordinates of (n, 3) real numbers, red, green and blue in sRGB,
+        and the value of white.
+    to_rgb : callable
+        Makes red, green and blue from 0 to 1 of (n, 3) coordinates; outside of that if
+        no screen can show the color.
+    """
+
+    from_rgb: Callable[[Array, float], Floats]
+    to_rgb: Callable[[Array], Floats]
+
+
+# None compares the channels as they are, whatever they stand for.
+COLOR_SPACES: dict[str, ColorSpace | None] = {
+    "rgb": None,
+    "lab": ColorSpace(lab_from_rgb, rgb_from_lab),
+}

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from kmeans_np import checks
 from kmeans_np.lloyd import Array, Floats
+from kmeans_np.stack_level import find_stack_level
 
 # How many names an error lists.
 LISTED = 5
@@ -196,12 +197,12 @@ def check_names(fitted: Any, seen: Any, who: str) -> None:
         warnings.warn(
             f"X does not have valid feature names, but {who} was fitted with feature "
             "names",
-            stacklevel=4,
+            stacklevel=find_stack_level(),
         )
     elif fitted is None:
         warnings.warn(
             f"X has feature names, but {who} was fitted without feature names",
-            stacklevel=4,
+            stacklevel=find_stack_level(),
         )
     elif not np.array_equal(fitted, seen):
         raise ValueError(_differ(fitted.tolist(), seen.tolist()))

@@ -13,7 +13,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kmeans_np import checks
-from kmeans_np.clustering import Clustering, direct_inertia, fit, nearest
+from kmeans_np.clustering import (
+    Clustering,
+    PointsInMemory,
+    assign_to,
+    direct_inertia,
+    fit,
+)
 from kmeans_np.estimator.inputs import (
     ConvergenceWarning,
     check_names,
@@ -32,6 +38,7 @@ from kmeans_np.estimator.parameters import (
     whole,
 )
 from kmeans_np.lloyd import Array, Floats, Step, squared_distances
+from kmeans_np.stack_level import find_stack_level
 
 # How many random starts there are if nobody says.
 AUTO = 10
@@ -215,7 +222,7 @@ class KMeans(Parameters):
                 f"Number of distinct clusters ({len(centers)}) found smaller than "
                 f"n_clusters ({k}). Possibly due to duplicate points in X.",
                 known_to_sklearn(ConvergenceWarning),
-                stacklevel=2,
+                stacklevel=find_stack_level(),
             )
             centers = np.concatenate([centers, centers[-1:].repeat(missing, axis=0)])
         self._float64_centers = centers
@@ -235,6 +242,8 @@ class KMeans(Parameters):
         if isinstance(init, str):
             one_of(init, "init", who, ("k-means++", "random"))
 
+        data = PointsInMemory(array, weights, k)
+
         def run(init: Any, n_init: int | str) -> Clustering:
             options = checks.options(
                 k,
@@ -246,7 +255,7 @@ class KMeans(Parameters):
                 rng=rng,
                 callback=_print if self.verbose else None,
             )
-            return fit(array, weights, k, options)
+            return fit(data, k, options)
 
         if isinstance(init, str):
             return run(init, n_init)
@@ -270,7 +279,7 @@ class KMeans(Parameters):
                 "algorithm='elkan' doesn't make sense for a single cluster. Using "
                 "'lloyd' instead.",
                 RuntimeWarning,
-                stacklevel=4,
+                stacklevel=find_stack_level(),
             )
         plus_plus = isinstance(self.init, str) and self.init == "k-means++"
         self._n_init = 1 if given or plus_plus else AUTO
@@ -283,7 +292,7 @@ class KMeans(Parameters):
                 "Explicit initial center position passed: performing only one init in "
                 f"{who} instead of n_init={self._n_init}.",
                 RuntimeWarning,
-                stacklevel=4,
+                stacklevel=find_stack_level(),
             )
             self._n_init = 1
         return self._n_init
@@ -317,7 +326,8 @@ class KMeans(Parameters):
 
     def _labels(self, array: Array) -> NDArray[np.int32]:
         centers = self._exact_centers()
-        labels = nearest(array, np.ones(len(array)), centers, cells=False).labels
+        data = PointsInMemory(array, np.ones(len(array)), len(centers))
+        labels = assign_to(data, centers).labels
         return np.asarray(labels, np.int32)
 
     def _inertia(self, array: Array, weights: Floats, labels: Array) -> float:

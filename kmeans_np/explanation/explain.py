@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from kmeans_np import checks
+from kmeans_np.blocks import in_memory
 from kmeans_np.clustering import describe_stop, warn_if_fewer
 from kmeans_np.explanation.material import Material, of_image, of_points
 from kmeans_np.explanation.record import Record, record
@@ -255,10 +256,8 @@ def explain(
     [158.0, 31.0, 16.0]
     """
     title = checks.text(title, "title")
-    array, is_image = checks.image_or_points(
-        image_or_points, kind, mask, channel_axis, alpha, checks.AS_THEY_ARE
-    )
-    if is_image:
+    array = in_memory(image_or_points)
+    if checks.image_or_points(array, kind, mask, channel_axis, alpha):
         material = of_image(array, mask, channel_axis, alpha)
     else:
         material = of_points(checks.points(array))
@@ -280,5 +279,5 @@ def explain(
         callback=options.callback,
     )
     noun = "colors" if material.is_image else "points"
-    warn_if_fewer(int((run.counts > 0).sum()), k, noun, stacklevel=2)
+    warn_if_fewer(int((run.counts > 0).sum()), k, noun)
     return Explanation(title, run, material, name, k)

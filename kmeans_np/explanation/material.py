@@ -11,10 +11,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from kmeans_np import checks
+from kmeans_np.blocks import in_memory
 from kmeans_np.colors import Colors, look_up
-from kmeans_np.image.features import compare
-from kmeans_np.image.pixels import Pixels, take_apart
+from kmeans_np.image.pipeline import colors_or_pixels
+from kmeans_np.image.pixels import Pixels
+from kmeans_np.image.source import MemoryImage
 from kmeans_np.lloyd import Array, Floats
 from kmeans_np.pictures import Screen, screen
 
@@ -139,8 +140,9 @@ def of_points(points: Floats) -> Material:
 
 def of_image(image: Any, mask: Any, channel_axis: int | None, alpha: Any) -> Material:
     """Check an image and return it as material."""
-    pixels = take_apart(image, mask, channel_axis, alpha)
-    _, found = compare(pixels, None, checks.AS_THEY_ARE)
+    source = MemoryImage(in_memory(image), mask, None, channel_axis, alpha)
+    rows, distinct = colors_or_pixels(source, of_places=False)
+    pixels, found = source.pixels, rows.load()
     kind = pixels.values.dtype
     unit = float(np.iinfo(kind).max) if kind.kind in "iu" else 1.0
     everywhere = np.ones(pixels.shape, bool) if pixels.part is None else pixels.part
@@ -158,9 +160,9 @@ def of_image(image: Any, mask: Any, channel_axis: int | None, alpha: Any) -> Mat
         n_all=everywhere.size,
         axes=CHANNELS.get(channels, names),
         unit=unit,
-        points=np.asarray(found.colors / unit, np.float64),
+        points=np.asarray(found.values / unit, np.float64),
         weights=np.asarray(found.weights),
-        colors=found.distinct,
+        colors=distinct,
         shown=colors[here],
         part=None if part[here].all() else part[here],
         size=part.shape,

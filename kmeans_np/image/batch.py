@@ -1,29 +1,30 @@
 """Several images with one palette: the frames of a film, the scans of a day.
 
-What this file adds: to count image after image, and to give each the clusters that all
-have in common. Of each image only its colors are kept, so that memory does not grow
-with the number of images, but with that of their colors; if they hold floats, with that
-of their pixels. What it leaves out: to find clusters (`kmeans_np.image.finding`).
+Of each image only its colors are kept, so that memory does not grow with the number of
+images, but with that of their colors; if they hold floats, with that of their pixels.
 """
 
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from kmeans_np import checks
-from kmeans_np.blocks import Report, Reporter, again, is_sliced
+from kmeans_np.blocks import MemoryRows, Report, Reporter, Rows, again, is_sliced
 from kmeans_np.checks import counted
+from kmeans_np.colors import Colors, distinct_of, look_up
 from kmeans_np.files import open_image, read_image
-from kmeans_np.image.features import Features, compare
-from kmeans_np.image.finding import Take, cluster
-from kmeans_np.image.pixels import Pixels
+from kmeans_np.image.clusters import Clusters, FoundClusters
+from kmeans_np.image.open_source import open_source
+from kmeans_np.image.pipeline import assign_clusters
+from kmeans_np.image.pixels import Layout
 from kmeans_np.image.segmentation import Segmentation
-from kmeans_np.image.streamed import Streamed, look_at
+from kmeans_np.image.source import Source
 from kmeans_np.lloyd import Array, Floats
 
 # From so many colors on, those of several images are taken together.
@@ -86,9 +87,6 @@ class Batch(Segmentation):
         As of a `Segmentation`, over all images together.
     """
 
-    _images: Sequence[Any] = field(kw_only=True)
-    _whole: Segmentation = field(kw_only=True)
-
     def __repr__(self) -> str:
         colors = checks.counted(len(self.palette), "color")
         images = checks.counted(len(self), "image")
@@ -99,13 +97,17 @@ class Batch(Segmentation):
         html: str = self[0]._repr_html_()
         return html
 
+    @property
+    def _images(self) -> Sequence[Any]:
+        return cast(SeveralImages, self._source).images
+
     def __len__(self) -> int:
         return len(self._images)
 
     def __getitem__(self, number: Any) -> Any:
         if isinstance(number, slice):
             return [self[each] for each in range(len(self))[number]]
-        return self._whole.apply(opened(self._images[number]))
+        return self.apply(opened(self._images[number]))
 
     def __iter__(self) -> Iterator[Segmentation]:
         return map(self.__getitem__, range(len(self)))
@@ -136,10 +138,6 @@ class Batch(Segmentation):
     def _call(self, method: str, how: dict[str, Any], number: int) -> Any:
         return getattr(self[number], method)(**how)
 
-    def apply(self, image: Any, *, mask: Any = None) -> Segmentation:
-        """Find the same clusters in another image; see `Segmentation.apply`."""
-        return self._whole.apply(image, mask=mask)
-
 
 def opened(image: Any) -> Any:
     """Return an image that may be given as the name of a file."""
@@ -149,46 +147,158 @@ def opened(image: Any) -> Any:
     return open_image(image) if in_slices else read_image(image)
 
 
-def cluster_batch(
-    images: Any,
-    k: int,
-    take: Take,
-    what: checks.Compared,
-    progress: Report | None = None,
-    stacklevel: int = 3,
-    **how: Any,
-) -> Batch:
-    """Find the clusters that images have in common."""
-    _only_for_one(take, what)
-    images = again(images, "image", "to count and to paint")
-    if not len(images):
-        raise ValueError("image must hold at least one image, got none; pass some")
-    checks.options(1, 1, **{**how, "init": "random"})
-    pool = Pool(take)
-    reporter = Reporter(progress, "count", len(images))
-    for number, image in enumerate(images):
-        pool.add(opened(image), f"image {number}")
-        reporter.add(1)
-    whole = pool.clustered(k, what, how, stacklevel + 2)
-    several = {
-        name: Several(len(images), partial(_of_one, whole, images, name))
-        for name in ("image", "labels")
-    }
-    of_all = {each.name: getattr(whole, each.name) for each in fields(Segmentation)}
-    return Batch(**{**of_all, **several}, _images=images, _whole=whole)
+class ColorPool(Source):
+    """The colors of many images, and how often each occurs, as one source.
+
+    Parameters
+    ----------
+    channel_axis, alpha
+        As for `kmeans_np.cluster_image`.
+    """
+
+    def __init__(self, channel_axis: Any = -1, alpha: Any = "auto") -> None:
+        self.where, self.kind = (channel_axis, alpha), ""
+        self.values: list[Array] = []
+        self.counts: list[Floats] = []
+        self.n_merged = 0
+
+    @property
+    def size(self) -> int:
+        """How many pixels there are, which is not known before they are counted."""
+        return sys.maxsize
+
+    def open(self, image: Any, mask: Any = None) -> Source:
+        """Return one of the images as a source."""
+        return open_source(image, mask, None, *self.where)
+
+    def add(self, source: Source, name: str) -> None:
+        """Add the pixels of an image that take part; `name` is for errors."""
+        kind = _kind_of(source.layout)
+        if self.kind not in ("", kind):
+            raise ValueError(
+                f"image must be {self.kind}, as the first one is, got {name}, which is "
+                f"{kind}; convert it"
+            )
+        colors = source.count()
+        if colors is None:
+            values = source.rows().load().values
+            self._add(values, np.ones(len(values)))
+        else:
+            self._add(colors.colors, colors.counts)
+        if not self.kind:
+            self.kind, self.layout = kind, source.layout
+
+    def _add(self, values: Array, counts: Floats) -> None:
+        self.values.append(values)
+        self.counts.append(counts)
+        if sum(map(len, self.counts)) > max(MANY_COLORS, 2 * self.n_merged):
+            self._merge()
+
+    def _merge(self) -> Colors | None:
+        """Take equal colors of different images together; return them."""
+        values, counts = np.concatenate(self.values), np.concatenate(self.counts)
+        colors = distinct_of(values)
+        if colors is not None:
+            m = len(colors.counts)
+            numbers = look_up(np.arange(m, dtype=np.int32), colors)
+            values = colors.colors
+            counts = np.bincount(numbers, counts, m).astype(np.float64)
+            colors = colors._replace(counts=counts)
+        self.values, self.counts, self.n_merged = [values], [counts], len(values)
+        return colors
+
+    def count(self) -> Colors | None:
+        """Return the distinct colors of all images, and how often each occurs."""
+        return self._merge()
+
+    def compact(self, found: FoundClusters) -> FoundClusters:
+        """Return clusters as they are needed to paint, and forget the colors."""
+        self.values = self.counts = []
+        return found._replace(colors=None)
+
+    def rows(self) -> Rows:
+        """Return the pixels that take part, one a row."""
+        (values,), (counts,) = self.values, self.counts
+        return MemoryRows(values, counts)
+
+    def paint(self, found: FoundClusters) -> tuple[Any, Any]:
+        """Return nothing: these colors are no picture."""
+        del found
+        return None, None
+
+    def write(self, found: FoundClusters, out: Any) -> None:
+        """Refuse to write them, as no caller asks for."""
+        raise NotImplementedError
+
+    def colors_in_memory(self) -> Array:
+        """Refuse to show them, as no caller asks for."""
+        raise NotImplementedError
 
 
-def _of_one(whole: Segmentation, images: Sequence[Any], name: str, number: int) -> Any:
-    return getattr(whole.apply(opened(images[number])), name)
+class SeveralImages(ColorPool):
+    """Several images, of which each is read when it is counted and when it is painted.
+
+    The parameters are those of `kmeans_np.cluster_image`.
+    """
+
+    def __init__(
+        self,
+        images: Any,
+        mask: Any,
+        weights: Any,
+        channel_axis: Any,
+        alpha: Any,
+        report: Report | None,
+        _in_blocks: bool = False,
+    ) -> None:
+        super().__init__(channel_axis, alpha)
+        checks.function(report, "progress", "Progress")
+        refuse_for_several(mask=mask is not None, weights=weights is not None)
+        self.images, self.report = (
+            again(images, "image", "to count and to paint"),
+            report,
+        )
+        if not len(self.images):
+            raise ValueError("image must hold at least one image, got none; pass some")
+        # Kept until it has been counted.
+        self.first: Source | None = self.open(opened(self.images[0]))
+        self.layout = self.first.layout
+
+    def count(self) -> Colors | None:
+        """Count the colors of all images."""
+        reporter = Reporter(self.report, "count", len(self.images))
+        for number in range(len(self.images)):
+            source = self.first if number == 0 else None
+            source = source or self.open(opened(self.images[number]))
+            self.add(source, f"image {number}")
+            reporter.add(1)
+        self.first = None
+        return self._merge()
+
+    def paint_image(self, found: FoundClusters) -> Any:
+        """Return an iterator over the segmented images."""
+        return iter(self._each(partial(_paint_one, 0), found.clusters))
+
+    def paint(self, found: FoundClusters) -> tuple[Any, Any]:
+        """Return segmented images and labels, computed when they are asked for."""
+        painted, labels = (partial(_paint_one, part) for part in (0, 1))
+        return self._each(painted, found.clusters), self._each(labels, found.clusters)
+
+    def _each(self, work: Callable[..., Any], clusters: Clusters) -> "Several":
+        return Several(len(self.images), partial(self._one, work, clusters))
+
+    def _one(self, work: Callable[..., Any], clusters: Clusters, number: int) -> Any:
+        source = self.open(opened(self.images[number]))
+        return work(source, source.run(assign_clusters, clusters))
 
 
-def _only_for_one(take: Take, what: checks.Compared) -> None:
+def _paint_one(part: int, source: Source, found: FoundClusters) -> Any:
+    return source.paint(found)[part]
+
+
+def refuse_for_several(**given: bool) -> None:
     """Refuse what says something about the places of one image."""
-    for name, is_there in (
-        ("mask", take.mask is not None),
-        ("weights", take.weights is not None),
-        ("position_weight", what.position_weight != 0),
-    ):
+    for name, is_there in given.items():
         if is_there:
             raise ValueError(
                 f"{name} must be left out for several images, which differ in their "
@@ -196,89 +306,11 @@ def _only_for_one(take: Take, what: checks.Compared) -> None:
             )
 
 
-def _kind_of(pixels: Pixels | Streamed, n: int) -> str:
-    """Say in words what kind of image it is, with n channels besides alpha."""
-    if pixels.channel_axis is None:
-        return "gray"
+def _kind_of(layout: Layout) -> str:
+    """Say in words what kind of image it is."""
+    if layout.channel_axis is None:
+        return f"gray of type {layout.dtype}"
+    n, has_alpha = layout.channels, layout.has_alpha
     names = {(1, True): "gray with alpha", (3, False): "RGB", (3, True): "RGBA"}
-    plain = counted(n, "channel") + " and alpha" * pixels.has_alpha
-    return names.get((n, pixels.has_alpha), plain)
-
-
-class Pool:
-    """The colors of many images, and how often each occurs.
-
-    Parameters
-    ----------
-    take : Take
-        What of each image takes part.
-    """
-
-    def __init__(self, take: Take) -> None:
-        self.take, self.kind = take, ""
-        self.colors: list[Array] = []
-        self.counts: list[Floats] = []
-        self.n_merged = 0
-
-    def add(self, image: Any, name: str, mask: Any = None) -> None:
-        """Add the pixels of an image that take part; `name` is for errors."""
-        seen = look_at(image, mask, self.take.channel_axis, self.take.alpha)
-        pixels = seen.pixels
-        kind = f"{_kind_of(pixels, seen.values.shape[1])} of type {seen.values.dtype}"
-        if self.kind not in ("", kind):
-            raise ValueError(
-                f"image must be {self.kind}, as the first one is, got {name}, which is "
-                f"{kind}; convert it"
-            )
-        points = seen.points(Features())
-        if not self.kind:
-            self.kind, self.first = kind, pixels
-        self.colors.append(points.colors)
-        self.counts.append(points.weights)
-        if sum(map(len, self.counts)) > max(MANY_COLORS, 2 * self.n_merged):
-            self._merge()
-
-    def _merge(self) -> None:
-        """Take equal colors of different images together."""
-        colors, counts = np.concatenate(self.colors), np.concatenate(self.counts)
-        pixels = Pixels(colors[np.newaxis], colors, None, False, -1)
-        _, points = compare(pixels, counts, checks.AS_THEY_ARE)
-        self.colors, self.counts = [points.colors], [points.weights]
-        self.n_merged = len(points.colors)
-
-    def clustered(
-        self,
-        k: int,
-        what: checks.Compared,
-        how: dict[str, Any],
-        stacklevel: int = 3,
-    ) -> Segmentation:
-        """Return the clusters of all images together, to be applied to each.
-
-        If there are fewer colors than k, they come several times, as they do in the
-        images, so that it is no error to ask for more.
-        """
-        self._merge()
-        (colors,), (counts,) = self.colors, self.counts
-        if len(colors) < k:
-            times = np.minimum(counts, k).astype(int)
-            colors, counts = colors.repeat(times, 0), (counts / times).repeat(times)
-        first = self.first
-        if first.has_alpha:
-            # Opaque.
-            colors = np.append(colors, np.ones_like(colors[:, :1]), axis=1)
-        # One row of all the colors.
-        gray = first.channel_axis is None
-        row = colors[np.newaxis, :, 0] if gray else colors[np.newaxis]
-        take = Take(None, counts[np.newaxis], None if gray else -1, first.has_alpha)
-        whole = cluster(row, k, take, what, stacklevel=stacklevel, **how)
-        # From here on it is like the images.
-        assert isinstance(whole._pixels, Pixels)
-        shape = first.shape if gray else (*first.shape, colors.shape[1])
-        like = np.broadcast_to(row.dtype.type(0), shape)
-        return replace(
-            whole,
-            image=like,
-            counts=whole.counts.astype(np.int64),
-            _pixels=whole._pixels._replace(channel_axis=first.channel_axis),
-        )
+    plain = counted(n, "channel") + " and alpha" * has_alpha
+    return f"{names.get((n, has_alpha), plain)} of type {layout.dtype}"

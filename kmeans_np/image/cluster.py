@@ -1,8 +1,4 @@
-"""`segment_image` and `cluster_image`: an image in, the image in k colors out.
-
-What this file adds: the functions, with one answer or many. What it leaves out: what
-they do with an image (`kmeans_np.image.finding`).
-"""
+"""`segment_image` and `cluster_image`: an image in, the image in k colors out."""
 
 from typing import Any
 
@@ -10,11 +6,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from kmeans_np import checks
-from kmeans_np.blocks import Report, copy, is_dask, is_sliced
-from kmeans_np.image.batch import cluster_batch, is_batch
-from kmeans_np.image.distributed import cluster_dask, segment_dask
-from kmeans_np.image.finding import Take, cluster
-from kmeans_np.image.segmentation import Segmentation
+from kmeans_np.blocks import Report, is_sliced
+from kmeans_np.image.batch import Batch, SeveralImages, is_batch, refuse_for_several
+from kmeans_np.image.open_source import open_source
+from kmeans_np.image.pipeline import Plan, find_clusters, make_plan
+from kmeans_np.image.segmentation import Segmentation, build_segmentation
+from kmeans_np.image.source import Source
 
 
 def segment_image(
@@ -98,13 +95,12 @@ def segment_image(
     ... )  # doctest: +SKIP
     >>> segment_image(source, 8, out=target)  # doctest: +SKIP
     """
-    return _segmented(
+    _check_out(out, image)
+    source, plan = _prepare(
         image,
         k,
-        Take(mask, weights, channel_axis, alpha),
-        checks.compared(color_space, normalize, position_weight),
-        progress,
-        out,
+        (mask, weights, channel_axis, alpha, progress, out is not None),
+        (color_space, normalize, position_weight),
         init=init,
         n_init=n_init,
         max_iter=max_iter,
@@ -113,6 +109,10 @@ def segment_image(
         callback=callback,
         coarse_start=coarse_start,
     )
+    if out is None:
+        return source.paint_image(source.later(find_clusters, plan))
+    source.write(source.run(find_clusters, plan), out)
+    return out
 
 
 def cluster_image(
@@ -332,14 +332,11 @@ def cluster_image(
     array([[  5,   5, 205],
            [  5,   5, 205]])
     """
-    checks.function(progress, "progress", "Progress")
-    run: Any = cluster_dask if is_dask(image) else cluster
-    answer: Segmentation = (cluster_batch if is_batch(image) else run)(
+    source, plan = _prepare(
         image,
         k,
-        Take(mask, weights, channel_axis, alpha),
-        checks.compared(color_space, normalize, position_weight),
-        progress,
+        (mask, weights, channel_axis, alpha, progress),
+        (color_space, normalize, position_weight),
         init=init,
         n_init=n_init,
         max_iter=max_iter,
@@ -348,42 +345,25 @@ def cluster_image(
         callback=callback,
         coarse_start=coarse_start,
     )
-    return answer
+    found = source.run(find_clusters, plan)
+    return build_segmentation(source, found, Batch if is_batch(image) else Segmentation)
 
 
-def _segmented(
-    image: Any,
-    k: int,
-    take: Take,
-    what: checks.Compared,
-    progress: Report | None,
-    out: Any,
-    **how: Any,
-) -> Any:
-    checks.function(progress, "progress", "Progress")
-    in_blocks = _fits(out, image)
-    if is_dask(image):
-        return segment_dask(image, k, take, what, progress, out, **how)
+def _prepare(
+    image: Any, k: Any, where: Any, compared: Any, **options: Any
+) -> tuple[Source, Plan]:
+    """Check all that can be refused before any pixel is read."""
+    source: Source = (SeveralImages if is_batch(image) else open_source)(image, *where)
+    plan = make_plan(source, k, *compared, **options)
     if is_batch(image):
-        return iter(cluster_batch(image, k, take, what, progress, 4, **how).image)
-    answer = cluster(image, k, take, what, progress, in_blocks, 4, **how)
-    return _written(answer, out, progress)
+        refuse_for_several(position_weight=plan.spec.position_weight > 0)
+    return source, plan
 
 
-def _written(answer: Segmentation, out: Any, progress: Report | None) -> Any:
-    """Return the segmented image, where it is wanted."""
-    painted: Any = answer.image
-    if out is None and isinstance(painted, np.ndarray):
-        return painted
-    out = np.empty(painted.shape, painted.dtype) if out is None else out
-    copy(painted, out, progress, answer.labels.size)
-    return out
-
-
-def _fits(out: Any, image: Any) -> bool:
-    """Return whether there is an array to write to; refuse one that does not fit."""
+def _check_out(out: Any, image: Any) -> None:
+    """Refuse an array to write to that does not fit the image."""
     if out is None:
-        return False
+        return
     if is_batch(image):
         raise ValueError(
             f"out must be left out for several images, got {type(out).__name__}; write "
@@ -397,4 +377,3 @@ def _fits(out: Any, image: Any) -> bool:
                 f"out must have the {name} of the image, {wanted}, got "
                 f"{'none' if got is None else got}; make it like the image"
             )
-    return True

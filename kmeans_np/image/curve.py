@@ -1,8 +1,4 @@
-"""`inertia_curve`: how much each further cluster is worth.
-
-What this file adds: the inertia for several numbers of clusters in one go. What it
-leaves out: to choose one of them, which is yours.
-"""
+"""`inertia_curve`: how much each further cluster is worth."""
 
 from typing import Any
 
@@ -10,9 +6,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from kmeans_np import checks
-from kmeans_np.clustering import fit_each, warn_if_fewer
-from kmeans_np.image.features import Points, compare
-from kmeans_np.image.pixels import Pixels, take_apart
+from kmeans_np.blocks import in_memory, is_sliced, stand_in
+from kmeans_np.clustering import warn_if_fewer
+from kmeans_np.image.open_source import open_source
+from kmeans_np.image.pipeline import find_path, make_plan
 from kmeans_np.lloyd import Floats
 
 
@@ -101,44 +98,30 @@ def inertia_curve(
     >>> inertia_curve([[0.0], [2.0], [10.0], [12.0]], [1, 2, 4], rng=0).tolist()
     [104.0, 4.0, 0.0]
     """
-    what = checks.compared(color_space, normalize, position_weight)
-    array, is_image = checks.image_or_points(
-        image_or_points, kind, mask, channel_axis, alpha, what
+    outside = is_sliced(image_or_points)
+    like = stand_in(image_or_points) if outside else image_or_points
+    is_image = checks.image_or_points(
+        like, kind, mask, channel_axis, alpha, color_space, position_weight
     )
-    if is_image:
-        pixels = take_apart(array, mask, channel_axis, alpha)
-        masses = checks.pixel_weights(weights, pixels.shape, pixels.part)
-        noun = "pixels"
-    else:
-        values = checks.points(array)
-        pixels = Pixels(values[np.newaxis], values, None, False, 2)
-        masses, noun = None, "points"
+    noun = "pixels"
+    if not is_image:
+        # Points are the pixels of an image of one row.
+        noun, image_or_points = "points", checks.points(in_memory(image_or_points))
         if weights is not None:
-            masses = checks.weights(weights, len(values))
-    counting = len(pixels.values) if masses is None else int((masses > 0).sum())
-    noun += "" if weights is None else " with a weight"
-    numbers = checks.several_k(ks, counting, noun)
+            weights = checks.weights(in_memory(weights), len(image_or_points))
+            weights = weights[np.newaxis]
+        image_or_points, alpha = image_or_points[np.newaxis], False
+    source = open_source(image_or_points, mask, weights, channel_axis, alpha)
+    compared = color_space, normalize, position_weight
     how = {"max_iter": max_iter, "tol": tol, "rng": rng, "callback": callback}
-    options = checks.options(1, 1, init="k-means++", n_init="auto", **how)
-    _, points = compare(pixels, masses, what)
-    return _inertias(points, numbers, options._replace(coarse_start=True))
-
-
-def _inertias(points: Points, ks: list[int], options: checks.Options) -> Floats:
-    rising = sorted(set(ks))
-    found, most, n_clusters = dict.fromkeys(rising, np.nan), 0, 0
-    runs = fit_each(
-        points.points,
-        points.weights,
-        rising,
-        options,
-        points.cells,
-        points.colors.shape[1],
-    )
-    for k, result in zip(rising, runs):
-        found[k], most, n_clusters = result.inertia, k, len(result.counts)
-    warn_if_fewer(n_clusters, most, "colors or points", stacklevel=3)
+    plan = make_plan(source, 1, *compared, init="k-means++", n_init="auto", **how)
+    numbers = checks.several_k(ks)
+    rising = sorted(set(numbers))
+    inertias, n_clusters = source.run(find_path, rising, noun, plan)
+    tried = rising[: len(inertias)]
+    warn_if_fewer(n_clusters, tried[-1], "colors or points")
     # It does not rise but by rounding.
-    falling = np.minimum.accumulate(list(found.values()))
-    values: Floats = falling[np.searchsorted(rising, ks)]
+    found = np.full(len(rising), np.nan)
+    found[: len(tried)] = np.minimum.accumulate(inertias)
+    values: Floats = found[np.searchsorted(rising, numbers)]
     return values

@@ -1,17 +1,16 @@
-"""`apply_palette`: an image in the colors that you give.
+"""`apply_palette`: an image in the colors that you give."""
 
-What this file adds: the pixels' nearest colors in a palette. What it leaves out: to
-find a palette (`kmeans_np.image.cluster`).
-"""
+from typing import Any
 
 from numpy.typing import ArrayLike
 
 from kmeans_np import checks
-from kmeans_np.clustering import nearest
-from kmeans_np.image.features import in_space
-from kmeans_np.image.segmentation import Clusters, Segmentation, in_full, rounded
-from kmeans_np.image.streamed import look_at
-from kmeans_np.sweeps.frame import extremes
+from kmeans_np.colors import COLOR_SPACES
+from kmeans_np.image.clusters import Clusters
+from kmeans_np.image.features import Features, feature_spec
+from kmeans_np.image.open_source import open_source
+from kmeans_np.image.pipeline import assign_clusters
+from kmeans_np.image.segmentation import Segmentation, build_segmentation
 
 
 def apply_palette(
@@ -67,14 +66,14 @@ def apply_palette(
     >>> answer.counts
     array([3, 2, 1])
     """
-    seen = look_at(image, mask, channel_axis, alpha)
-    values = seen.values
-    channels, dtype = values.shape[1], values.dtype
-    what = checks.compared(color_space, False, 0)
-    features = in_space(dtype, *extremes(values), what)
-    colors = checks.palette(palette, channels, dtype, features.white)
-    points = seen.points(features)
+    source = open_source(image, mask, None, channel_axis, alpha)
+    channels, dtype = source.layout.channels, source.layout.dtype
+    space, white = feature_spec(color_space).color_space, None
+    if COLOR_SPACES[space] is not None:
+        white = checks.white(dtype, channels, space)
+    features = Features(space, 1.0 if white is None else white)
+    colors = checks.palette(palette, channels, dtype, white)
     centroids = features.of_centroids(colors, channels, "palette")
-    result = nearest(points.points, points.weights, centroids, points.cells)
-    clusters = Clusters(features, centroids, rounded(colors, dtype))
-    return in_full(result, seen.pixels, points, clusters)
+    painted = (colors if dtype.kind == "f" else colors.round()).astype(dtype)
+    clusters: Any = Clusters(features, centroids, painted)
+    return build_segmentation(source, source.run(assign_clusters, clusters))

@@ -1,10 +1,7 @@
 """An image taken apart into pixels, and put together again.
 
-What this file adds: the round trip of the tensor. An image of shape (375, 500, 3) is
-flattened to 187,500 points with 3 features; and what is found for every point is
-reshaped to a picture again. Which pixels take part, which axis has the channels and
-whether one of them is alpha is settled here, and nobody else need know. What it leaves
-out: clustering.
+An image of shape (375, 500, 3) is flattened to 187,500 points with 3 features; and what
+is found for every point is reshaped to a picture again.
 """
 
 import math
@@ -15,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from kmeans_np import checks
 from kmeans_np.colors import Coding, color_in
-from kmeans_np.lloyd import Array
+from kmeans_np.lloyd import Array, Floats
 
 
 class Pixels(NamedTuple):
@@ -51,6 +48,21 @@ class Pixels(NamedTuple):
         """The image without alpha."""
         return self.image[..., :-1] if self.has_alpha else self.image
 
+    def places(self, begin: tuple[slice, ...] | None = None) -> Array:
+        """Return row and column (plane, row and column) of each that takes part.
+
+        If this is a block of an image, `begin` is its place there.
+        """
+        if self.part is not None:
+            inside = np.argwhere(self.part)
+        else:
+            inside = np.indices(self.shape).reshape(len(self.shape), -1).T
+        if begin is None:
+            return inside
+        steps = [cut.step or 1 for cut in begin]
+        places: Array = inside * steps + [cut.start for cut in begin]
+        return places
+
     def of_the_same(self, image: Array) -> "Pixels":
         """Return this with another image that has the same axes."""
         return self._replace(image=channels_last(image, self.channel_axis))
@@ -58,8 +70,8 @@ class Pixels(NamedTuple):
 
 def take_apart(
     image: ArrayLike, mask: ArrayLike | None, channel_axis: int | None, alpha: Any
-) -> Pixels:
-    """Check an image and return its pixels that take part, one a row."""
+) -> tuple["Layout", Pixels]:
+    """Check an image; return its layout, and its pixels that take part, one a row."""
     layout, array = lay_out(image, channel_axis, alpha)
     shape, axis = layout.shape, layout.channel_axis
     masked = checks.mask(mask, shape)
@@ -69,7 +81,7 @@ def take_apart(
     n_masked = None if masked is None else int(np.count_nonzero(masked))
     checks.some_take_part(len(pixels.values), math.prod(shape), n_masked)
     checks.finite_pixels(pixels.values, shape, pixels.part, axis)
-    return pixels
+    return layout, pixels
 
 
 class Layout(NamedTuple):
@@ -99,6 +111,16 @@ class Layout(NamedTuple):
     ranges: tuple[tuple[int, int], ...] | None = None
 
     @property
+    def size(self) -> int:
+        """The number of pixels."""
+        return math.prod(self.shape)
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes of the image."""
+        return len(self.shape) + (self.channel_axis is not None)
+
+    @property
     def coding(self) -> Coding:
         """How the pixels are written as numbers."""
         return Coding(self.dtype, self.channels, self.ranges)
@@ -108,6 +130,11 @@ class Layout(NamedTuple):
         """Whether pixels may be one number each if it is known how far they reach."""
         unknown = self.ranges is None and self.dtype.kind in "iu"
         return unknown and not self.coding.is_possible
+
+    def with_ranges(self, low: Floats, high: Floats) -> "Layout":
+        """Return this with the smallest and the largest number of each channel."""
+        ranges = tuple((int(a), int(b)) for a, b in zip(low, high))
+        return self._replace(ranges=ranges)
 
     def without_channels(self, each: tuple[Any, ...]) -> tuple[Any, ...]:
         """Return what belongs to each axis of the image, but not that of channels."""

@@ -1,35 +1,20 @@
-"""The answer: everything that is known about a segmented image.
-
-What this file adds: `Segmentation`, and how it is made of clusters, or of a palette
-that was given. What it leaves out: to find the clusters (`kmeans_np.image.cluster`).
-"""
+"""The answer: everything that is known about a segmented image."""
 
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kmeans_np import checks
 from kmeans_np.blocks import is_sliced, stand_in
-from kmeans_np.clustering import Clustering, describe_stop, nearest
-from kmeans_np.image.features import Features, Points
-from kmeans_np.image.pixels import Pixels, paint
-from kmeans_np.image.streamed import ColorLabels, Painted, Streamed, look_at
+from kmeans_np.clustering import describe_stop
+from kmeans_np.image.clusters import Clusters, FoundClusters
+from kmeans_np.image.open_source import open_source
+from kmeans_np.image.pipeline import assign_clusters
+from kmeans_np.image.source import Source
 from kmeans_np.lloyd import Array, Floats
 from kmeans_np.pictures import NOTEBOOK, label_overlay, segmentation_in_html
-from kmeans_np.sweeps.frame import extremes
-
-# About how many pixels show whether clusters have a single color.
-SAMPLE = 2**12
-
-
-class Clusters(NamedTuple):
-    """What a `Segmentation` needs to find its clusters in other images."""
-
-    features: Features
-    centroids: Floats
-    palette: Array
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -83,7 +68,7 @@ class Segmentation:
     inertia: float
     n_iter: int
     stopped_by: str
-    _pixels: Pixels | Streamed = field(kw_only=True)
+    _source: Source = field(kw_only=True)
     _clusters: Clusters = field(kw_only=True)
 
     def __repr__(self) -> str:
@@ -99,11 +84,7 @@ class Segmentation:
 
     def _repr_html_(self) -> str:
         """Return the picture and its palette with shares, for a notebook."""
-        labels = self.labels
-        if isinstance(self._pixels, Streamed):
-            shown, labels = self._pixels.seen_from_afar(self.image, labels, NOTEBOOK)
-        else:
-            shown = self._pixels.of_the_same(self.image)
+        shown, labels = self._source.preview(self.image, self.labels, NOTEBOOK)
         visible = shown.image[..., -1] > 0 if shown.has_alpha else None
         part, palette = labels >= 0, self._clusters.palette
         return segmentation_in_html(shown.colors, part, visible, palette, self.shares)
@@ -141,7 +122,8 @@ class Segmentation:
         outline = checks.flag(outline, "outline")
         k = len(self.palette)
         labels = np.asarray(self.labels)
-        return label_overlay(self._pixels.colors, labels, k, alpha, outline)
+        image = self._source.colors_in_memory()
+        return label_overlay(image, labels, k, alpha, outline)
 
     def mask_of(self, label: int) -> NDArray[np.bool_]:
         """Return where a cluster is.
@@ -196,124 +178,39 @@ class Segmentation:
             fully transparent or not finite, or `mask` has another shape or is False
             everywhere.
         """
-        first, features = self._pixels, self._clusters.features
-        in_memory = features.pixel or not is_sliced(image)
-        like = image if in_memory else stand_in(image)
-        like = checks.like(like, self.image.ndim, self.image.dtype)
-        image = like if in_memory else image
-        seen = look_at(image, mask, first.channel_axis, first.has_alpha)
-        checks.same_channels(seen.values.shape[1], len(self._clusters.palette.T))
-        if features.white is not None:
-            checks.white(seen.values.dtype, *extremes(seen.values))
-        points = seen.points(features)
-        centroids = self._clusters.centroids
-        result = nearest(points.points, points.weights, centroids, points.cells)
-        return in_full(result, seen.pixels, points, self._clusters)
+        first = self._source.layout
+        like = stand_in(image) if is_sliced(image) else image
+        array = checks.like(like, first.ndim, first.dtype)
+        image = image if is_sliced(image) else array
+        axis, alpha = first.channel_axis, first.has_alpha
+        source = open_source(image, mask, None, axis, alpha)
+        checks.same_channels(source.layout.channels, first.channels)
+        found = source.run(assign_clusters, self._clusters)
+        return build_segmentation(source, found)
 
 
-def in_full(
-    result: Clustering, pixels: Pixels | Streamed, points: Points, clusters: Clusters
+def build_segmentation(
+    source: Source, found: FoundClusters, kind: type[Segmentation] = Segmentation
 ) -> Segmentation:
-    """Return everything that is known when the points have been clustered."""
-    palette = clusters.palette.astype(points.colors.dtype, copy=False)
-    clusters = clusters._replace(palette=palette)
-    labels = result.labels.astype(np.min_scalar_type(-len(palette)))
-    if isinstance(pixels, Streamed):
-        assert points.distinct is not None
-        codes = points.distinct.color_codes
-        find = ColorLabels(labels, codes, pixels.layout.coding)
-        views = Painted(pixels, find, palette)
-        return told(result, pixels, clusters, views.image, views.labels)
-    painted, label_image = paint(pixels, palette, points.to_pixels(labels))
-    # Only the image is needed any more, to look at.
-    pixels = pixels._replace(values=pixels.values[:0].copy())
-    weighted = points.weighted
-    return told(result, pixels, clusters, painted, label_image, weighted)
-
-
-def told(
-    result: Clustering,
-    pixels: Pixels | Streamed,
-    clusters: Clusters,
-    painted: Any,
-    labels: Any,
-    weighted: bool = False,
-) -> Segmentation:
-    """Return the answer, given the image painted and its labels."""
-    features, centroids, palette = clusters
-    counts = result.counts if weighted else result.counts.astype(np.int64)
-    return Segmentation(
+    """Return everything that is known when the clusters have been found."""
+    image, labels = source.paint(found)
+    clusters, result = found.clusters, found.result
+    palette, counts = clusters.palette, result.counts
+    gray = source.layout.channel_axis is None
+    centroids = clusters.features.inverse_transform(
+        clusters.centroids, palette.shape[1]
+    )
+    return kind(
         labels=labels,
         # Copies: what is written to them must not change what `apply` finds.
-        palette=(palette[:, 0] if pixels.channel_axis is None else palette).copy(),
-        centroids=features.centroids(centroids, palette.shape[1]).copy(),
-        counts=counts,
-        shares=result.counts / result.counts.sum(),
-        image=painted,
+        palette=(palette[:, 0] if gray else palette).copy(),
+        centroids=centroids.copy(),
+        counts=counts if found.weighted else counts.astype(np.int64),
+        shares=counts / counts.sum(),
+        image=image,
         inertia=result.inertia,
         n_iter=result.n_iter,
         stopped_by=result.stopped_by,
-        _pixels=pixels,
+        _source=source,
         _clusters=clusters,
     )
-
-
-def single_colors(
-    colors: Array, labels: Array, k: int
-) -> tuple[NDArray[np.bool_], NDArray[np.intp]]:
-    """Return which clusters have a single color.
-
-    Parameters
-    ----------
-    colors : (n, c) array
-        The colors of pixels, as they are compared.
-    labels : (n,) array of int
-        The cluster of each, 0 to k - 1.
-    k : int
-        The number of clusters.
-
-    Returns
-    -------
-    single : (k,) array of bool
-        Whether no two of the pixels of each cluster have different colors; also True
-        if there is none.
-    first : (k,) array of int
-        The number of a pixel of each cluster, if there is one.
-    """
-    single, first = np.ones(k, bool), np.zeros(k, np.intp)
-    some: Any = slice(None, None, max(1, len(labels) // SAMPLE))
-    # Some pixels show of most clusters that they have several; then all are looked at
-    # of the others.
-    for _ in range(2):
-        numbers = np.arange(len(labels))[some]
-        first[labels[some][::-1]] = numbers[::-1]
-        differ = (colors[some] != colors[first[labels[some]]]).any(axis=1)
-        single[labels[some][differ]] = False
-        some = np.flatnonzero(single.take(labels))
-    return single, first
-
-
-def undo_rounding(
-    colors: Floats, single: NDArray[np.bool_], own: Array, k: int
-) -> Floats:
-    """Return the colors of clusters, exact where their pixels have a single one, `own`.
-
-    The mean of equal numbers may be another in the last place. If it is far, it is no
-    mean of theirs: the run was cut short. But if there are fewer than the k clusters
-    asked for, each color is one.
-    """
-    scale = 1e-9 * np.abs(own) + 1e-12 * np.abs(colors).max()
-    near = (np.abs(colors - own) <= scale).all(axis=1) | (len(colors) < k)
-    exact: Floats = np.where((single & near)[:, np.newaxis], own, colors)
-    return exact
-
-
-def rounded(colors: Array, dtype: np.dtype[Any], white: float | None = None) -> Array:
-    """Return colors as `dtype`, rounded to the nearest if it holds integers.
-
-    They are in its range, as means of such numbers are; but for those from CIELAB,
-    which may lie outside of what a screen can show.
-    """
-    if white is not None:
-        colors = np.clip(colors, 0, white)
-    return (colors if dtype.kind == "f" else np.rint(colors)).astype(dtype)

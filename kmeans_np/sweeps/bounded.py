@@ -111,8 +111,8 @@ class BoundedSweep(Sweep):
         super().__init__(points, weights)
         n, d = self.points.shape
         self.block_size = block_size
-        self.mass = float(self.weights.sum())
         self.weighted = not (self.weights == 1).all()
+        self.piece_weights = [*self.weights_of_pieces()]
         self.frame = frame or frame_of(self.points[:: sample_step(n)])
         self.rows = np.empty((n, d + 1), np.float32)
         self.squares = np.empty(n, np.float32)
@@ -141,10 +141,11 @@ class BoundedSweep(Sweep):
         known = old is not None
         totals = self.totals.bring_up(len(changed), anew, change if known else None)
         self.labels = new
-        n_changed = self.mass
+        weights = self.piece_weights
         if previous is not None:
-            where = changed if previous is old else new != previous
-            n_changed = float(self.weights[where].sum())
+            where = changed if previous is old else np.flatnonzero(new != previous)
+            weights = [*self.weights_of_pieces(where)]
+        n_changed = float(tree_sum(branches(weights)))
         return self.frame.tally(new, totals, centroids, self._moments(), n_changed)
 
     def relabel(self, centroids: Floats) -> tuple[Any, Array]:
@@ -193,7 +194,8 @@ class BoundedSweep(Sweep):
 
     def mean_variance(self) -> float:
         """Return the weighted variance of each column, averaged over the columns."""
-        return mean_variance(self._moments(), self.mass)
+        total_weight = float(tree_sum(branches(self.piece_weights)))
+        return mean_variance(self._moments(), total_weight)
 
     def _moments(self) -> Floats:
         return tree_sum(branches(self.moments))
@@ -331,6 +333,15 @@ class BoundedSweep(Sweep):
                 weights = self.weights[part] if self.weighted else None
                 totals += cluster_totals(self.points[part], labels[part], k, weights)
             yield totals
+
+    def weights_of_pieces(self, who: Array | None = None) -> Iterator[Floats]:
+        """Yield the sum of the weights of some points, or of all, in each piece."""
+        parts: list[Any] = pieces(*self.points.shape)
+        if who is not None:
+            ends = np.searchsorted(who, [piece.stop for piece in parts])
+            parts = np.split(who, ends[:-1])
+        for some in parts:
+            yield np.asarray(self.weights[some].sum())
 
     def changes_of_pieces(
         self, changed: Array, old: Array, new: Array

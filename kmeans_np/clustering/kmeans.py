@@ -1,8 +1,4 @@
-"""`kmeans`: points in, clusters out.
-
-What this file adds: the function for any points, with its checks. What it leaves out:
-images (`kmeans_np.image`).
-"""
+"""`kmeans`: points in, clusters out."""
 
 from dataclasses import replace
 from typing import Any
@@ -12,17 +8,20 @@ from numpy.typing import ArrayLike
 
 from kmeans_np import checks
 from kmeans_np.blocks import (
+    as_rows,
     in_memory,
     is_dask,
     is_sliced,
     known_shape,
-    rows_of,
     stacked,
 )
+from kmeans_np.clustering.data import Data, PointsInMemory
+from kmeans_np.clustering.fitting import Clustering, fit, warn_if_fewer
+from kmeans_np.clustering.partitioned import PartitionedPoints
 from kmeans_np.clustering.passes import are_many
-from kmeans_np.clustering.runs import Clustering, fit, fit_parts, warn_if_fewer
+from kmeans_np.clustering.weights import checked_weights
 from kmeans_np.lloyd import Weights
-from kmeans_np.sweeps.parted import label_rows
+from kmeans_np.sweeps.partitioned import label_rows
 
 
 def kmeans(
@@ -164,14 +163,12 @@ def kmeans(
     [[1.0, 1.5], [8.5, 8.0]]
     """
     points = stacked(points)
-    outside = is_sliced(points)
-    array: Any = _left_outside(points, weights) if outside else checks.points(points)
+    shape = _checked_shape(points) if is_sliced(points) else None
+    array: Any = checks.points(points) if shape is None else points
     n, d = array.shape
-    noun, counting = "points", n
-    if weights is not None:
-        weights = checks.weights(weights, n)
-        noun, counting = "points with a weight", int((weights > 0).sum())
-    k = checks.n_clusters(k, counting, noun)
+    weights, n_counting = checked_weights(weights, array)
+    noun = "points" if weights is None else "points with a weight"
+    k = checks.n_clusters(k, n_counting, noun)
     options = checks.options(
         k,
         d,
@@ -182,34 +179,27 @@ def kmeans(
         rng=rng,
         callback=callback,
     )
-    if outside and weights is None and are_many(n, d, k):
-        result = _fit_outside(array, k, options)
+    if shape is not None and are_many(n_counting, d, k):
+        data: Data = PartitionedPoints(as_rows(array, weights))
+        result = fit(data, k, options)
+        labels: Any = result.labels
+        # Of all points, also those that have no weight.
+        args = labels.centroids, labels.shift
+        labels = as_rows(array).each(label_rows, np.int32, *args)
     else:
-        array = checks.points(in_memory(points)) if outside else array
-        result = fit(array, checks.weights(weights, n), k, options)
+        array = checks.points(in_memory(array))
+        data = PointsInMemory(array, checks.weights(in_memory(weights), n), k)
+        result = fit(data, k, options)
         labels = result.labels.astype(np.int32, copy=False)
-        result = replace(result, labels=labels)
-    warn_if_fewer(len(result.centroids), k, noun, stacklevel=2)
-    return result
-
-
-def _fit_outside(points: Any, k: int, options: checks.Options) -> Clustering:
-    rows = rows_of(points)
-    result, sweep = fit_parts(rows, k, options)
-    found: Any = result.labels
-    labels: Any = rows.each(label_rows, np.int32, found.centroids, sweep.seen)
+    warn_if_fewer(len(result.centroids), k, noun)
     return replace(result, labels=labels)
 
 
-def _left_outside(points: Any, weights: Any) -> Any:
-    """Return points outside of memory, of which nothing is known but shape and type."""
+def _checked_shape(points: Any) -> tuple[int, int]:
+    """Return the shape of points outside of memory, as far as it can be judged."""
     checks.real_array(np.empty(0, points.dtype), "points")
     checks.points_shape(points.shape)
     if is_dask(points):
-        if weights is not None:
-            raise ValueError(
-                "weights must be left out for a Dask array, whose chunks know nothing "
-                "of each other; leave them out, or pass points.compute()"
-            )
         known_shape(points, "points")
-    return points
+    n, d = points.shape
+    return n, d

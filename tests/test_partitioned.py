@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 from tables import few_examples
 
 from kmeans_np import kmeans, pieces
-from kmeans_np.blocks import rows, rows_of
+from kmeans_np.blocks import as_rows, rows
 from kmeans_np.blocks.sliced import Sliced
-from kmeans_np.clustering import parted
-from kmeans_np.clustering.parted import PartedPoints
+from kmeans_np.clustering import partitioned
+from kmeans_np.clustering.partitioned import PartitionedPoints
 from kmeans_np.lloyd import lloyd
 from kmeans_np.pieces import branches, joined, piece_of, tree_sum
 from kmeans_np.seeding import random_points
 from kmeans_np.sweeps import BlockedSweep, BoundedSweep
-from kmeans_np.sweeps.parted import FEW, Seen
+from kmeans_np.sweeps.partitioned import FEW, Shift
 
 
 class Outside:
@@ -191,7 +191,7 @@ def test_copies_and_fewer_distinct_points_than_clusters(k):
 @pytest.mark.usefixtures("small_pieces")
 def test_every_step_is_that_in_memory():
     points = crowds(20_001, 5, "f8")
-    outside = PartedPoints(rows_of(Outside(points)))
+    outside = PartitionedPoints(as_rows(Outside(points))).sweep
     inside = BoundedSweep(points)
     assert outside.mean_variance() == inside.mean_variance()
     start = random_points(points, 15, np.ones(len(points)), np.random.default_rng(0))
@@ -218,7 +218,7 @@ def test_every_step_is_that_in_memory():
 @pytest.mark.usefixtures("small_pieces")
 def test_the_farthest_points_of_all_parts():
     points = crowds(20_000, 3, "f8").round(-1)
-    outside = PartedPoints(rows_of(Outside(points)))
+    outside = PartitionedPoints(as_rows(Outside(points))).sweep
     inside = BoundedSweep(points)
     start = points[:4] + 0.5
     labels, own = outside(start).labels, inside(start).labels
@@ -264,14 +264,15 @@ def test_far_points_are_drawn_by_their_squared_distance():
     # 20,000 at distance 1 and as many at 2: one in five draws is of the former.
     points = np.repeat([[0.0], [1.0], [2.0]], [1, 20_000, 20_000], axis=0)
     points += np.linspace(0, 1e-3, len(points))[:, np.newaxis]
-    parts = rows_of(Outside(points))
-    seen = PartedPoints(parts).seen
-    centroid = seen.moved(points[:1])
+    parts = as_rows(Outside(points))
+    shift = PartitionedPoints(parts).shift
+    centroid = shift.apply(points[:1])
     share = []
     for key in range(20):
-        drawn = parts.gather(parted._draw, parted._first, seen, centroid, 100, key)
+        look, merge = partitioned._draw, partitioned._first
+        drawn = parts.gather(look, merge, shift, centroid, 100, key)
         assert len(drawn.points) == 100
-        share.append((drawn.points + seen.origin < 1.5).mean())
+        share.append((drawn.points + shift.origin < 1.5).mean())
     assert np.mean(share) == pytest.approx(0.2, abs=0.03)
 
 
@@ -357,8 +358,6 @@ def test_types_that_are_no_numbers():
 
 def test_what_dask_cannot_do():
     lazy = da.from_array(crowds(20_000, 2, "f8"), chunks=5_000)
-    with pytest.raises(ValueError, match="weights must be left out for a Dask array"):
-        kmeans(lazy, 3, weights=np.ones(20_000))
     unknown = lazy[lazy[:, 0] > 0]
     with pytest.raises(ValueError, match="points must have a known shape"):
         kmeans(unknown, 3)
@@ -389,22 +388,22 @@ def test_a_part_that_cannot_be_read_is_named(monkeypatch):
 @pytest.mark.usefixtures("small_pieces")
 def test_a_pass_that_did_not_end_is_made_anew():
     points = crowds(20_000, 3, "f8")
-    sweep = PartedPoints(rows_of(Outside(points)))
+    sweep = PartitionedPoints(as_rows(Outside(points))).sweep
     expected = BoundedSweep(points)(points[:5])
     sweep(points[5:10])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Seen, "sweep", interrupt)
+        patch.setattr(Shift, "sweep", interrupt)
         with pytest.raises(KeyboardInterrupt):
             sweep(points[:5])
     assert sweep(points[:5]).sums.tobytes() == expected.sums.tobytes()
 
 
-def interrupt(_, __):
+def interrupt(*_):
     raise KeyboardInterrupt
 
 
 def test_rows_are_read_through_sliced():
-    assert isinstance(rows_of(Outside(np.zeros((9, 2)))).source, Sliced)
+    assert isinstance(as_rows(Outside(np.zeros((9, 2)))).source, Sliced)
 
 
 @pytest.mark.parametrize("d", [2, 8, 30])

@@ -1,0 +1,128 @@
+"""Checks of weights, all at once or part by part."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from kmeans_np.checks.arrays import LARGEST, Named, place_along, real_array
+from kmeans_np.lloyd import Array, Floats
+
+
+class WeightStats(NamedTuple):
+    """What is known of weights after a look at them.
+
+    Attributes
+    ----------
+    n : int
+        How many are positive.
+    nan, infinite : int
+        How many are NaN or infinite.
+    not_finite : int or None
+        The number of the first of these.
+    bad : (int, float) or None
+        The number of the first that is negative, too small or too large, and it.
+    """
+
+    n: int
+    nan: int
+    infinite: int
+    not_finite: int | None
+    bad: tuple[int, float] | None
+
+
+def weight_stats(weights: Array, numbers: Array) -> WeightStats:
+    """Look at weights (n,) that have these numbers among others."""
+    # In float64, since others do not hold the limits.
+    sizes = weights.astype(np.float64, copy=False)
+    finite = np.isfinite(sizes)
+    with np.errstate(invalid="ignore"):
+        bad = (sizes < 0) | ((sizes > 0) & (sizes < 1 / LARGEST)) | (sizes > LARGEST)
+    bad &= finite
+    others = np.flatnonzero(~finite)
+    first = np.flatnonzero(bad)[:1]
+    return WeightStats(
+        n=int(np.count_nonzero(weights)),
+        nan=int(np.isnan(weights).sum()),
+        infinite=int(np.isinf(weights).sum()),
+        not_finite=int(numbers[others[0]]) if len(others) else None,
+        bad=(int(numbers[first[0]]), weights[first[0]].item()) if len(first) else None,
+    )
+
+
+def merge_weight_stats(parts: list[WeightStats]) -> WeightStats:
+    """Return what is known of several parts."""
+    n, nan, infinite, not_finite, bad = zip(*parts)
+    firsts = [number for number in not_finite if number is not None]
+    return WeightStats(
+        sum(n),
+        sum(nan),
+        sum(infinite),
+        min(firsts, default=None),
+        min(filter(None, bad), default=None),
+    )
+
+
+def check_weight_stats(
+    found: WeightStats,
+    say_place: Callable[[Array], str],
+    noun: str,
+    among: str = "",
+    name: str = "weights",
+) -> int:
+    """Refuse weights of which this has been found; return how many are positive."""
+    remedy = f"give {noun}s that do not count a weight of 0"
+    if found.not_finite is not None:
+        names = Named(name, say_place, remedy)
+        first = np.array([found.not_finite])
+        raise names.not_finite(found.nan, found.infinite, first)
+    if found.bad is not None:
+        number, value = found.bad
+        raise ValueError(
+            f"{name} must be 0 or between {1 / LARGEST:g} and {LARGEST:g}, got "
+            f"{value} at {say_place(np.array([number]))}; {remedy}"
+        )
+    if not found.n:
+        raise ValueError(
+            f"{name} must not all be 0, got only zeros; give at least one "
+            f"{noun}{among} a positive weight"
+        )
+    return found.n
+
+
+def largest_weight(weights: Array) -> float:
+    """Return the largest weight that is finite; 1 if there is none above 0."""
+    with np.errstate(invalid="ignore"):
+        sizes = np.where(np.isfinite(weights), weights, 0)
+    return float(sizes.max(initial=0)) or 1.0
+
+
+def not_negative(
+    array: Array,
+    say_place: Callable[[Array], str],
+    noun: str,
+    among: str = "",
+    name: str = "weights",
+) -> Floats:
+    """Return weights as float64; refuse what are none."""
+    found = weight_stats(array, np.arange(len(array)))
+    check_weight_stats(found, say_place, noun, among, name)
+    return array.astype(np.float64)
+
+
+def weights(value: Any, n: int) -> Floats:
+    """Return the weights as an (n,) array of float64; all 1 if they are None."""
+    if value is None:
+        return np.broadcast_to(np.float64(1), n)
+    array = real_array(value, "weights")
+    check_weights_shape(array.shape, n)
+    return not_negative(array, place_along("place"), "point")
+
+
+def check_weights_shape(shape: tuple[int, ...], n: int) -> None:
+    """Refuse weights that are not one for each of n points."""
+    if shape != (n,):
+        raise ValueError(
+            f"weights must have one number for each of the {n:,} points, shape "
+            f"({n},), got shape {shape}; pass them in the order of the points"
+        )

@@ -1,0 +1,156 @@
+"""The range, mean and variance of each column of points, from one look at them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from kmeans_np import checks
+from kmeans_np.blocks.rows import Part, Rows
+from kmeans_np.lloyd import Array, Floats
+from kmeans_np.pieces import branches, joined, pieces, tree_sum
+from kmeans_np.sweeps.frame import extremes, sample_step
+
+
+class ColumnStats(NamedTuple):
+    """What is known of points after the first look.
+
+    Attributes
+    ----------
+    stored_low, stored_high : (c,) arrays of float64
+        The smallest and the largest number that is stored in each column.
+    low, high : (d,) arrays of float64
+        The same of the features.
+    sample : (m, d) array
+        Every so many points.
+    mean, variance : (d,) arrays of float64
+        Of each feature, with weights; NaN if they were not asked for.
+    """
+
+    stored_low: Floats
+    stored_high: Floats
+    low: Floats
+    high: Floats
+    sample: Array
+    mean: Floats
+    variance: Floats
+
+
+def column_stats(rows: Rows, spread: bool = False) -> ColumnStats:
+    """Look at points for the first time; refuse those not finite, or too large.
+
+    `spread` asks for mean and variance.
+    """
+    found = rows.gather(_look, _merge, sample_step(rows.shape[0]), spread)
+    low, high = float(found.stored[0].min()), float(found.stored[1].max())
+    if not (np.isfinite(low) and np.isfinite(high)):
+        bad = rows.gather(_look_for_bad, _merge_bad)
+        raise rows.names.not_finite(bad.nan, bad.infinite, np.array(bad.first))
+    rows.names.check_size(found.dtype, low, high)
+    sample = np.array([point for _, point in sorted(found.sample, key=itemgetter(0))])
+    mean = variance = np.full(rows.shape[1], np.nan)
+    if spread:
+        total = tree_sum(found.spread)
+        mean, variance = total.mean, total.squares / total.weight
+    return ColumnStats(*found.stored, *found.features, sample, mean, variance)
+
+
+@dataclass(frozen=True)
+class Spread:
+    """The weight and mean of some points, and their squared distances to it, by column.
+
+    Those of two parts add up to that of both, as in [1]_.
+
+    References
+    ----------
+    .. [1] T. F. Chan, G. H. Golub and R. J. LeVeque, "Algorithms for computing the
+       sample variance", The American Statistician 37 (1983), 242-247.
+       :doi:`10.1080/00031305.1983.10483115`
+    """
+
+    weight: float
+    mean: Floats
+    squares: Floats
+
+    def __add__(self, other: "Spread") -> "Spread":
+        weight = self.weight + other.weight
+        mean = (self.weight * self.mean + other.weight * other.mean) / weight
+        way = self.mean - other.mean
+        # subtle: the same to the last bit if the two change places.
+        between = way * way * (self.weight * other.weight / weight)
+        return Spread(weight, mean, self.squares + other.squares + between)
+
+
+class _Found(NamedTuple):
+    """What is found in a part; the points of the sample with their numbers."""
+
+    dtype: np.dtype[Any]
+    stored: tuple[Floats, Floats]
+    features: tuple[Floats, Floats]
+    sample: list[tuple[int, Array]]
+    spread: dict[tuple[int, int], Spread]
+
+
+def _look(part: Part, every: int, spread: bool) -> _Found:
+    stored = extremes(part.values)
+    if not (np.abs(stored) <= checks.LARGEST).all():
+        # These will be refused; no features follow from them.
+        return _Found(part.values.dtype, stored, (np.empty(0), np.empty(0)), [], {})
+    points, first = part.points, -part.start % every
+    features = stored if points is part.values else extremes(points)
+    some = [*enumerate(points[first::every])]
+    numbered = [(part.start + first + every * i, row.copy()) for i, row in some]
+    each = branches(_spreads(part), part.piece) if spread else {}
+    return _Found(part.values.dtype, stored, features, numbered, each)
+
+
+def _spreads(part: Part) -> Iterator[Spread]:
+    for piece in pieces(*part.points.shape):
+        weights = part.weights[piece]
+        total = float(weights.sum())
+        columns = part.points[piece].T.astype(np.float64)
+        mean = np.array([(weights * x).sum() for x in columns]) / total
+        squares = [(weights * (x - m) ** 2).sum() for x, m in zip(columns, mean)]
+        yield Spread(total, mean, np.array(squares))
+
+
+def _merge(parts: list[_Found]) -> _Found:
+    dtypes, stored, features, samples, spreads = zip(*parts)
+    return _Found(
+        dtypes[0],
+        _range_of_all(stored),
+        _range_of_all(features),
+        [*chain(*samples)],
+        joined(spreads),
+    )
+
+
+def _range_of_all(ranges: Any) -> tuple[Floats, Floats]:
+    # None follow from numbers that are not finite, which will be refused.
+    lows, highs = zip(*ranges)
+    if len({len(low) for low in lows}) > 1:
+        return lows[0], highs[0]
+    return np.min(lows, axis=0), np.max(highs, axis=0)
+
+
+class _Bad(NamedTuple):
+    """Numbers that are not finite: how many, and where the first is."""
+
+    first: tuple[int, int] | None
+    nan: int
+    infinite: int
+
+
+def _look_for_bad(part: Part) -> _Bad:
+    bad = np.argwhere(~np.isfinite(part.values))
+    nan = int(np.isnan(part.values).sum())
+    first = (part.start + int(bad[0, 0]), int(bad[0, 1])) if len(bad) else None
+    return _Bad(first, nan, len(bad) - nan)
+
+
+def _merge_bad(parts: list[_Bad]) -> _Bad:
+    firsts, nans, infinite = zip(*parts)
+    return _Bad(min(filter(None, firsts), default=None), sum(nans), sum(infinite))

@@ -1,0 +1,56 @@
+"""The weights of points, wherever they lie."""
+
+from typing import Any
+
+import numpy as np
+
+from kmeans_np import checks
+from kmeans_np.blocks import Part, Sliced, as_rows, in_memory, is_dask, is_sliced
+from kmeans_np.checks import WeightStats
+from kmeans_np.lloyd import Array
+
+
+class _Column:
+    """Weights (n,) as one column (n, 1), which is read in slices."""
+
+    def __init__(self, weights: Any) -> None:
+        self.source, self.dtype = Sliced(weights, "weights"), weights.dtype
+        self.shape = (*weights.shape, 1)
+        chunks = self.source.chunks
+        self.chunks = None if chunks is None else (*chunks, 1)
+
+    def __getitem__(self, place: tuple[slice, slice]) -> Array:
+        return self.source[place[:1]][:, np.newaxis]
+
+
+def checked_weights(weights: Any, points: Any) -> tuple[Any, int]:
+    """Check the weights of points; return them, and how many are positive.
+
+    They stay where they are if the points do; None for None.
+    """
+    n = points.shape[0]
+    if weights is None:
+        return None, n
+    if not is_sliced(points) or not is_sliced(weights):
+        array = checks.weights(in_memory(weights), n)
+        return _like(array, points), int(np.count_nonzero(array))
+    checks.real_array(np.empty(0, weights.dtype), "weights")
+    checks.check_weights_shape(weights.shape, n)
+    column = weights[:, np.newaxis] if is_dask(weights) else _Column(weights)
+    found = as_rows(column).gather(_look, checks.merge_weight_stats)
+    n_positive = checks.check_weight_stats(found, checks.place_along("place"), "point")
+    return _like(weights, points), n_positive
+
+
+def _like(weights: Any, points: Any) -> Any:
+    """Return weights as a Dask array if the points are one."""
+    if not is_dask(points) or is_dask(weights):
+        return weights
+    import dask.array
+
+    return dask.array.from_array(weights, chunks=points.chunks[:1])
+
+
+def _look(part: Part) -> WeightStats:
+    numbers = np.arange(part.start, part.start + len(part))
+    return checks.weight_stats(part.values[:, 0], numbers)

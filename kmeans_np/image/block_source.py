@@ -1,0 +1,270 @@
+"""An image that is read in blocks, such as a memory map, Zarr or TIFF file."""
+
+import math
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from kmeans_np import checks
+from kmeans_np.blocks import (
+    CHUNK_BYTES,
+    BlockRows,
+    Report,
+    Reporter,
+    Sliced,
+    View,
+    copy,
+    stand_in,
+    tiles,
+)
+from kmeans_np.blocks.rows import BLOCK, Selected
+from kmeans_np.clustering import column_stats
+from kmeans_np.colors import ColorCounts, Colors, Units
+from kmeans_np.image.clusters import ColorLabels, FindLabels, FoundClusters, paint_block
+from kmeans_np.image.pixels import Pixels, lay_out
+from kmeans_np.image.selection import check_looks, look_at_part
+from kmeans_np.image.source import Source
+from kmeans_np.lloyd import Array, Floats
+
+Place = tuple[slice, ...]
+
+
+class BlockImage(Source):
+    """An image that is read in blocks.
+
+    The parameters are those of `kmeans_np.cluster_image`.
+    """
+
+    def __init__(
+        self,
+        image: Any,
+        mask: Any,
+        weights: Any,
+        channel_axis: Any,
+        alpha: Any,
+        report: Report | None,
+    ) -> None:
+        self.source, self.report = Sliced(image), report
+        self.layout, _ = lay_out(stand_in(self.source), channel_axis, alpha)
+        self.mask = self.weights = None
+        if mask is not None:
+            self.mask = Sliced(mask if hasattr(mask, "dtype") else np.asarray(mask))
+            checks.mask(stand_in(self.mask), self.layout.shape)
+        self.weighted = weights is not None
+        if weights is not None:
+            weights = weights if hasattr(weights, "dtype") else np.asarray(weights)
+            self.weights = Sliced(weights, "weights")
+            checks.weights_image(stand_in(self.weights), self.layout.shape)
+
+    def pixels(self, place: Place) -> Pixels:
+        """Read the pixels at a place, given without channels."""
+        axis, where = self.layout.channel_axis, place
+        if axis is not None:
+            where = (*place[:axis], slice(0, self.source.shape[axis]), *place[axis:])
+        mask = None if self.mask is None else self.mask[place]
+        return self.layout.pixels(self.source[where], mask)
+
+    def weights_of(self, pixels: Pixels, place: Place) -> Floats | None:
+        """Read the weights of the pixels at a place that take part."""
+        if self.weights is None:
+            return None
+        weights = self.weights[place]
+        flat = weights.ravel() if pixels.part is None else weights[pixels.part]
+        return flat.astype(np.float64)
+
+    @cached_property
+    def selection(self) -> "Selection":
+        """Which pixels take part, from a look at what says so."""
+        return select_pixels(self)
+
+    @property
+    def n_weighted(self) -> int:
+        """How many of the pixels that take part have a weight."""
+        return sum(self.selection.sizes)
+
+    def count(self) -> Colors | None:
+        """Return the distinct colors of what takes part, and the weight of each."""
+        units = self.selection.units if self.weighted else None
+        if self.layout.needs_ranges:
+            stats = column_stats(self.rows())
+            self.layout = self.layout.with_ranges(stats.stored_low, stats.stored_high)
+        if not self.layout.coding.is_possible:
+            return None
+        counts = ColorCounts(self.layout.coding)
+        reporter = Reporter(self.report, "count", self.size)
+        for place in self._places():
+            pixels = self.pixels(place)
+            if len(pixels.values):
+                weights = self.weights_of(pixels, place)
+                split = None
+                if weights is not None and units is not None:
+                    split = units.split(weights)
+                counts.add(pixels.values, split)
+            reporter.add(math.prod(pixels.shape))
+            if counts.are_too_many:
+                return None
+        n_masked = None
+        if self.mask is not None and not counts.n_pixels:
+            # Only the error wants to know.
+            masks = (self.mask[place] for place in self._places())
+            n_masked = sum(int(np.count_nonzero(mask)) for mask in masks)
+        checks.some_take_part(counts.n_pixels, self.size, n_masked)
+        return counts.colors()
+
+    def _places(self) -> Iterator[Place]:
+        chunks = self.source.chunks
+        own = None if chunks is None else self.layout.without_channels(chunks)
+        return tiles(self.layout.shape, own)
+
+    def rows(self) -> "PixelRows":
+        """Return the pixels that take part, one a row."""
+        return PixelRows(self)
+
+    def paint(self, found: FoundClusters) -> tuple[View, View]:
+        """Return the segmented image and the labels, computed when they are read."""
+        find: FindLabels
+        if found.colors is None:
+            find = found.nearest
+        else:
+            labels = found.result.labels.astype(found.clusters.label_dtype)
+            find = ColorLabels(labels, found.colors.color_codes, self.layout.coding)
+        lazy = LazyPainting(self, find, found.clusters.palette)
+        return lazy.image, lazy.labels
+
+    def paint_image(self, found: FoundClusters) -> Array:
+        """Return the segmented image in memory, painted block by block."""
+        out = np.empty(self.source.shape, self.source.dtype)
+        self.write(found, out)
+        return out
+
+    def write(self, found: FoundClusters, out: Any) -> None:
+        """Write the segmented image into an array, block by block."""
+        painted, _ = self.paint(found)
+        copy(painted, out, self.report, self.size)
+
+    def colors_in_memory(self) -> Array:
+        """Read all of the image, with its channels last, without alpha."""
+        whole = self.pixels(tuple(slice(0, n) for n in self.layout.shape))
+        return whole.colors
+
+
+class Selection(NamedTuple):
+    """Which pixels take part.
+
+    Attributes
+    ----------
+    bands : list of tuple of slice
+        Bands of whole rows of the image, in the order of memory.
+    sizes : list of int
+        How many pixels of each take part and have a weight.
+    units : Units or None
+        What weights are split into to be added up; None without weights.
+    """
+
+    bands: list[Place]
+    sizes: list[int]
+    units: Units | None
+
+
+def select_pixels(image: BlockImage) -> Selection:
+    """Look at mask, weights and alpha, but not at more of the image."""
+    layout = image.layout
+    bands = [*tiles(layout.shape, _band(image), BLOCK // layout.channels)]
+    sizes = [math.prod(cut.stop - cut.start for cut in band) for band in bands]
+    if image.mask is None and image.weights is None and not layout.has_alpha:
+        return Selection(bands, sizes, None)
+    looks, start = [], 0
+    for band, n in zip(bands, sizes):
+        alpha = image.pixels(band).image[..., -1].ravel() if layout.has_alpha else None
+        over = (image.mask, image.weights)
+        mask, weights = (None if x is None else x[band].ravel() for x in over)
+        looks.append(look_at_part(n, mask, alpha, weights, start))
+        start += n
+    units = check_looks(looks, layout, image.mask is not None)
+    return Selection(bands, [look.size for look in looks], units)
+
+
+def _band(image: BlockImage) -> tuple[int, ...]:
+    """Return the shape of whole rows of the image, and of chunks if not too large."""
+    layout = image.layout
+    *planes, _, columns = layout.shape
+    own = image.source.chunks
+    height = layout.without_channels(own)[-2] if own is not None else 1
+    row = columns * layout.channels * layout.dtype.itemsize
+    height = max(1, min(height, CHUNK_BYTES // row))
+    return (*[1] * len(planes), height, columns)
+
+
+class PixelRows(BlockRows):
+    """The pixels of an image in blocks that take part, in the order of memory."""
+
+    def __init__(self, image: BlockImage) -> None:
+        layout, selection = image.layout, image.selection
+        shape = (sum(selection.sizes), layout.channels)
+        super().__init__(
+            shape, layout.dtype, selection.bands, selection.sizes, image.report
+        )
+        self.image, self.n_axes = image, len(layout.shape)
+        self.names = checks.named_pixels(self._say_place, layout.channel_axis)
+
+    def read(self, block: Place) -> Selected:
+        """Read the pixels of a band that take part and have a weight."""
+        pixels = self.image.pixels(block)
+        weights = self.image.weights_of(pixels, block)
+        places = pixels.places(block) if self.with_places else None
+        if weights is None or weights.all():
+            return pixels.values, weights, places
+        some = weights > 0
+        places = None if places is None else places[some]
+        return pixels.values[some], weights[some], places
+
+    def _say_place(self, index: Array) -> str:
+        """Say where the pixel of a row is."""
+        number = self.block_of(int(index[0]))
+        block, inside = self.blocks[number], int(index[0]) - self.starts[number]
+        pixels = self.image.pixels(block)
+        places = pixels.places(block)
+        weights = self.image.weights_of(pixels, block)
+        places = places if weights is None else places[weights > 0]
+        return checks.place_of_pixel(places[inside])
+
+
+class LazyPainting:
+    """The labels and colors of an image in blocks, computed when they are read.
+
+    Parameters
+    ----------
+    image : BlockImage
+        The image.
+    find : callable
+        Returns the labels of the pixels of a block.
+    palette : (k, c) array
+        What each label is painted with.
+    """
+
+    def __init__(self, image: BlockImage, find: FindLabels, palette: Array) -> None:
+        self.of, self.find, self.palette = image, find, palette
+        source, layout = image.source, image.layout
+        chunks, dtype = source.chunks, np.min_scalar_type(-len(palette))
+        small = None if chunks is None else layout.without_channels(chunks)
+        self.image = View(source.shape, source.dtype, chunks, self._image)
+        self.labels = View(layout.shape, dtype, small, self._labels)
+
+    def _paint(self, place: Place) -> tuple[Array, Array]:
+        pixels = self.of.pixels(place)
+        return paint_block(pixels, place, self.find, self.palette)
+
+    def _image(self, place: Place) -> Array:
+        layout = self.of.layout
+        painted, _ = self._paint(layout.without_channels(place))
+        axis = layout.channel_axis
+        if axis is None:
+            return painted
+        channels = (slice(None),) * axis + (place[axis],)
+        return painted[channels]
+
+    def _labels(self, place: Place) -> Array:
+        _, labels = self._paint(place)
+        return labels

@@ -1,0 +1,201 @@
+"""Clusters that have been found, and a block of an image painted with them."""
+
+import pickle
+import threading
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from kmeans_np.clustering import Clustering
+from kmeans_np.colors import (
+    TABLE_BITS,
+    Coding,
+    Colors,
+    Lookup,
+    distinct_of,
+    look_up,
+    take,
+)
+from kmeans_np.image.features import Features
+from kmeans_np.image.pixels import Pixels, paint
+from kmeans_np.lloyd import Array, Floats
+from kmeans_np.sweeps.partitioned import Shift, label_rows
+
+Place = tuple[slice, ...]
+
+
+class FindLabels(Protocol):
+    """Finds the labels of the pixels of a block at a place."""
+
+    def __call__(self, pixels: Pixels, place: Place) -> Array:
+        """Return the label of each pixel that takes part."""
+
+
+class Clusters(NamedTuple):
+    """What it takes to find clusters in any image of their kind.
+
+    Attributes
+    ----------
+    features : Features
+        What is compared.
+    centroids : (k, d) array of float64
+        The centroids, in features.
+    palette : (k, c) array of the image's type
+        What each is painted with.
+    """
+
+    features: Features
+    centroids: Floats
+    palette: Array
+
+    @property
+    def label_dtype(self) -> np.dtype[Any]:
+        """The smallest signed type that holds their numbers."""
+        return np.min_scalar_type(-len(self.palette))
+
+
+class FoundClusters(NamedTuple):
+    """The clusters of an image.
+
+    Attributes
+    ----------
+    clusters : Clusters
+        They.
+    result : Clustering
+        The answer for what was compared: distinct colors, or pixels.
+    colors : Colors or None
+        The distinct colors; None if pixels were compared, or on Dask.
+    coding : Coding or None
+        How colors are written as numbers; None if pixels were compared.
+    shift : Shift
+        From where the points were looked at.
+    weighted : bool
+        Whether the pixels have weights of their own.
+    """
+
+    clusters: Clusters
+    result: Clustering
+    colors: Colors | None
+    coding: Coding | None
+    shift: Shift
+    weighted: bool
+
+    @property
+    def nearest(self) -> "NearestPixels":
+        """What finds the label of any pixel by its features."""
+        centroids = self.clusters.centroids - self.shift.origin
+        return NearestPixels(self.clusters.features, centroids, self.shift)
+
+
+class NearestPixels(NamedTuple):
+    """Finds the labels of pixels by comparing their features with all centroids."""
+
+    features: Features
+    centroids: Floats
+    shift: Shift
+
+    def __call__(self, pixels: Pixels, place: Place) -> Array:
+        """Return the label of each pixel of a block at a place."""
+        features = self.features.of_block(pixels, place)
+        return label_rows(features, self.centroids, self.shift)
+
+
+class ColorLabels:
+    """Finds the labels of pixels by their colors, all of which are known.
+
+    Parameters
+    ----------
+    labels : (m,) array of int
+        The label of each color.
+    color_codes : (m,) array of uint8, uint32 or uint64
+        The codes of the colors.
+    coding : Coding
+        How pixels are written as numbers.
+    """
+
+    def __init__(self, labels: Array, color_codes: Array, coding: Coding) -> None:
+        self.args = labels, color_codes, coding
+        self.coding, self.label_of = coding, Lookup(labels, color_codes, coding.n_bits)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A table of all codes is larger than what it is made of.
+        return ColorLabels, self.args
+
+    def __call__(self, pixels: Pixels, place: Place) -> Array:  # noqa: ARG002
+        """Return the label of each pixel."""
+        return self.label_of(self.coding.codes(pixels.values))
+
+
+class NearestColors(NamedTuple):
+    """Finds the labels of pixels by their colors, of which none is known at first."""
+
+    nearest: NearestPixels
+    coding: Coding
+
+    def __call__(self, pixels: Pixels, place: Place) -> Array:  # noqa: ARG002
+        """Return the label of each pixel."""
+        if self.coding.n_bits <= TABLE_BITS:
+            return CACHE.labels(pixels.values, self)
+        colors = distinct_of(pixels.values)
+        if colors is None:
+            return self.labels(pixels.values)
+        return look_up(self.labels(colors.colors), colors)
+
+    def labels(self, colors: Array) -> Array:
+        """Return the labels of colors (m, c)."""
+        _, centroids, shift = self.nearest
+        labels = label_rows(self.nearest.features.transform(colors), centroids, shift)
+        return labels.astype(np.min_scalar_type(-len(centroids)), copy=False)
+
+
+class LabelCache:
+    """The labels of the colors that a process has met, for the clusters of late.
+
+    Neighboring chunks have most colors in common; to look them up takes a fraction of
+    finding the nearest centroids anew. It holds two tables at most, of 16 megabytes, or
+    32 from 128 clusters on.
+    """
+
+    def __init__(self) -> None:
+        self.tables: dict[bytes, Array] = {}
+        self.lock = threading.Lock()
+
+    def table(self, find: NearestColors) -> Array:
+        """Return the labels of all codes, -1 for those that have not been met."""
+        # Only now, since it takes long to load.
+        import hashlib
+
+        dtype = np.min_scalar_type(-len(find.nearest.centroids))
+        key = hashlib.sha256(pickle.dumps((find.nearest, find.coding.n_bits))).digest()
+        with self.lock:
+            table = self.tables.pop(key, None)
+            if table is None:
+                table = np.full(2**find.coding.n_bits, -1, dtype)
+            # The one that was asked for last is the last to go.
+            self.tables = {**dict(list(self.tables.items())[-1:]), key: table}
+        return table
+
+    def labels(self, values: Array, find: NearestColors) -> Array:
+        """Return the label of each pixel (n, c)."""
+        table, codes = self.table(find), find.coding.codes(values)
+        labels = take(table, codes)
+        unknown = np.flatnonzero(labels < 0)
+        if len(unknown):
+            # Threads that do the same at once write the same.
+            table[codes[unknown]] = find.labels(values[unknown])
+            labels[unknown] = table[codes[unknown]]
+        return labels
+
+
+CACHE = LabelCache()
+
+
+def paint_block(
+    pixels: Pixels, place: Place, find: FindLabels, palette: Array
+) -> tuple[Array, Array]:
+    """Return the pixels of a block at a place painted, and their labels."""
+    dtype = np.min_scalar_type(-len(palette))
+    labels = np.empty(0, dtype)
+    if len(pixels.values):
+        labels = find(pixels, place).astype(dtype, copy=False)
+    return paint(pixels, palette, labels)

@@ -1,0 +1,345 @@
+"""Images that are Dask arrays: counted, looked at and painted where their chunks are.
+
+Centroids travel, pixels do not. Nothing is computed before somebody asks for it, on
+whatever scheduler they have.
+"""
+
+import copy
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cached_property, partial
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from kmeans_np import checks
+from kmeans_np.blocks import (
+    CHUNK_BYTES,
+    DaskRows,
+    Report,
+    Reporter,
+    known_shape,
+    merged_in_tree,
+    place_of_errors,
+    select,
+    stand_in,
+)
+from kmeans_np.clustering import column_stats
+from kmeans_np.colors import Coding, Colors, Counted, Units, merge_counts
+from kmeans_np.image.clusters import (
+    FindLabels,
+    FoundClusters,
+    NearestColors,
+    paint_block,
+)
+from kmeans_np.image.pixels import Layout, lay_out
+from kmeans_np.image.selection import (
+    PartLook,
+    check_looks,
+    look_at_part,
+    which_take_part,
+)
+from kmeans_np.image.source import Found, Source
+from kmeans_np.lloyd import Array
+
+Place = tuple[slice, ...]
+
+
+class DaskImage(Source):
+    """An image that is a Dask array.
+
+    The parameters are those of `kmeans_np.cluster_image`.
+    """
+
+    def __init__(
+        self,
+        image: Any,
+        mask: Any,
+        weights: Any,
+        channel_axis: Any,
+        alpha: Any,
+        report: Report | None,
+    ) -> None:
+        known_shape(image, "image")
+        self.layout, _ = lay_out(stand_in(image), channel_axis, alpha)
+        # All channels of a pixel are in one chunk.
+        axis = self.layout.channel_axis
+        self.array = image if axis is None else image.rechunk({axis: -1})
+        self.mask = self._over(mask, "mask", checks.mask)
+        self.weights = self._over(weights, "weights", checks.weights_image)
+        self.weighted, self.report = weights is not None, report
+
+    def _over(self, value: Any, name: str, check: Callable[..., Any]) -> Any:
+        """Return what lies over the image as a Dask array of the same chunks."""
+        import dask.array
+
+        if value is None:
+            return None
+        array = dask.array.asarray(value)
+        known_shape(array, name)
+        check(stand_in(array), self.layout.shape)
+        return array.rechunk(self.layout.without_channels(self.array.chunks))
+
+    # ---- What is asked of any source -------------------------------------------------
+
+    def run(self, work: Callable[..., Found], *args: Any) -> Found:
+        """Return what `work(source, *args)` returns."""
+        with place_of_errors(self.array, "image"):
+            return work(self, *args)
+
+    def compact(self, found: FoundClusters) -> FoundClusters:
+        """Return clusters without the labels of all, which need not travel.
+
+        Every chunk finds those of its own.
+        """
+        result = replace(found.result, labels=np.empty(0, np.int32))
+        return found._replace(result=result, colors=None)
+
+    def later(self, work: Callable[..., Found], *args: Any) -> Any:
+        """Return the same as a delayed object."""
+        import dask
+
+        # The caller's generator may go on elsewhere before the task runs.
+        task = dask.delayed(_run_in_task, pure=False)
+        return task(self, work, copy.deepcopy(args))
+
+    @property
+    def n_weighted(self) -> int:
+        """How many of the pixels that take part have a weight."""
+        return sum(look.size for look in self.selection.looks)
+
+    def count(self) -> Colors | None:
+        """Return the distinct colors of what takes part, and the weight of each."""
+        import dask
+
+        if self.layout.needs_ranges:
+            stats = column_stats(self.rows())
+            self.layout = self.layout.with_ranges(stats.stored_low, stats.stored_high)
+        coding = self.layout.coding
+        if not coding.is_possible:
+            return None
+        units = None if self.weights is None else self.selection.units
+        work = dask.delayed(partial(count_block, layout=self.layout, units=units))
+        arrays = (self.array, self.mask, self.weights)
+        counts = [work(*blocks) for blocks in zip(*map(self._blocks, arrays))]
+        merge = partial(merge_block_counts, coding=coding)
+        found: BlockCount = merged_in_tree(counts, merge).compute()
+        size, is_masked = self.size, self.mask is not None
+        Reporter(self.report, "count", size).reach(size)
+        n_masked = found.n_masked if is_masked else None
+        checks.some_take_part(found.n, size, n_masked)
+        counted = found.counted
+        if counted is None or not coding.pays(len(counted[0]), found.n):
+            return None
+        return coding.colors(counted)
+
+    def _blocks(self, array: Any) -> list[Any]:
+        if array is None:
+            return [None] * math.prod(self.array.numblocks)
+        return [*array.to_delayed().ravel()]
+
+    def rows(self) -> DaskRows:
+        """Return the pixels that take part, one a row."""
+        values, weights, numbers = self.selection.columns
+        place_of = partial(_places, shape=self.layout.shape)
+        found = DaskRows(values, weights, numbers, place_of)
+        found.n_axes, found.report = len(self.layout.shape), self.report
+        axis = self.layout.channel_axis
+        found.names = checks.named_pixels(partial(_say_place, numbers, place_of), axis)
+        return found
+
+    @cached_property
+    def selection(self) -> "Selection":
+        """Which pixels take part, from a look at what says so."""
+        return select_pixels(self)
+
+    def paint_image(self, found: Any) -> Any:
+        """Return the segmented image as a Dask array; the clusters may be delayed."""
+        return self._map(found, self.array.dtype, of_labels=False)
+
+    def paint(self, found: FoundClusters) -> tuple[Any, Any]:
+        """Return the segmented image and the labels as Dask arrays."""
+        labels = self._map(found, found.clusters.label_dtype, of_labels=True)
+        return self.paint_image(found), labels
+
+    def _map(self, found: Any, dtype: Any, *, of_labels: bool) -> Any:
+        import dask.array
+
+        axis = self.layout.channel_axis
+        drop = [axis] if of_labels and axis is not None else []
+        arrays = [self.array]
+        if self.mask is not None:
+            mask = self.mask
+            arrays.append(mask if axis is None else dask.array.expand_dims(mask, axis))
+        return dask.array.map_blocks(
+            _paint_chunk,
+            *arrays,
+            found=found,
+            layout=self.layout,
+            of_labels=of_labels,
+            dtype=dtype,
+            drop_axis=drop,
+            meta=np.empty((0,) * (self.array.ndim - len(drop)), dtype),
+        )
+
+    def write(self, found: FoundClusters, out: Any) -> None:
+        """Write the segmented image into an array."""
+        import dask.array
+
+        with place_of_errors(self.array, "image"):
+            dask.array.store(self.paint_image(found), out)
+        Reporter(self.report, "paint", self.size).reach(self.size)
+
+    def colors_in_memory(self) -> Array:
+        """Compute all of the image, with its channels last, without alpha."""
+        return self.layout.pixels(self.array.compute(), None).colors
+
+
+def _run_in_task(
+    source: DaskImage, work: Callable[..., Found], args: tuple[Any, ...]
+) -> Found:
+    # A copy, since a task may run again.
+    return source.run(work, *copy.deepcopy(args))
+
+
+def _places(numbers: Array, shape: tuple[int, ...]) -> Array:
+    """Return where pixels of these numbers are in an image, (n, axes)."""
+    return np.stack(np.unravel_index(numbers, shape), axis=1)
+
+
+def _say_place(numbers: Any, place_of: Callable[[Array], Array], index: Array) -> str:
+    """Say where the pixel of a row is."""
+    row = int(index[0])
+    return checks.place_of_pixel(place_of(numbers[row : row + 1].compute())[0])
+
+
+# ---- What a chunk does by itself -----------------------------------------------------
+
+
+class BlockCount(NamedTuple):
+    """What a chunk, or several, have counted: no colors if they are too many."""
+
+    counted: Counted | None
+    n: int
+    n_masked: int
+
+
+def count_block(
+    block: Array,
+    mask: Array | None,
+    weights: Array | None,
+    layout: Layout,
+    units: Units | None,
+) -> BlockCount:
+    """Count the colors of a chunk."""
+    pixels = layout.pixels(block, mask)
+    split = None
+    if weights is not None and units is not None:
+        flat = weights.ravel() if pixels.part is None else weights[pixels.part]
+        split = units.split(flat.astype(np.float64))
+    counted = merge_counts(layout.coding.count(pixels.values, split))
+    n_masked = 0 if mask is None else int(np.count_nonzero(mask))
+    return BlockCount(counted, len(pixels.values), n_masked)
+
+
+def merge_block_counts(counts: list[BlockCount], coding: Coding) -> BlockCount:
+    """Merge what several chunks have counted."""
+    parts = [one.counted for one in counts if one.counted is not None]
+    together = merge_counts(parts) if len(parts) == len(counts) else None
+    if together is not None and coding.are_too_many(len(together[0])):
+        together = None
+    n, n_masked = (sum(column) for column in list(zip(*counts))[1:])
+    return BlockCount(together, n, n_masked)
+
+
+def _paint_chunk(
+    block: Array,
+    mask: Array | None = None,
+    *,
+    found: FoundClusters,
+    layout: Layout,
+    of_labels: bool,
+    block_info: Any,
+) -> Array:
+    """Paint a chunk, whose mask has an axis for channels as well; or label it."""
+    axis = layout.channel_axis
+    if mask is not None and axis is not None:
+        mask = mask.squeeze(axis)
+    place = tuple(slice(*ends) for ends in block_info[0]["array-location"])
+    nearest, coding = found.nearest, found.coding
+    find: FindLabels = nearest if coding is None else NearestColors(nearest, coding)
+    pixels = layout.pixels(block, mask)
+    place = layout.without_channels(place)
+    return paint_block(pixels, place, find, found.clusters.palette)[of_labels]
+
+
+# ---- Pixels, one a row ---------------------------------------------------------------
+
+
+class Selection(NamedTuple):
+    """Which pixels take part and have a weight.
+
+    Attributes
+    ----------
+    columns : list
+        Their values (n, c), weights (n,) or None, and numbers (n,), as Dask arrays.
+    looks : list of PartLook
+        What has been found of each chunk.
+    units : Units or None
+        What weights are split into to be added up; None without weights.
+    """
+
+    columns: list[Any]
+    looks: list[PartLook]
+    units: Units | None
+
+
+def select_pixels(image: DaskImage) -> Selection:
+    """Look at mask, weights and alpha; refuse bad ones, and that nothing takes part."""
+    import dask.array
+
+    layout, axis = image.layout, image.layout.channel_axis
+    last = image.array[..., None] if axis is None else image.array
+    last = last if axis is None else dask.array.moveaxis(last, axis, -1)
+    height = _height(last)
+    rows = _in_rows(last, height)
+    values, alpha = rows[:, : layout.channels], None
+    if layout.has_alpha:
+        alpha = rows[:, -1]
+    over = (image.mask, image.weights)
+    mask, weights = (
+        None if one is None else _in_rows(one[..., None], height)[:, 0] for one in over
+    )
+    numbers = dask.array.arange(len(rows), chunks=rows.chunks[:1])
+    what = [mask, alpha, weights]
+    weights = None if weights is None else weights.astype(np.float64)
+    columns = [values, weights, numbers]
+    if all(one is None for one in what):
+        return Selection(columns, [], None)
+    sizes = rows.chunks[0]
+    starts = (np.cumsum(sizes) - sizes).tolist()
+    blocks = [
+        [None] * len(sizes) if one is None else [*one.to_delayed().ravel()]
+        for one in what
+    ]
+    look = dask.delayed(look_at_part, pure=True)
+    looks = [*dask.compute(*map(look, sizes, *blocks, starts))]
+    units = check_looks(looks, layout, image.mask is not None)
+    keep = which_take_part(*what)
+    return Selection(select(columns, keep, [one.size for one in looks]), looks, units)
+
+
+def _height(image: Any) -> int:
+    """Return how many rows of an image are a chunk: no more than it may have."""
+    *_, columns, channels = image.shape
+    row = int(columns * channels * image.dtype.itemsize)
+    largest = CHUNK_BYTES // 4 // row
+    return max(1, min(int(max(image.chunks[-3])), largest))
+
+
+def _in_rows(image: Any, height: int) -> Any:
+    """Return an image with its channels last as pixels, so many rows in a chunk."""
+    planes = dict.fromkeys(range(image.ndim - 3), 1)
+    sizes = {image.ndim - 3: height, image.ndim - 2: -1, image.ndim - 1: -1}
+    return image.rechunk({**planes, **sizes}).reshape((-1, image.shape[-1]))

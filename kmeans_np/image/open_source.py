@@ -1,0 +1,32 @@
+"""Opens an image as a source: the one place that asks where its pixels lie."""
+
+from typing import Any
+
+from kmeans_np import checks
+from kmeans_np.blocks import Report, is_dask, is_sliced
+from kmeans_np.image.block_source import BlockImage
+from kmeans_np.image.dask_source import DaskImage
+from kmeans_np.image.source import MemoryImage, Source
+
+
+def open_source(
+    image: Any,
+    mask: Any = None,
+    weights: Any = None,
+    channel_axis: Any = -1,
+    alpha: Any = "auto",
+    progress: Report | None = None,
+    in_blocks: bool = False,
+) -> Source:
+    """Check the axes of an image and of what lies over it.
+
+    `in_blocks` says to read it so even if it is in memory.
+    """
+    checks.function(progress, "progress", "Progress")
+    if is_dask(image):
+        return DaskImage(image, mask, weights, channel_axis, alpha, progress)
+    if in_blocks and not is_sliced(image):
+        image = checks.real_array(image, "image")
+    if in_blocks or is_sliced(image):
+        return BlockImage(image, mask, weights, channel_axis, alpha, progress)
+    return MemoryImage(image, mask, weights, channel_axis, alpha)

@@ -1,0 +1,185 @@
+"""From an image to its clusters, wherever its pixels lie: the road that all take."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from kmeans_np import checks
+from kmeans_np.blocks import MemoryRows, Rows
+from kmeans_np.clustering import (
+    ColumnStats,
+    Data,
+    PartitionedPoints,
+    PointsInMemory,
+    are_many,
+    assign_to,
+    column_stats,
+    fit,
+    fit_path,
+    warn_if_fewer,
+)
+from kmeans_np.colors import COLOR_SPACES, Colors
+from kmeans_np.image.clusters import Clusters, FoundClusters
+from kmeans_np.image.features import (
+    Features,
+    FeatureSpec,
+    feature_spec,
+    fit_features,
+    with_features,
+)
+from kmeans_np.image.source import Source
+from kmeans_np.lloyd import Floats
+
+
+class Plan(NamedTuple):
+    """What is to be found: arguments that have passed their checks.
+
+    Attributes
+    ----------
+    k : int
+        The number of clusters.
+    spec : FeatureSpec
+        What is compared.
+    options : Options
+        How to run.
+    """
+
+    k: int
+    spec: FeatureSpec
+    options: checks.Options
+
+
+def make_plan(
+    source: Source,
+    k: Any,
+    color_space: Any,
+    normalize: Any,
+    position_weight: Any,
+    **options: Any,
+) -> Plan:
+    """Check all that can be refused before any pixel is read."""
+    spec = feature_spec(color_space, normalize, position_weight)
+    k, layout = checks.n_clusters(k, source.size, "pixels"), source.layout
+    d = spec.n_features(layout.channels, len(layout.shape))
+    return Plan(k, spec, checks.options(k, d, **options))
+
+
+def find_clusters(source: Source, plan: Plan) -> FoundClusters:
+    """Find the clusters of an image."""
+    k, spec, options = plan
+    rows, colors = colors_or_pixels(source, bool(spec.position_weight))
+    noun = "pixels" + " with a weight" * source.weighted
+    checks.n_clusters(k, n_counting(source, rows, colors), noun)
+    layout = source.layout
+    features, rows, stats = fit_features(rows, spec, max(layout.shape))
+    if not isinstance(options.init, str):
+        init = features.of_centroids(options.init, layout.channels, "init")
+        options = options._replace(init=init)
+    coarse = options.coarse_start and isinstance(options.init, str)
+    data = as_data(rows, k, layout.channels, colors, stats, coarse)
+    result = fit(data, k, options, largest_first=True)
+    warn_if_fewer(len(result.counts), k, "colors")
+    palette = features.palette(exact_colors(features, data, result, k), layout.dtype)
+    clusters = Clusters(features, result.centroids, palette)
+    coding = None if colors is None else layout.coding
+    return source.compact(
+        FoundClusters(clusters, result, colors, coding, data.shift, source.weighted)
+    )
+
+
+def assign_clusters(source: Source, clusters: Clusters) -> FoundClusters:
+    """Give the pixels of an image the nearest of clusters that stay as they are."""
+    features, layout, stats = clusters.features, source.layout, None
+    rows, colors = colors_or_pixels(source, bool(features.pixel))
+    dtype, rows = rows.dtype, with_features(rows, features)
+    if COLOR_SPACES[features.color_space] is not None:
+        stats = column_stats(rows)
+        extremes = stats.stored_low, stats.stored_high
+        checks.range_of_rgb(dtype, *extremes, features.color_space)
+    k = len(clusters.centroids)
+    data = as_data(rows, k, layout.channels, colors, stats)
+    result = assign_to(data, clusters.centroids)
+    palette = clusters.palette.astype(layout.dtype, copy=False)
+    coding = None if colors is None else layout.coding
+    clusters = clusters._replace(palette=palette)
+    return source.compact(
+        FoundClusters(clusters, result, colors, coding, data.shift, False)
+    )
+
+
+def find_path(
+    source: Source, ks: list[int], noun: str, plan: Plan
+) -> tuple[list[float], int]:
+    """Return the inertia for rising numbers of clusters, and how many there were last.
+
+    If the callback ends it, there are fewer than `ks`. `noun` is what is clustered.
+    """
+    rows, colors = colors_or_pixels(source, bool(plan.spec.position_weight))
+    n = n_counting(source, rows, colors)
+    checks.largest_k(ks[-1], n, noun + " with a weight" * source.weighted)
+    layout = source.layout
+    _, rows, stats = fit_features(rows, plan.spec, max(layout.shape))
+    data = as_data(rows, ks[-1], layout.channels, colors, stats, coarse_start=True)
+    results = fit_path(data, ks, plan.options)
+    return [result.inertia for result in results], len(results[-1].counts)
+
+
+# ---- The steps ---------------------------------------------------------------------
+
+
+def colors_or_pixels(source: Source, of_places: bool) -> tuple[Rows, Colors | None]:
+    """Decide whether distinct colors are compared, or pixels; return them.
+
+    Places make every pixel another one.
+    """
+    colors = None if of_places else source.count()
+    if colors is None:
+        return source.rows(), None
+    return MemoryRows(colors.colors, colors.counts), colors
+
+
+def n_counting(source: Source, rows: Rows, colors: Colors | None) -> int:
+    """Return how many pixels take part and have a weight."""
+    if source.weighted:
+        return source.n_weighted
+    return rows.shape[0] if colors is None else int(colors.counts.sum())
+
+
+def as_data(
+    rows: Rows,
+    k: int,
+    channels: int,
+    colors: Colors | None = None,
+    stats: ColumnStats | None = None,
+    coarse_start: bool = False,
+) -> Data:
+    """Return points to cluster; few of them in memory, wherever they are.
+
+    `colors` are what the rows are made of, if they are no pixels; for `stats` and
+    `coarse_start` see `PartitionedPoints`.
+    """
+    if rows.outside and are_many(*rows.shape, k):
+        return PartitionedPoints(rows, channels, stats, coarse_start)
+    part = rows.load()
+    cells = colors is not None and colors.are_cells and part.points is part.values
+    if rows.outside:
+        checks.finite(part.values, rows.names)
+    return PointsInMemory(
+        part.points, part.weights, k, values=part.values, cells=cells, n_alike=channels
+    )
+
+
+def exact_colors(features: Features, data: Data, result: Any, k: int) -> Floats:
+    """Return the colors of clusters, exact where all their pixels have a single one.
+
+    The mean of equal numbers may be another in the last place. If it is far, it is no
+    mean of theirs: the run was cut short. But if there are fewer than the k clusters
+    asked for, each color is one.
+    """
+    channels = data.n_alike
+    colors = features.inverse_transform(result.centroids, channels)[:, :channels]
+    single, own = data.uniform_clusters(result.labels, result.centroids)
+    scale = 1e-9 * np.abs(own) + 1e-12 * np.abs(colors).max()
+    near = (np.abs(colors - own) <= scale).all(axis=1) | (len(colors) < k)
+    exact: Floats = np.where((single & near)[:, np.newaxis], own, colors)
+    return exact

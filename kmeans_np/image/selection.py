@@ -1,0 +1,102 @@
+"""Which pixels take part: what mask, alpha and weights say, part by part."""
+
+import math
+import operator
+from functools import reduce
+from typing import NamedTuple
+
+import numpy as np
+
+from kmeans_np import checks
+from kmeans_np.checks import WeightStats
+from kmeans_np.colors import Units
+from kmeans_np.image.pixels import Layout
+from kmeans_np.lloyd import Array
+
+
+class PartLook(NamedTuple):
+    """What a look at mask, alpha and weights of some pixels has found.
+
+    Attributes
+    ----------
+    n_masked : int
+        How many the mask lets take part.
+    n : int
+        How many of them are not fully transparent.
+    alpha, weights : WeightStats or None
+        What is known of their alpha, and of the weights of those that take part.
+    largest : float
+        The largest weight that is finite.
+    """
+
+    n_masked: int
+    n: int
+    alpha: WeightStats | None
+    weights: WeightStats | None
+    largest: float
+
+    @property
+    def size(self) -> int:
+        """How many take part and have a weight."""
+        return self.n if self.weights is None else self.weights.n
+
+
+def look_at_part(
+    n: int, mask: Array | None, alpha: Array | None, weights: Array | None, start: int
+) -> PartLook:
+    """Look at mask, alpha and weights, (n,) each, of pixels that stand together.
+
+    `start` is the number of the first among all pixels of the image.
+    """
+    numbers = np.arange(start, start + n)
+    if mask is not None:
+        mask = mask.astype(bool, copy=False)
+        numbers = numbers[mask]
+    n_masked, found_alpha, found_weights = len(numbers), None, None
+    if alpha is not None:
+        alpha = alpha if mask is None else alpha[mask]
+        found_alpha = checks.weight_stats(alpha, numbers)
+        numbers = numbers[alpha > 0]
+    largest = 0.0
+    if weights is not None:
+        largest = checks.largest_weight(weights)
+        found_weights = checks.weight_stats(weights[numbers - start], numbers)
+    return PartLook(n_masked, len(numbers), found_alpha, found_weights, largest)
+
+
+def which_take_part(
+    mask: Array | None, alpha: Array | None, weights: Array | None
+) -> Array | None:
+    """Return which of some pixels take part and have a weight; None for all."""
+    parts = [part > 0 for part in (mask, alpha, weights) if part is not None]
+    return reduce(operator.and_, parts) if parts else None
+
+
+def check_looks(looks: list[PartLook], layout: Layout, is_masked: bool) -> Units | None:
+    """Refuse bad alpha and weights, and that no pixel takes part.
+
+    Returns what weights are split into to be added up, None without weights.
+    """
+    alphas = [look.alpha for look in looks if look.alpha is not None]
+    weights = [look.weights for look in looks if look.weights is not None]
+
+    def say_place(number: Array) -> str:
+        return checks.place_of_pixel(
+            np.array(np.unravel_index(number[0], layout.shape))
+        )
+
+    if alphas and layout.dtype.kind == "f":
+        found = checks.merge_weight_stats(alphas)
+        if found.not_finite is not None:
+            names = checks.named_pixels(say_place, layout.channel_axis)
+            first = np.array([found.not_finite])
+            raise names.not_finite(found.nan, found.infinite, first)
+    size, n = math.prod(layout.shape), sum(look.n for look in looks)
+    n_masked = sum(look.n_masked for look in looks) if is_masked else None
+    checks.some_take_part(n, size, n_masked)
+    if not weights:
+        return None
+    among = " that takes part" if n < size else ""
+    found = checks.merge_weight_stats(weights)
+    checks.check_weight_stats(found, say_place, "pixel", among)
+    return Units.of(max(look.largest for look in looks), size)

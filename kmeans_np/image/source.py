@@ -1,0 +1,160 @@
+"""An image wherever its pixels lie, and one whose pixels are in memory.
+
+A source knows how to count its colors, how to go over its pixels one by one, and how to
+be painted. What is done with all that is the same for all of them
+(`kmeans_np.image.pipeline`).
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numpy as np
+
+from kmeans_np import checks
+from kmeans_np.blocks import MemoryRows, Rows, in_memory
+from kmeans_np.colors import Colors, Units, distinct_of, look_up
+from kmeans_np.image.clusters import FoundClusters
+from kmeans_np.image.pixels import Layout, Pixels, paint, take_apart
+from kmeans_np.lloyd import Array
+
+Found = TypeVar("Found")
+
+
+class Source(ABC):
+    """An image, wherever its pixels lie.
+
+    Attributes
+    ----------
+    layout : Layout
+        How it is laid out.
+    weighted : bool
+        Whether its pixels have weights of their own.
+    n_weighted : int
+        How many of those that take part have a weight, if they are weighted.
+    """
+
+    layout: Layout
+    weighted: bool = False
+
+    @property
+    def size(self) -> int:
+        """How many pixels there are."""
+        return self.layout.size
+
+    @property
+    def n_weighted(self) -> int:
+        """How many of the pixels that take part have a weight, if they are weighted."""
+        return 0
+
+    @abstractmethod
+    def count(self) -> Colors | None:
+        """Return the distinct colors of what takes part, and the weight of each.
+
+        None if it is better to compare the pixels one by one.
+        """
+
+    @abstractmethod
+    def rows(self) -> Rows:
+        """Return the pixels that take part, one a row."""
+
+    def run(self, work: Callable[..., Found], *args: Any) -> Found:
+        """Return what `work(source, *args)` returns."""
+        return work(self, *args)
+
+    def later(self, work: Callable[..., Found], *args: Any) -> Any:
+        """Return the same, or what will be that when somebody asks for it."""
+        return work(self, *args)
+
+    def compact(self, found: FoundClusters) -> FoundClusters:
+        """Return clusters without what is not needed to paint."""
+        return found
+
+    @abstractmethod
+    def paint(self, found: FoundClusters) -> tuple[Any, Any]:
+        """Return the segmented image and the labels, at once or when they are read."""
+
+    def paint_image(self, found: Any) -> Any:
+        """Return the segmented image alone, of what `later` has returned."""
+        return self.paint(found)[0]
+
+    @abstractmethod
+    def write(self, found: FoundClusters, out: Any) -> None:
+        """Write the segmented image into an array."""
+
+    @abstractmethod
+    def colors_in_memory(self) -> Array:
+        """Return all of the image, with its channels last, without alpha."""
+
+    def preview(self, image: Any, labels: Any, longest: int) -> tuple[Pixels, Array]:
+        """Return every so many rows and columns of a segmented image and its labels."""
+        n_axes, axis = len(self.layout.shape), self.layout.channel_axis
+        steps = [slice(None, None, -(-max(self.layout.shape) // longest))] * n_axes
+        where = steps if axis is None else [*steps[:axis], slice(None), *steps[axis:]]
+        small = self.layout.pixels(np.asarray(image[tuple(where)]), None)
+        return small, np.asarray(labels[tuple(steps)])
+
+
+class MemoryImage(Source):
+    """An image in memory.
+
+    The parameters are those of `kmeans_np.cluster_image`.
+    """
+
+    def __init__(
+        self, image: Any, mask: Any, weights: Any, channel_axis: Any, alpha: Any
+    ) -> None:
+        self.layout, self.pixels = take_apart(
+            image, in_memory(mask), channel_axis, alpha
+        )
+        shape, part = self.layout.shape, self.pixels.part
+        self.weights, self.weighted = None, weights is not None
+        if weights is not None:
+            every = checks.weights_image(in_memory(weights), shape)
+            self.weights = checks.pixel_weights(every, part)
+            self.units = Units.of(checks.largest_weight(every), every.size)
+
+    @property
+    def n_weighted(self) -> int:
+        """How many of the pixels that take part have a weight."""
+        return 0 if self.weights is None else int(np.count_nonzero(self.weights))
+
+    def count(self) -> Colors | None:
+        """Return the distinct colors of what takes part, and the weight of each."""
+        colors = distinct_of(self.pixels.values)
+        if colors is None or self.weights is None:
+            return colors
+        m = len(colors.counts)
+        numbers = look_up(np.arange(m, dtype=np.int32), colors)
+        sums = [np.bincount(numbers, w, m) for w in self.units.split(self.weights)]
+        return colors._replace(counts=np.sum(sums, axis=0))
+
+    def rows(self) -> Rows:
+        """Return the pixels that take part, one a row."""
+        rows = MemoryRows(self.pixels.values, self.weights, self.pixels.places)
+        rows.n_axes = len(self.layout.shape)
+        return rows
+
+    def paint(self, found: FoundClusters) -> tuple[Array, Array]:
+        """Return the segmented image and the labels."""
+        palette, labels = found.clusters.palette, found.result.labels
+        labels = labels.astype(np.min_scalar_type(-len(palette)))
+        if found.colors is not None:
+            labels = look_up(labels, found.colors)
+        painted = paint(self.pixels, palette, labels)
+        # Only the image is needed any more, to look at.
+        self.pixels = self.pixels._replace(values=self.pixels.values[:0].copy())
+        self.weights = None
+        return painted
+
+    def write(self, found: FoundClusters, out: Any) -> None:
+        """Write the segmented image into an array."""
+        out[...] = self.paint_image(found)
+
+    def preview(self, image: Array, labels: Array, _: int) -> tuple[Pixels, Array]:
+        """Return the segmented image and its labels."""
+        return self.pixels.of_the_same(image), labels
+
+    def colors_in_memory(self) -> Array:
+        """Return all of the image, with its channels last, without alpha."""
+        return self.pixels.colors
