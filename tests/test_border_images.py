@@ -144,15 +144,15 @@ TAKING_PART = table(
         IMAGE,
         {"mask": "mask.png"},
         "mask must hold real numbers of at most 64 bits, got 'mask.png' (str); pass an "
-        "array of numbers, such as read_image makes of a file",
+        "array of numbers, such as read_image returns",
     ),
     (
         "a mask of nothing",
         ValueError,
         IMAGE,
         {"mask": np.zeros((4, 5), bool)},
-        "mask must let at least one pixel take part, got none of 20; True is for those "
-        "that take part, so perhaps pass ~mask",
+        "mask must let at least one pixel take part, got none of 20; mark those that "
+        "take part with True, or pass ~mask if it marks the others",
     ),
     (
         "a mask of transparent pixels",
@@ -417,7 +417,7 @@ PALETTES = table(
         IMAGE,
         ["#ff0000"],
         "palette must hold real numbers of at most 64 bits, got an array of type <U7; "
-        "pass an array of numbers, such as read_image makes of a file",
+        "pass an array of numbers, such as read_image returns",
     ),
 )
 

@@ -22,6 +22,7 @@ from PIL import Image, ImageOps
 from tables import chosen, crossed
 
 from kmeans_np import read_image, sample_image, write_image
+from kmeans_np.checks import ArgumentError
 from kmeans_np.files import check_writable, deep, png_bytes
 from kmeans_np.files import png as png_module
 
@@ -324,7 +325,7 @@ def refused(error, sentence, function, *args):
     with pytest.raises(error) as caught:
         function(*args)
     assert str(caught.value) == sentence
-    assert type(caught.value) is error
+    assert isinstance(caught.value, ArgumentError)
 
 
 DAMAGED = (
@@ -900,14 +901,14 @@ WRONG_IMAGES = {
         "photo.jpg",
         TypeError,
         "image must hold real numbers of at most 64 bits, got 'photo.jpg' (str); "
-        "pass an array of numbers, such as read_image makes of a file",
+        "pass an array of numbers, such as read_image returns",
     ),
     "None": (
         "picture.png",
         None,
         TypeError,
         "image must hold real numbers of at most 64 bits, got None (NoneType); pass "
-        "an array of numbers, such as read_image makes of a file",
+        "an array of numbers, such as read_image returns",
     ),
     "ragged": (
         "picture.png",

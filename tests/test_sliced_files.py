@@ -23,6 +23,7 @@ from tables import crossed, few_examples
 from zarr.storage import LocalStore
 
 from kmeans_np import read_image, sample_image, write_image
+from kmeans_np.checks import ArgumentError
 from kmeans_np.files import SlicedImage, open_image, sliced, tiles
 from kmeans_np.files.deep import TIFF_TYPES
 from kmeans_np.files.tiles import write_sliced
@@ -80,7 +81,7 @@ def refused(error, sentence, function, *args):
     with pytest.raises(error) as caught:
         function(*args)
     assert str(caught.value) == sentence
-    assert type(caught.value) is error
+    assert isinstance(caught.value, ArgumentError)
 
 
 def read(path, index=...):
@@ -735,8 +736,8 @@ def test_what_cannot_be_undone_in_slices_is_refused(tmp_path):
 
 def test_tiles_and_chunks_that_claim_to_be_huge_are_refused(tmp_path, monkeypatch):
     sentence = (
-        "path must be an image whose tiles, strips or chunks are of at most {:,} "
-        "bytes, got {}, whose are of {:,}; write it again with smaller ones"
+        "path must have tiles, strips or chunks of at most {:,} bytes, got {}, which "
+        "has some of {:,}; write it with smaller ones"
     )
     limit = sliced.LARGEST_CHUNK
     path = tmp_path / "image.zarr"
@@ -1000,8 +1001,8 @@ def test_a_folder_that_is_no_zarr_is_not_replaced(tmp_path, fill):
     before = state(tmp_path)
     refused(
         ValueError,
-        "path must be a new name, or a Zarr, which is replaced, got "
-        f"{path}, a folder of something else; choose another name",
+        f"path must be a new name or a Zarr, got {path}, which is a folder but no "
+        "Zarr; choose another name",
         write_sliced,
         path,
         RGB,

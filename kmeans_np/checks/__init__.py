@@ -1,9 +1,7 @@
-"""The border: the one place that judges what callers pass in, and words the errors.
+"""Checks of what callers pass in, which raise the errors of the package.
 
-What this file adds: the names of the checks. Each returns its argument in the form that
-the rest of the package relies on, or raises an error whose one sentence gives the
-argument's name, the rule, what came, and the remedy. What it leaves out: files and
-folders, whose troubles only show when they are used (`kmeans_np.files`).
+Each returns its argument in the form that the rest of the package relies on. What can
+only be seen when files are opened is checked in `kmeans_np.files`.
 """
 
 from kmeans_np.checks.arrays import (
@@ -11,16 +9,28 @@ from kmeans_np.checks.arrays import (
     LARGEST_INTEGER,
     POINTS,
     Named,
-    counted,
     finite,
     not_negative,
     place_along,
     points,
     points_shape,
-    printable,
     real_array,
-    shown,
     weights,
+)
+from kmeans_np.checks.errors import (
+    ArgumentError,
+    ArgumentFileNotFoundError,
+    ArgumentIndexError,
+    ArgumentIsADirectoryError,
+    ArgumentNotADirectoryError,
+    ArgumentOSError,
+    ArgumentPermissionError,
+    ArgumentTypeError,
+    ArgumentValueError,
+    describe,
+    pluralize,
+    printable,
+    sentence,
 )
 from kmeans_np.checks.images import (
     finite_pixels,
@@ -35,24 +45,24 @@ from kmeans_np.checks.images import (
 from kmeans_np.checks.options import (
     Callback,
     Options,
-    flag,
+    check_bool,
+    check_str,
     function,
     n_clusters,
     options,
-    text,
 )
 from kmeans_np.checks.questions import (
     AS_THEY_ARE,
     Compared,
+    check_fraction,
+    check_label,
     compared,
     features,
     image_or_points,
-    label,
     like,
     palette,
     same_channels,
     several_k,
-    share,
     white,
 )
 
@@ -61,21 +71,32 @@ __all__ = [
     "LARGEST",
     "LARGEST_INTEGER",
     "POINTS",
+    "ArgumentError",
+    "ArgumentFileNotFoundError",
+    "ArgumentIndexError",
+    "ArgumentIsADirectoryError",
+    "ArgumentNotADirectoryError",
+    "ArgumentOSError",
+    "ArgumentPermissionError",
+    "ArgumentTypeError",
+    "ArgumentValueError",
     "Callback",
     "Compared",
     "Named",
     "Options",
+    "check_bool",
+    "check_fraction",
+    "check_label",
+    "check_str",
     "compared",
-    "counted",
+    "describe",
     "features",
     "finite",
     "finite_pixels",
-    "flag",
     "function",
     "has_alpha",
     "image",
     "image_or_points",
-    "label",
     "like",
     "mask",
     "n_clusters",
@@ -86,16 +107,15 @@ __all__ = [
     "pixel_weights",
     "place_along",
     "place_of_pixel",
+    "pluralize",
     "points",
     "points_shape",
     "printable",
     "real_array",
     "same_channels",
+    "sentence",
     "several_k",
-    "share",
-    "shown",
     "some_take_part",
-    "text",
     "weights",
     "white",
 ]

@@ -207,9 +207,11 @@ def _left_outside(points: Any, weights: Any) -> Any:
     checks.points_shape(points.shape)
     if is_dask(points):
         if weights is not None:
-            raise ValueError(
-                "weights must be left out for a Dask array, whose chunks know nothing "
-                "of each other; leave them out, or pass points.compute()"
+            raise checks.ArgumentValueError(
+                "weights",
+                "be left out for a Dask array, whose chunks know nothing of each other",
+                "",
+                "leave them out, or pass points.compute()",
             )
         known_shape(points, "points")
     return points

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kmeans_np.checks import ArgumentValueError
 from kmeans_np.lloyd import Array, Floats
 
 RGB = NDArray[np.uint8]
@@ -117,9 +118,12 @@ class Canvas:
             try:
                 self.fonts[size] = ImageFont.load_default(size * SCALE)
             except TypeError:
-                raise ValueError(
-                    "path must end in .html as long as Pillow is older than 10.1 and "
-                    "has no letters of any size; pip install --upgrade Pillow"
+                raise ArgumentValueError(
+                    "path",
+                    "end in .html as long as Pillow is older than 10.1, whose letters "
+                    "have one size",
+                    "",
+                    "install a newer one: pip install --upgrade Pillow",
                 ) from None
         return self.fonts[size]
 

@@ -16,12 +16,7 @@ from kmeans_np import checks
 from kmeans_np.clustering import describe_stop, warn_if_fewer
 from kmeans_np.explanation.material import Material, of_image, of_points
 from kmeans_np.explanation.record import Record, record
-from kmeans_np.files.paths import (
-    as_path,
-    check_replaceable,
-    path_refusal,
-    write_whole,
-)
+from kmeans_np.files.paths import as_path, check_replaceable, write_whole
 from kmeans_np.lloyd import Floats, Step
 from kmeans_np.seeding import seed
 
@@ -146,7 +141,7 @@ class Explanation:
         end = describe_stop(self.n_iter, self.stopped_by)
         return (
             f"<Explanation of {self._material.n:,} {noun} in "
-            f"{checks.counted(self._k, 'cluster')}: {end}>"
+            f"{checks.pluralize(self._k, 'cluster')}: {end}>"
         )
 
     def _repr_html_(self) -> str:
@@ -164,7 +159,7 @@ def check_suffix(path: Any) -> None:
     if path.suffix.lower() not in SUFFIXES:
         rule = f"end in one of {', '.join(SUFFIXES)}"
         remedy = "choose .html for a page to step through, .gif for a film, .png for "
-        raise ValueError(path_refusal(rule, path, "", f"{remedy}a sheet"))
+        raise checks.ArgumentValueError("path", rule, path, f"{remedy}a sheet")
 
 
 def explain(
@@ -254,7 +249,7 @@ def explain(
     >>> explanation.inertias.tolist()
     [158.0, 31.0, 16.0]
     """
-    title = checks.text(title, "title")
+    title = checks.check_str(title, "title")
     array, is_image = checks.image_or_points(
         image_or_points, kind, mask, channel_axis, alpha, checks.AS_THEY_ARE
     )

@@ -17,7 +17,7 @@ import numpy as np
 
 from kmeans_np import checks
 from kmeans_np.blocks import Report, Reporter, again, is_sliced
-from kmeans_np.checks import counted
+from kmeans_np.checks import pluralize
 from kmeans_np.files import open_image, read_image
 from kmeans_np.image.features import Features, compare
 from kmeans_np.image.finding import Take, cluster
@@ -90,8 +90,8 @@ class Batch(Segmentation):
     _whole: Segmentation = field(kw_only=True)
 
     def __repr__(self) -> str:
-        colors = checks.counted(len(self.palette), "color")
-        images = checks.counted(len(self), "image")
+        colors = checks.pluralize(len(self.palette), "color")
+        images = checks.pluralize(len(self), "image")
         return f"<Batch of {images} in {colors}: inertia {self.inertia:.6g}>"
 
     def _repr_html_(self) -> str:
@@ -162,7 +162,8 @@ def cluster_batch(
     _only_for_one(take, what)
     images = again(images, "image", "to count and to paint")
     if not len(images):
-        raise ValueError("image must hold at least one image, got none; pass some")
+        rule = "hold at least one image"
+        raise checks.ArgumentValueError("image", rule, "none", "pass some")
     checks.options(1, 1, **{**how, "init": "random"})
     pool = Pool(take)
     reporter = Reporter(progress, "count", len(images))
@@ -190,9 +191,11 @@ def _only_for_one(take: Take, what: checks.Compared) -> None:
         ("position_weight", what.position_weight != 0),
     ):
         if is_there:
-            raise ValueError(
-                f"{name} must be left out for several images, which differ in their "
-                "places; leave it out, or pass one image at a time"
+            raise checks.ArgumentValueError(
+                name,
+                "be left out for several images, which differ in their places",
+                "",
+                "leave it out, or pass one image at a time",
             )
 
 
@@ -201,7 +204,7 @@ def _kind_of(pixels: Pixels | Streamed, n: int) -> str:
     if pixels.channel_axis is None:
         return "gray"
     names = {(1, True): "gray with alpha", (3, False): "RGB", (3, True): "RGBA"}
-    plain = counted(n, "channel") + " and alpha" * pixels.has_alpha
+    plain = pluralize(n, "channel") + " and alpha" * pixels.has_alpha
     return names.get((n, pixels.has_alpha), plain)
 
 
@@ -226,9 +229,9 @@ class Pool:
         pixels = seen.pixels
         kind = f"{_kind_of(pixels, seen.values.shape[1])} of type {seen.values.dtype}"
         if self.kind not in ("", kind):
-            raise ValueError(
-                f"image must be {self.kind}, as the first one is, got {name}, which is "
-                f"{kind}; convert it"
+            rule, found = f"be {self.kind}, as the first one is", f"which is {kind}"
+            raise checks.ArgumentValueError(
+                "image", rule, name, "convert it", found=found
             )
         points = seen.points(Features())
         if not self.kind:

@@ -210,9 +210,11 @@ def _only_what_is_possible(take: Take, how: dict[str, Any]) -> None:
         ("progress", how.pop("progress") is not None),
     ):
         if is_there:
-            raise ValueError(
-                f"{name} must be left out for a Dask array, whose chunks know nothing "
-                "of each other; leave it out, or pass image.compute()"
+            raise checks.ArgumentValueError(
+                name,
+                "be left out for a Dask array, whose chunks know nothing of each other",
+                "",
+                "leave it out, or pass image.compute()",
             )
 
 

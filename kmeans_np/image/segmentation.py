@@ -88,7 +88,7 @@ class Segmentation:
 
     def __repr__(self) -> str:
         size = " x ".join(str(length) for length in self.image.shape)
-        colors = checks.counted(len(self.palette), "color")
+        colors = checks.pluralize(len(self.palette), "color")
         end = "clusters given"
         if self.stopped_by != "given":
             end = describe_stop(self.n_iter, self.stopped_by)
@@ -137,8 +137,8 @@ class Segmentation:
         ValueError
             If `alpha` is not from 0 to 1.
         """
-        alpha = checks.share(alpha, "alpha")
-        outline = checks.flag(outline, "outline")
+        alpha = checks.check_fraction(alpha, "alpha")
+        outline = checks.check_bool(outline, "outline")
         k = len(self.palette)
         labels = np.asarray(self.labels)
         return label_overlay(self._pixels.colors, labels, k, alpha, outline)
@@ -163,7 +163,7 @@ class Segmentation:
             If `label` is not a whole number from 0 to k - 1.
         """
         found: NDArray[np.bool_]
-        found = self.labels == checks.label(label, len(self.palette))
+        found = self.labels == checks.check_label(label, len(self.palette))
         return found
 
     def apply(
