@@ -1387,7 +1387,7 @@ def test_the_installed_command_is_this_one():
 
 READ = "IMAGE must be an image file that can be read, got {folder}/"
 FOLDER_FOR_FILE = "which is a folder; check the spelling"
-FILE_FOR_FOLDER = "of which a part is a file and not a folder; check the spelling"
+FILE_FOR_FOLDER = "part of which is a file, not a folder; check the spelling"
 DAMAGED = (
     "which is damaged, cut short, no image or of a kind that cannot be read; get it "
     "anew or convert it to PNG"

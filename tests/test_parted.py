@@ -493,11 +493,12 @@ class Torn(Outside):
         (
             [np.ones((3, 2)), np.ones((3, 4))],
             ValueError,
-            r"of the same type with as many features .* got float64 of shape \(3, 4\) "
-            "as block 1 after float64 with 2; convert it",
+            r"points must be blocks \(m, d\) of one type with as many features each, "
+            r"got block 1 of type float64 and shape \(3, 4\) after blocks of type "
+            "float64 with 2 features; convert it",
         ),
-        ([np.ones((3, 2)), np.ones((3, 2), int)], ValueError, "got int64 of shape"),
-        ([np.ones((3, 2)), np.ones(3)], ValueError, "as block 1 after float64 with 2"),
+        ([np.ones((3, 2)), np.ones((3, 2), int)], ValueError, "block 1 of type int64"),
+        ([np.ones((3, 2)), np.ones(3)], ValueError, r"block 1 .* and shape \(3,\)"),
         ([np.array([["a"]])], TypeError, "points must"),
         ([np.ones((0, 2))], ValueError, "points must"),
         (

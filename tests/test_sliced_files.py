@@ -19,11 +19,11 @@ import zarr
 from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from refusals import refused
 from tables import crossed, few_examples
 from zarr.storage import LocalStore
 
 from kmeans_np import read_image, sample_image, write_image
-from kmeans_np.checks import ArgumentError
 from kmeans_np.files import SlicedImage, open_image, sliced, tiles
 from kmeans_np.files.deep import TIFF_TYPES
 from kmeans_np.files.tiles import write_sliced
@@ -75,13 +75,6 @@ def same(image, expected):
     assert image.flags.writeable
     assert image.flags.owndata or image.base.flags.owndata
     assert image.dtype.isnative
-
-
-def refused(error, sentence, function, *args):
-    with pytest.raises(error) as caught:
-        function(*args)
-    assert str(caught.value) == sentence
-    assert isinstance(caught.value, ArgumentError)
 
 
 def read(path, index=...):
@@ -603,7 +596,7 @@ def test_a_folder_or_file_in_the_wrong_place_is_refused(tmp_path, kind):
     error, what = IsADirectoryError, "which is a folder"
     if kind == "zarr":
         error = NotADirectoryError
-        what = "of which a part is a file and not a folder"
+        what = "part of which is a file, not a folder"
     sentence = "path must be an image file that can be read, got {}, {}; check the "
     refused(error, sentence.format(path, what) + "spelling", open_image, path)
 
@@ -780,8 +773,8 @@ def test_one_large_strip_without_compression_is_read(tmp_path, monkeypatch):
 # ---- What cannot be read ---------------------------------------------------------
 
 PART = (
-    "path must be an image of which every part can be read, got {}, of which rows {} "
-    "to {} and columns {} to {} cannot be; get it anew or write it again"
+    "path must be readable everywhere, got {}, of which rows {} to {} and columns {} "
+    "to {} cannot be read; get it anew or write it again"
 )
 
 

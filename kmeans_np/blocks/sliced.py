@@ -131,11 +131,11 @@ def unreadable(name: str, place: Place, error: Exception) -> ArgumentOSError:
     )
 
 
-def in_memory(value: Any) -> Any:
+def in_memory(value: Any, name: str = "image") -> Any:
     """Return all of what is read in slices, and anything else as it is."""
     if not is_sliced(value):
         return value
-    source = Sliced(value)
+    source = Sliced(value, name)
     return source[tuple(slice(0, n) for n in source.shape)]
 
 

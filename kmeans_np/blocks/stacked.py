@@ -122,9 +122,9 @@ class Stacked:
             if len(shape) != 2 or (shape[1:], dtype) != first:
                 raise ArgumentValueError(
                     "points",
-                    "be blocks of the same type with as many features each, (m, d)",
-                    f"{dtype} of shape {shape} as block {number} after {first[1]} with "
-                    f"{first[0][0]}",
+                    "be blocks (m, d) of one type with as many features each",
+                    f"block {number} of type {dtype} and shape {shape} after blocks of "
+                    f"type {first[1]} with {first[0][0]} features",
                     "convert it",
                 )
             sizes.append(shape[0])

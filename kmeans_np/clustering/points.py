@@ -185,7 +185,7 @@ def kmeans(
     if outside and weights is None and are_many(n, d, k):
         result = _fit_outside(array, k, options)
     else:
-        array = checks.points(in_memory(points)) if outside else array
+        array = checks.points(in_memory(points, "points")) if outside else array
         result = fit(array, checks.weights(weights, n), k, options)
         labels = result.labels.astype(np.int32, copy=False)
         result = replace(result, labels=labels)

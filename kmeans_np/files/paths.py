@@ -38,7 +38,7 @@ _REFUSALS: dict[type[OSError], tuple[type[ArgumentOSError], str, str]] = {
     ),
     NotADirectoryError: (
         ArgumentNotADirectoryError,
-        "of which a part is a file and not a folder",
+        "part of which is a file, not a folder",
         _CHECK_SPELLING,
     ),
     PermissionError: (

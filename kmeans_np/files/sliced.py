@@ -130,8 +130,8 @@ class SlicedImage:
                 ("rows", "columns"), place, self.chunks, self.shape
             )
         )
-        rule = "be an image of which every part can be read"
-        found, remedy = f"of which {where} cannot be", "get it anew or write it again"
+        rule, found = "be readable everywhere", f"of which {where} cannot be read"
+        remedy = "get it anew or write it again"
         return ArgumentValueError("path", rule, self.path, remedy, found=found)
 
 

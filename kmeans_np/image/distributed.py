@@ -257,7 +257,7 @@ def cluster_dask(
             found: Found = graph.found().compute()
         else:
             found = graph.found_in_passes(stacklevel=3)
-    mask = None if graph.mask is None else Sliced(graph.mask)
+    mask = None if graph.mask is None else Sliced(graph.mask, "mask")
     streamed = Streamed(Sliced(graph.image), mask, graph.layout)
     labels = graph.labels(found, len(found.clusters.palette))
     return told(found.result, streamed, found.clusters, graph.painted(found), labels)

@@ -103,7 +103,7 @@ def open_streamed(
     source = Sliced(image)
     layout, _ = lay_out(stand_in(source), channel_axis, alpha)
     if mask is not None:
-        mask = Sliced(mask if hasattr(mask, "dtype") else np.asarray(mask))
+        mask = Sliced(mask if hasattr(mask, "dtype") else np.asarray(mask), "mask")
         checks.mask(stand_in(mask), layout.shape)
     return Streamed(source, mask, layout)
 
