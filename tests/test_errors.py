@@ -315,7 +315,15 @@ def test_an_error_keeps_what_it_came_from(tmp_path):
     ("call", "kind", "number"),
     [
         (lambda d: read_image(d / "no.png"), FileNotFoundError, errno.ENOENT),
-        (lambda d: read_image(d), IsADirectoryError, errno.EISDIR),
+        (read_image, IsADirectoryError, errno.EISDIR),
+        (
+            lambda d: (
+                (d / "folder.png").mkdir(),
+                write_image(d / "folder.png", np.uint8([[0]])),
+            ),
+            IsADirectoryError,
+            errno.EISDIR,
+        ),
         (
             lambda d: write_image(d / "file" / "a.png", np.uint8([[0]])),
             NotADirectoryError,
@@ -421,8 +429,10 @@ def test_an_error_of_another_library_is_known_by_its_type():
             raise ValueError("rows must be sorted; sort them")
 
     array = da.from_array(Broken(), meta=np.empty((0, 0)))
-    with pytest.raises(OSError, match="points must be readable everywhere"):
-        kmeans(array, 2)
+    for fail in (array.compute, lambda: kmeans(array, 2)):
+        refused = pytest.raises(OSError, match=r"^points must be readable")
+        with refused, place_of_errors(array, "points"):
+            fail()
     own = errors.ArgumentValueError("k", "be small", 9, "pass another")
     with pytest.raises(errors.ArgumentError) as caught, place_of_errors(array, "image"):
         raise own
@@ -469,13 +479,16 @@ def test_the_command_line_says_the_fields(capsys):
     # A name is a name, even if it is like a sentence.
     words.report(errors.ArgumentValueError("k", "be x", "a, got b; c", "d"), "b")
     words.report(errors.ArgumentValueError("k", "be x", "b", "d"), "b")
+    words.report(errors.ArgumentValueError("k", "be x", "b", "d"), "")
+    words.report(errors.ArgumentValueError("k", "be x", "b, c", "d"), "b")
     assert capsys.readouterr().err.splitlines() == [
         r"kmeans-np: error: path must be a picture, got a\nb, which is none; convert "
         "it",
         r"kmeans-np: error: picture.png: --seed must be a picture, got a\nb, which is "
         "none; convert it",
         "kmeans-np: error: b: -k must be x, got a, got b; c; d",
-        "kmeans-np: error: -k must be x, got b; d",
+        *["kmeans-np: error: -k must be x, got b; d"] * 2,
+        "kmeans-np: error: b: -k must be x, got b, c; d",
     ]
 
 

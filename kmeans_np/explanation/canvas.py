@@ -1,8 +1,6 @@
 """Drawing for the film and the sheet: text, pictures, palettes and curves.
 
-What this file adds: one set of colors and a paper that is drawn on three times as large
-and then shrunk, so that every edge is smooth; and on it what a film and a sheet have in
-common. What it leaves out: what is drawn when.
+All is drawn three times as large and then shrunk, so that every edge is smooth.
 """
 
 from collections.abc import Sequence

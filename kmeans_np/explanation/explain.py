@@ -1,9 +1,4 @@
-"""`explain`: a run of K-means to walk through.
-
-What this file adds: the function, and the answer that can be saved as a page, as a film
-and as a sheet. What it leaves out: how these look (`page`, `film` and `sheet` beside
-this file).
-"""
+"""`explain`: a run of K-means to walk through, and the answer that can be saved."""
 
 import os
 from dataclasses import dataclass

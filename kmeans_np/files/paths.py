@@ -122,7 +122,7 @@ def check_replaceable(path: Path, folder: bool = False) -> int | None:
         except (FileNotFoundError, NotADirectoryError):
             return None
         if stat.S_ISDIR(status.st_mode) and not folder:
-            raise IsADirectoryError
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         if stat.S_ISDIR(status.st_mode) and not _is_zarr(path):
             rule, found = "be a new name or a Zarr", "which is a folder but no Zarr"
             raise ArgumentValueError("path", rule, path, _CHOOSE_ANOTHER, found=found)
