@@ -97,7 +97,7 @@ def array_of(data: Any, name: str) -> Array:
             f"pass {name}.toarray() if it fits in memory",
         )
     if isinstance(data, np.ma.MaskedArray):
-        checks.real_array(data, name)
+        return checks.real_array(data, name)  # It refuses it.
     array: Array = data.to_numpy() if is_frame(data) else np.asarray(data)
     if array.dtype.kind == "c":
         words = f"Complex data not supported\n{array}\n"
