@@ -321,7 +321,7 @@ def test_several_pictures_are_not_written_to_one_file(photos, run, option, name)
     assert (status, out) == (2, "")
     assert err == (
         f"kmeans-np: error: {option} must be a folder for several pictures, got "
-        f"{target}, which is none; add / at its end to make it\n"
+        f"{target}, which is not one; add / at its end to make it one\n"
     )
     assert everything_in(photos[0].parent) == before
 

@@ -96,8 +96,8 @@ class Plan:
         elif is_folder(given):
             output = Output(option, Path(given) / name, chosen=False)
         elif several:
-            rule, found = "be a folder for several pictures", "which is none"
-            remedy = "add / at its end to make it"
+            rule, found = "be a folder for several pictures", "which is not one"
+            remedy = "add / at its end to make it one"
             raise ArgumentValueError(option, rule, given, remedy, found=found)
         elif not Path(given).suffix:
             raise ArgumentValueError(
