@@ -187,7 +187,7 @@ HOW = {
         ([PHOTO, PHOTO / 255], {}, "got image 1, which is RGB of type float64; conv"),
         ([PHOTO, "none.png"], {}, "which does not exist"),
     ],
-    ids=str,
+    ids=lambda value: value if isinstance(value, str) else None,
 )
 def test_bad_batches_are_refused(images, how, message):
     with pytest.raises((ValueError, TypeError, FileNotFoundError), match=message):

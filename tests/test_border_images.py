@@ -144,15 +144,15 @@ TAKING_PART = table(
         IMAGE,
         {"mask": "mask.png"},
         "mask must hold real numbers of at most 64 bits, got 'mask.png' (str); pass an "
-        "array of numbers, such as read_image makes of a file",
+        "array of numbers, such as read_image returns",
     ),
     (
         "a mask of nothing",
         ValueError,
         IMAGE,
         {"mask": np.zeros((4, 5), bool)},
-        "mask must let at least one pixel take part, got none of 20; True is for those "
-        "that take part, so perhaps pass ~mask",
+        "mask must let at least one pixel take part, got none of 20; mark those that "
+        "take part with True, or pass ~mask if it marks the others",
     ),
     (
         "a mask of transparent pixels",
@@ -417,7 +417,7 @@ PALETTES = table(
         IMAGE,
         ["#ff0000"],
         "palette must hold real numbers of at most 64 bits, got an array of type <U7; "
-        "pass an array of numbers, such as read_image makes of a file",
+        "pass an array of numbers, such as read_image returns",
     ),
 )
 
@@ -527,7 +527,7 @@ CURVES = table(
         ValueError,
         ([0, 1],),
         {},
-        "ks must be from 1 to the number of pixels, 20, got 0; leave it out",
+        "ks must be at least 1, got 0; leave it out",
     ),
     (
         "more than there are pixels",
@@ -575,7 +575,7 @@ def test_impossible_ks_are_refused(error, arguments, options, sentence):
         ("channel_axis", 0, "0"),
         ("alpha", False, "False"),
         ("color_space", "lab", "'lab'"),
-        ("position_weight", 1, "1.0"),
+        ("position_weight", 1, "1"),
     ],
 )
 @pytest.mark.parametrize("kind", ["auto", "points"])

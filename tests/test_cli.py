@@ -321,7 +321,7 @@ def test_several_pictures_are_not_written_to_one_file(photos, run, option, name)
     assert (status, out) == (2, "")
     assert err == (
         f"kmeans-np: error: {option} must be a folder for several pictures, got "
-        f"{target}, which is none; add / at its end to make it\n"
+        f"{target}, which is not one; add / at its end to make it one\n"
     )
     assert everything_in(photos[0].parent) == before
 
@@ -1387,7 +1387,7 @@ def test_the_installed_command_is_this_one():
 
 READ = "IMAGE must be an image file that can be read, got {folder}/"
 FOLDER_FOR_FILE = "which is a folder; check the spelling"
-FILE_FOR_FOLDER = "of which a part is a file and not a folder; check the spelling"
+FILE_FOR_FOLDER = "part of which is a file, not a folder; check the spelling"
 DAMAGED = (
     "which is damaged, cut short, no image or of a kind that cannot be read; get it "
     "anew or convert it to PNG"

@@ -68,7 +68,7 @@ def test_any_chunks_give_the_answer_of_the_array(rows, columns, bands, masked):
         {"max_iter": 1},
         {"rng": np.random.default_rng(7)},
     ],
-    ids=str,
+    ids=",".join,
 )
 def test_options_do_the_same(how):
     image = PHOTO[:100, :120]
@@ -192,9 +192,8 @@ def test_at_most_so_many_counts_are_merged_together():
                 merged.append(len(dsk[key].dependencies))
 
     chunked = da.from_array(PHOTO, chunks=(20, 500, 3))
-    with Watch():
-        with dask.config.set(scheduler="synchronous"):
-            cluster_image(chunked, 2, rng=0)
+    with Watch(), dask.config.set(scheduler="synchronous"):
+        cluster_image(chunked, 2, rng=0)
     assert merged
     assert max(merged) <= 17
 

@@ -19,6 +19,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image, ImageOps
+from refusals import refused
 from tables import chosen, crossed
 
 from kmeans_np import read_image, sample_image, write_image
@@ -320,13 +321,6 @@ def test_an_image_that_was_read_keeps_no_file_open(tmp_path):
 # ---- What cannot be read ---------------------------------------------------------
 
 
-def refused(error, sentence, function, *args):
-    with pytest.raises(error) as caught:
-        function(*args)
-    assert str(caught.value) == sentence
-    assert type(caught.value) is error
-
-
 DAMAGED = (
     "path must be an image file, got {path}, which is damaged, cut short, no image "
     "or of a kind that cannot be read; get it anew or convert it to PNG"
@@ -363,7 +357,7 @@ def test_a_path_through_a_file_is_refused(tmp_path):
     refused(
         NotADirectoryError,
         f"path must be an image file that can be read, got {path}, "
-        "of which a part is a file and not a folder; check the spelling",
+        "part of which is a file, not a folder; check the spelling",
         read_image,
         path,
     )
@@ -834,8 +828,8 @@ def test_a_file_is_not_used_as_a_folder(tmp_path):
     inside = saved(tmp_path / "picture.png", RGB) / "inside.png"
     refused(
         NotADirectoryError,
-        f"path must be a file that can be written, got {inside}, of which a part is a "
-        "file and not a folder; check the spelling",
+        f"path must be a file that can be written, got {inside}, part of which is a "
+        "file, not a folder; check the spelling",
         write_image,
         inside,
         RGB,
@@ -900,14 +894,14 @@ WRONG_IMAGES = {
         "photo.jpg",
         TypeError,
         "image must hold real numbers of at most 64 bits, got 'photo.jpg' (str); "
-        "pass an array of numbers, such as read_image makes of a file",
+        "pass an array of numbers, such as read_image returns",
     ),
     "None": (
         "picture.png",
         None,
         TypeError,
         "image must hold real numbers of at most 64 bits, got None (NoneType); pass "
-        "an array of numbers, such as read_image makes of a file",
+        "an array of numbers, such as read_image returns",
     ),
     "ragged": (
         "picture.png",

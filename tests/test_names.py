@@ -14,7 +14,7 @@ import zarr
 from tables import crossed
 
 from kmeans_np import cluster_image, explain, open_image, read_image, write_image
-from kmeans_np.checks import printable
+from kmeans_np.checks import ArgumentValueError, printable
 from kmeans_np.cli import words
 
 pytestmark = pytest.mark.skipif(
@@ -353,7 +353,7 @@ def test_what_others_say_is_shown_in_a_sentence(of_dask):
 def test_a_name_that_the_file_system_cannot_hold_is_refused(function):
     with pytest.raises(ValueError, match="the file system can hold") as caught:
         function("\ud800.png")
-    assert type(caught.value) is ValueError
+    assert type(caught.value) is ArgumentValueError
     checked(str(caught.value), r"'\ud800.")
 
 

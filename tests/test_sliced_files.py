@@ -19,6 +19,7 @@ import zarr
 from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from refusals import refused
 from tables import crossed, few_examples
 from zarr.storage import LocalStore
 
@@ -74,13 +75,6 @@ def same(image, expected):
     assert image.flags.writeable
     assert image.flags.owndata or image.base.flags.owndata
     assert image.dtype.isnative
-
-
-def refused(error, sentence, function, *args):
-    with pytest.raises(error) as caught:
-        function(*args)
-    assert str(caught.value) == sentence
-    assert type(caught.value) is error
 
 
 def read(path, index=...):
@@ -602,7 +596,7 @@ def test_a_folder_or_file_in_the_wrong_place_is_refused(tmp_path, kind):
     error, what = IsADirectoryError, "which is a folder"
     if kind == "zarr":
         error = NotADirectoryError
-        what = "of which a part is a file and not a folder"
+        what = "part of which is a file, not a folder"
     sentence = "path must be an image file that can be read, got {}, {}; check the "
     refused(error, sentence.format(path, what) + "spelling", open_image, path)
 
@@ -735,8 +729,8 @@ def test_what_cannot_be_undone_in_slices_is_refused(tmp_path):
 
 def test_tiles_and_chunks_that_claim_to_be_huge_are_refused(tmp_path, monkeypatch):
     sentence = (
-        "path must be an image whose tiles, strips or chunks are of at most {:,} "
-        "bytes, got {}, whose are of {:,}; write it again with smaller ones"
+        "path must have tiles, strips or chunks of at most {:,} bytes, got {}, which "
+        "has some of {:,}; write it with smaller ones"
     )
     limit = sliced.LARGEST_CHUNK
     path = tmp_path / "image.zarr"
@@ -779,8 +773,8 @@ def test_one_large_strip_without_compression_is_read(tmp_path, monkeypatch):
 # ---- What cannot be read ---------------------------------------------------------
 
 PART = (
-    "path must be an image of which every part can be read, got {}, of which rows {} "
-    "to {} and columns {} to {} cannot be; get it anew or write it again"
+    "path must be readable everywhere, got {}, of which rows {} to {} and columns {} "
+    "to {} cannot be read; get it anew or write it again"
 )
 
 
@@ -1000,8 +994,8 @@ def test_a_folder_that_is_no_zarr_is_not_replaced(tmp_path, fill):
     before = state(tmp_path)
     refused(
         ValueError,
-        "path must be a new name, or a Zarr, which is replaced, got "
-        f"{path}, a folder of something else; choose another name",
+        f"path must be a new name or a Zarr, got {path}, which is a folder but no "
+        "Zarr; choose another name",
         write_sliced,
         path,
         RGB,

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from kmeans_np.blocks.rows import ArrayRows, Found, Part, Rows, Transform
+from kmeans_np.blocks.sliced import Place, unreadable
 from kmeans_np.blocks.views import Report, Reporter
-from kmeans_np.checks import printable
+from kmeans_np.checks import ArgumentError, ArgumentValueError
 from kmeans_np.lloyd import Array
 from kmeans_np.pieces import piece_of
 
@@ -32,10 +33,9 @@ def is_dask(value: Any) -> bool:
 def known_shape(array: Any, name: str) -> None:
     """Refuse a Dask array that does not know its own shape."""
     if any(math.isnan(length) for length in array.shape):
-        raise ValueError(
-            f"{name} must have a known shape as a Dask array, got {array.shape}; call "
-            "compute_chunk_sizes() on it"
-        )
+        rule = "have a known shape as a Dask array"
+        remedy = f"call {name}.compute_chunk_sizes() first"
+        raise ArgumentValueError(name, rule, array.shape, remedy)
 
 
 @contextmanager
@@ -47,19 +47,16 @@ def place_of_errors(array: Any, name: str) -> Iterator[None]:
     """
     try:
         yield
+    except ArgumentError:
+        raise
     except Exception as error:
-        # Those with a name, a rule and a remedy are our own.
-        where = None if " must " in str(error) else _unreadable(array)
-        if where is None:
+        place = _unreadable(array)
+        if place is None:
             raise
-        raise OSError(
-            f"{name} must be readable everywhere, got an error where its axes go from "
-            f"{where}: {type(error).__name__}: {printable(error)}; mend that part or "
-            "cut it off"
-        ) from error
+        raise unreadable(name, place, error) from error
 
 
-def _unreadable(array: Any) -> str | None:
+def _unreadable(array: Any) -> Place | None:
     """Return the place of a chunk that cannot be read, None if there is none."""
     numbers = [*np.ndindex(*array.numblocks)]
     if _readable(array, numbers):
@@ -70,7 +67,7 @@ def _unreadable(array: Any) -> str | None:
         numbers = numbers[half:] if _readable(array, first) else first
     ends = [np.cumsum(sizes) for sizes in array.chunks]
     cuts = zip(ends, array.chunks, numbers[0])
-    return ", ".join(f"{e[i] - sizes[i]} to {e[i] - 1}" for e, sizes, i in cuts)
+    return tuple(slice(e[i] - sizes[i], e[i]) for e, sizes, i in cuts)
 
 
 def _readable(array: Any, numbers: list[tuple[int, ...]]) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from kmeans_np.checks import printable
+from kmeans_np.checks import ArgumentOSError
 from kmeans_np.lloyd import Array
 
 Place = tuple[slice, ...]
@@ -112,23 +112,30 @@ class Sliced:
             if type(self.array).__module__.startswith("kmeans_np."):
                 # It says so itself.
                 raise
-            where = ", ".join(f"{cut.start} to {cut.stop - 1}" for cut in place)
-            raise OSError(
-                f"{self.name} must be readable everywhere, got an error where its axes "
-                f"go from {where}: {type(error).__name__}: {printable(error)}; mend "
-                "that part or cut it off"
-            ) from error
+            raise unreadable(self.name, place, error) from error
         if isinstance(self.array, np.memmap):
             block = np.array(block, order="C")
             forget(self.array)
         return block
 
 
-def in_memory(value: Any) -> Any:
+def unreadable(name: str, place: Place, error: Exception) -> ArgumentOSError:
+    """Return the error for a part of an array that cannot be read."""
+    where = ", ".join(f"{cut.start}:{cut.stop}" for cut in place)
+    return ArgumentOSError(
+        name,
+        "be readable everywhere",
+        f"{type(error).__name__}: {error}",
+        "mend that part or leave it out",
+        found=f"at [{where}]",
+    )
+
+
+def in_memory(value: Any, name: str = "image") -> Any:
     """Return all of what is read in slices, and anything else as it is."""
     if not is_sliced(value):
         return value
-    source = Sliced(value)
+    source = Sliced(value, name)
     return source[tuple(slice(0, n) for n in source.shape)]
 
 

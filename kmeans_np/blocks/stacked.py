@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from kmeans_np.blocks.sliced import Sliced, is_sliced
+from kmeans_np.checks import ArgumentTypeError, ArgumentValueError
 from kmeans_np.lloyd import Array
 
 
@@ -56,9 +57,11 @@ class Again(Sequence[Any]):
             for item in islice(self.rest, skipped, None):
                 self.next = number + 1
                 return item
-        raise ValueError(
-            f"{self.name} must give the same items each time it is iterated over, got "
-            f"{self.n:,} items at first and at most {number:,} later; pass a list"
+        raise ArgumentValueError(
+            self.name,
+            "give the same items each time it is iterated over",
+            f"{self.n:,} items at first and at most {number:,} later",
+            "pass a list",
         )
 
     def __iter__(self) -> Iterator[Any]:
@@ -70,10 +73,12 @@ def again(items: Any, name: str, why: str) -> Sequence[Any]:
     if isinstance(items, Sequence):
         return items
     if iter(items) is items:
-        raise TypeError(
-            f"{name} must be something to iterate over twice, {why}, got a "
-            f"{type(items).__name__}, which is used up after once; pass a list, or "
-            "something that begins anew each time"
+        raise ArgumentTypeError(
+            name,
+            f"be something to iterate over twice, {why}",
+            f"a {type(items).__name__}",
+            "pass a list, or something that begins anew each time",
+            found="which is used up after once",
         )
     return Again(items, name)
 
@@ -115,14 +120,17 @@ class Stacked:
             shape, dtype = block.shape, block.dtype
             first = first or (shape[1:], dtype)
             if len(shape) != 2 or (shape[1:], dtype) != first:
-                raise ValueError(
-                    "points must be blocks of the same type with as many features "
-                    f"each, (m, d), got {dtype} of shape {shape} as block {number} "
-                    f"after {first[1]} with {first[0][0]}; convert it"
+                raise ArgumentValueError(
+                    "points",
+                    "be blocks (m, d) of one type with as many features each",
+                    f"block {number} of type {dtype} and shape {shape} after blocks of "
+                    f"type {first[1]} with {first[0][0]} features",
+                    "convert it",
                 )
             sizes.append(shape[0])
         if first is None:
-            raise ValueError("points must hold at least one block, got none; pass some")
+            rule = "hold at least one block"
+            raise ArgumentValueError("points", rule, "none", "pass some")
         self.ends = np.cumsum(sizes)
         self.shape = (int(self.ends[-1]), *first[0])
         self.dtype: np.dtype[Any] = first[1]

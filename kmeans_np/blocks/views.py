@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from kmeans_np.blocks.sliced import BLOCK, Place, chunks_of, forget, tiles
+from kmeans_np.checks import ArgumentValueError
 from kmeans_np.lloyd import Array
 
 
@@ -212,10 +213,8 @@ class View(np.lib.mixins.NDArrayOperatorsMixin):
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         if copy is False:
-            raise ValueError(
-                "copy must be True or None for an array that is computed when it is "
-                "read, got False; leave it out"
-            )
+            rule = "be True or None for an array that is computed when it is read"
+            raise ArgumentValueError("copy", rule, "False", "leave it out")
         return self[...].astype(dtype or self.dtype, copy=False)
 
     def __getattr__(self, name: str) -> Any:

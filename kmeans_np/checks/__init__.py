@@ -1,9 +1,7 @@
-"""The border: the one place that judges what callers pass in, and words the errors.
+"""Checks of what callers pass in, which raise the errors of the package.
 
-What this file adds: the names of the checks. Each returns its argument in the form that
-the rest of the package relies on, or raises an error whose one sentence gives the
-argument's name, the rule, what came, and the remedy. What it leaves out: files and
-folders, whose troubles only show when they are used (`kmeans_np.files`).
+Each returns its argument in the form that the rest of the package relies on. What can
+only be seen when files are opened is checked in `kmeans_np.files`.
 """
 
 from kmeans_np.checks.arrays import (
@@ -11,14 +9,26 @@ from kmeans_np.checks.arrays import (
     LARGEST_INTEGER,
     POINTS,
     Named,
-    counted,
     finite,
     place_along,
     points,
     points_shape,
-    printable,
     real_array,
-    shown,
+)
+from kmeans_np.checks.errors import (
+    ArgumentError,
+    ArgumentFileNotFoundError,
+    ArgumentIndexError,
+    ArgumentIsADirectoryError,
+    ArgumentNotADirectoryError,
+    ArgumentOSError,
+    ArgumentPermissionError,
+    ArgumentTypeError,
+    ArgumentValueError,
+    describe,
+    pluralize,
+    printable,
+    sentence,
 )
 from kmeans_np.checks.images import (
     finite_pixels,
@@ -34,17 +44,18 @@ from kmeans_np.checks.images import (
 from kmeans_np.checks.options import (
     Callback,
     Options,
-    flag,
+    check_bool,
+    check_str,
     function,
     n_clusters,
     one_of,
     options,
-    text,
 )
 from kmeans_np.checks.questions import (
+    check_fraction,
+    check_label,
     features,
     image_or_points,
-    label,
     largest_k,
     like,
     palette,
@@ -52,7 +63,6 @@ from kmeans_np.checks.questions import (
     range_of_rgb,
     same_channels,
     several_k,
-    share,
     white,
 )
 from kmeans_np.checks.weights import (
@@ -70,22 +80,33 @@ __all__ = [
     "LARGEST",
     "LARGEST_INTEGER",
     "POINTS",
+    "ArgumentError",
+    "ArgumentFileNotFoundError",
+    "ArgumentIndexError",
+    "ArgumentIsADirectoryError",
+    "ArgumentNotADirectoryError",
+    "ArgumentOSError",
+    "ArgumentPermissionError",
+    "ArgumentTypeError",
+    "ArgumentValueError",
     "Callback",
     "Named",
     "Options",
     "WeightStats",
+    "check_bool",
+    "check_fraction",
+    "check_label",
+    "check_str",
     "check_weight_stats",
     "check_weights_shape",
-    "counted",
+    "describe",
     "features",
     "finite",
     "finite_pixels",
-    "flag",
     "function",
     "has_alpha",
     "image",
     "image_or_points",
-    "label",
     "largest_k",
     "largest_weight",
     "like",
@@ -100,6 +121,7 @@ __all__ = [
     "pixel_weights",
     "place_along",
     "place_of_pixel",
+    "pluralize",
     "points",
     "points_shape",
     "position_weight",
@@ -107,11 +129,9 @@ __all__ = [
     "range_of_rgb",
     "real_array",
     "same_channels",
+    "sentence",
     "several_k",
-    "share",
-    "shown",
     "some_take_part",
-    "text",
     "weight_stats",
     "weights",
     "weights_image",

@@ -1,24 +1,22 @@
-"""The border for arrays: points and their weights.
-
-What this file adds: one function for each kind of array. It returns the array in the
-form that the rest of the package relies on, or raises the error. And how errors show
-values and names. What it leaves out: images (`kmeans_np.checks.images`), numbers and
-choices (`kmeans_np.checks.options`).
-"""
+"""Checks of arrays: that they hold finite real numbers, and of points and weights."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from kmeans_np.checks.errors import (
+    ArgumentTypeError,
+    ArgumentValueError,
+    describe,
+    pluralize,
+)
 from kmeans_np.lloyd import Array
 
 # Numbers up to here, squared, times weights up to here, add up to a finite float64.
 LARGEST = 1e100
 # Every integer up to here is a float64.
 LARGEST_INTEGER = 2**53
-# So many characters of a value are shown.
-LONGEST = 60
 
 _REMEDIES = {
     "c": "take its real part or its magnitude",
@@ -26,74 +24,37 @@ _REMEDIES = {
 }
 
 
-def printable(text: object) -> str:
-    """Return text with an escape for each character that cannot be shown.
-
-    Names of files may hold anything, and a terminal obeys some of it.
-    """
-    text = str(text)
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else _escaped(c) for c in text)
-
-
-def _escaped(character: str) -> str:
-    code = ord(character)
-    # So Python has the bytes of a file name that are no UTF-8.
-    if 0xDC80 <= code <= 0xDCFF:
-        return f"\\x{code - 0xDC00:02x}"
-    return character.encode("unicode_escape").decode("ascii")
-
-
-def shown(value: Any) -> str:
-    """Return a value in words that fit on one line."""
-    text = repr(value)
-    # A string keeps its spaces.
-    text = printable(text if isinstance(value, str) else " ".join(text.split()))
-    return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
-
-
-def got(value: Any) -> str:
-    """Return a value with the name of its type."""
-    return f"{shown(value)} ({type(value).__name__})"
-
-
 def real_array(value: Any, name: str) -> Array:
     """Return `value` as an array of real numbers, of the type that it has."""
     if isinstance(value, np.ma.MaskedArray):
         remedy = "fill it or leave the masked values out"
         if name == "image":
-            remedy = "pass image.data, and as mask where nothing is masked"
-        raise TypeError(
-            f"{name} must be a plain array, got a masked array, whose mask would be "
-            f"lost; {remedy}"
+            remedy = "pass image.data, and a mask that is False where it is masked"
+        raise ArgumentTypeError(
+            name,
+            "be a plain array",
+            "a masked array",
+            remedy,
+            found="whose mask would be lost",
         )
     try:
         array = np.asarray(value)
     except ValueError:
-        raise ValueError(
-            f"{name} must be a rectangular array, got nested sequences of different "
-            "lengths; make them equally long"
+        raise ArgumentValueError(
+            name,
+            "be a rectangular array",
+            "nested sequences of different lengths",
+            "make them equally long",
         ) from None
     if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
-        otherwise = "pass an array of numbers, such as read_image makes of a file"
+        got = f"an array of type {array.dtype}"
+        if array.ndim == 0:
+            got = describe(value, with_type=True)
+        otherwise = "pass an array of numbers, such as read_image returns"
         remedy = _REMEDIES.get(array.dtype.kind, otherwise)
-        raise TypeError(
-            f"{name} must hold real numbers of at most 64 bits, got "
-            f"{_describe(value, array)}; {remedy}"
-        )
+        rule = "hold real numbers of at most 64 bits"
+        raise ArgumentTypeError(name, rule, got, remedy)
     return array
-
-
-def _describe(value: Any, array: Array) -> str:
-    if array.ndim == 0:
-        return f"{got(value)}"
-    return f"an array of type {array.dtype}"
-
-
-def counted(number: int, noun: str) -> str:
-    """Return a number with its noun in singular or plural."""
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 def place_along(*axes: str) -> Callable[[Array], str]:
@@ -112,20 +73,27 @@ class Named(NamedTuple):
         Makes words of an index.
     remedy, if_large : str
         What to do about NaN and infinity, and about large numbers.
+    shell_remedy : str, optional
+        What to do about NaN and infinity on the command line.
     """
 
     name: str
     say_place: Callable[[Array], str]
     remedy: str
     if_large: str = "scale it down"
+    shell_remedy: str | None = None
 
-    def not_finite(self, nan: int, infinite: int, first: Array) -> ValueError:
+    def not_finite(self, nan: int, infinite: int, first: Array) -> ArgumentValueError:
         """Return the error for so many values that are no numbers."""
-        found = [counted(nan, "NaN value")] if nan else []
-        found += [counted(infinite, "infinite value")] if infinite else []
-        return ValueError(
-            f"{self.name} must be finite, got {' and '.join(found)}, the first at "
-            f"{self.say_place(first)}; {self.remedy}"
+        got = [pluralize(nan, "NaN value")] if nan else []
+        got += [pluralize(infinite, "infinite value")] if infinite else []
+        return ArgumentValueError(
+            self.name,
+            "be finite",
+            " and ".join(got),
+            self.remedy,
+            found=f"the first at {self.say_place(first)}",
+            shell_remedy=self.shell_remedy,
         )
 
     def check_size(self, dtype: np.dtype[Any], low: float, high: float) -> None:
@@ -136,10 +104,9 @@ class Named(NamedTuple):
             limit, form, why = LARGEST, ".4g", "sums of squares stay finite"
         largest = max(high, -low)
         if largest > limit:
-            raise ValueError(
-                f"{self.name} must lie between -{limit:{form}} and {limit:{form}}, so "
-                f"that {why}, got a value of size {largest:{form}}; {self.if_large}"
-            )
+            rule = f"lie between -{limit:{form}} and {limit:{form}}, so that {why}"
+            got = f"a value of size {largest:{form}}"
+            raise ArgumentValueError(self.name, rule, got, self.if_large)
 
 
 POINTS = Named(
@@ -177,12 +144,10 @@ def points_shape(shape: tuple[int, ...]) -> None:
     if len(shape) != 2:
         remedy = "pass one row for each point and one column for each feature"
         if len(shape) == 1:
-            remedy = "if each number is a point, pass points.reshape(-1, 1)"
-        raise ValueError(
-            f"points must have 2 axes, (n, d), got shape {shape}; {remedy}"
-        )
+            remedy = "if each number is a point, pass np.reshape(points, (-1, 1))"
+        rule = "have 2 axes, (n, d)"
+        raise ArgumentValueError("points", rule, f"shape {shape}", remedy)
     if 0 in shape:
-        raise ValueError(
-            f"points must hold at least one point with at least one feature, got shape "
-            f"{shape}; check how they were selected"
-        )
+        rule = "hold at least one point with at least one feature"
+        remedy = "check how they were selected"
+        raise ArgumentValueError("points", rule, f"shape {shape}", remedy)

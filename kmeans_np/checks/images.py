@@ -1,8 +1,4 @@
-"""The border for images: their axes, and which of their pixels take part.
-
-What this file adds: the checks of the image itself and of what lies over it, masks and
-weights. What it leaves out: what is asked about it (`kmeans_np.checks.questions`).
-"""
+"""Checks of images, and of the masks and weights that lie over them."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,10 +9,10 @@ from numpy.typing import NDArray
 from kmeans_np.checks.arrays import (
     Named,
     finite,
-    got,
     place_along,
     real_array,
 )
+from kmeans_np.checks.errors import ArgumentTypeError, ArgumentValueError, describe
 from kmeans_np.checks.weights import not_negative
 from kmeans_np.lloyd import Array, Floats
 
@@ -31,20 +27,17 @@ def image(value: Any, channel_axis: Any) -> tuple[Array, int | None]:
     array = real_array(value, "image")
     axis = _channel_axis(channel_axis, array)
     if array.ndim - (axis is not None) not in (2, 3):
-        rule = "2 axes, (rows, columns), "
+        rule = "have 2 axes, (rows, columns), "
         if channel_axis is None:
             rule += "or 3, (planes, rows, columns), without channels"
         else:
             rule += "3, with channels, or 4, (planes, rows, columns) with channels"
-        raise ValueError(
-            f"image must have {rule}, got shape {array.shape}; pass one image at a "
-            "time, and flat pixels to kmeans"
-        )
+        remedy = "pass one image at a time, and flat pixels to kmeans"
+        raise ArgumentValueError("image", rule, f"shape {array.shape}", remedy)
     if array.size == 0:
-        raise ValueError(
-            "image must hold at least one row, one column and one channel, got shape "
-            f"{array.shape}; check how it was cut out"
-        )
+        rule = "hold at least one row, one column and one channel"
+        remedy = "check how it was cut out"
+        raise ArgumentValueError("image", rule, f"shape {array.shape}", remedy)
     return array, axis
 
 
@@ -53,23 +46,21 @@ def _channel_axis(value: Any, array: Array) -> int | None:
     if value is None:
         return None
     if not isinstance(value, (int, np.integer)) or isinstance(value, bool):
-        raise TypeError(
-            f"channel_axis must be a whole number or None, got {got(value)}"
-            f"; pass the axis of the channels, such as -1, or "
-            "None for a gray volume"
+        raise ArgumentTypeError(
+            "channel_axis",
+            "be a whole number or None",
+            describe(value, with_type=True),
+            "pass the axis of the channels, such as -1, or None for a gray volume",
         )
     if array.ndim == 2 and value == -1:
         return None
     if array.ndim == 2:
-        raise ValueError(
-            f"channel_axis must be -1 or None for an image of 2 axes, which is gray, "
-            f"got {value}; leave it out"
-        )
+        rule = "be -1 or None for an image of 2 axes, which is gray"
+        raise ArgumentValueError("channel_axis", rule, value, "leave it out")
     if array.ndim and not -array.ndim <= value < array.ndim:
-        raise ValueError(
-            f"channel_axis must be an axis of image, -{array.ndim} to "
-            f"{array.ndim - 1}, got {value}; pass the axis of the channels, such as -1"
-        )
+        rule = f"be an axis of image, -{array.ndim} to {array.ndim - 1}"
+        remedy = "pass the axis of the channels, such as -1"
+        raise ArgumentValueError("channel_axis", rule, value, remedy)
     return int(value) % max(array.ndim, 1)
 
 
@@ -78,15 +69,15 @@ def has_alpha(value: Any, channels: int | None) -> bool:
     if isinstance(value, str) and value == "auto":
         return channels in (2, 4)
     if not isinstance(value, (bool, np.bool_)):
-        raise TypeError(
-            f"alpha must be True, False or 'auto', got {got(value)}"
-            f"; pass True if the last channel is alpha"
+        raise ArgumentTypeError(
+            "alpha",
+            "be True, False or 'auto'",
+            describe(value, with_type=True),
+            "pass True if the last channel is alpha",
         )
     if value and (channels is None or channels < 2):
-        raise ValueError(
-            "alpha must be False or 'auto' for an image with fewer than 2 channels, "
-            "got True; leave it out"
-        )
+        rule = "be False or 'auto' for an image with fewer than 2 channels"
+        raise ArgumentValueError("alpha", rule, "True", "leave it out")
     return bool(value)
 
 
@@ -96,15 +87,16 @@ def mask(value: Any, shape: tuple[int, ...]) -> NDArray[np.bool_] | None:
         return None
     array = real_array(value, "mask")
     if array.dtype.kind == "f":
-        raise TypeError(
-            f"mask must hold bools or whole numbers, got an array of type "
-            f"{array.dtype}; compare it with something, as in mask > 0.5"
+        raise ArgumentTypeError(
+            "mask",
+            "hold bools or whole numbers",
+            f"an array of type {array.dtype}",
+            "compare it with something, as in mask > 0.5",
         )
     if array.shape != shape:
-        raise ValueError(
-            f"mask must have one value for each pixel, shape {shape}, got shape "
-            f"{array.shape}; {_fitting(array, shape, 'mask.any(axis=-1)')}"
-        )
+        rule = f"have one value for each pixel, shape {shape}"
+        remedy = _fitting(array, shape, "mask.any(axis=-1)")
+        raise ArgumentValueError("mask", rule, f"shape {array.shape}", remedy)
     return array.astype(bool, copy=False)
 
 
@@ -123,20 +115,28 @@ def some_take_part(n: int, size: int, n_masked: int | None) -> None:
     if n:
         return
     if n_masked == 0:
-        raise ValueError(
-            f"mask must let at least one pixel take part, got none of {size:,}; "
-            "True is for those that take part, so perhaps pass ~mask"
+        raise ArgumentValueError(
+            "mask",
+            "let at least one pixel take part",
+            f"none of {size:,}",
+            "mark those that take part with True, or pass ~mask if it marks the others",
         )
     if n_masked is not None:
-        raise ValueError(
-            "mask must let at least one pixel take part that is not fully transparent, "
-            "got only transparent ones; pass another mask, or alpha=False to cluster "
-            "the hidden colors"
+        remedy = "pass another mask, or {} to cluster the hidden colors"
+        raise ArgumentValueError(
+            "mask",
+            "let at least one pixel take part that is not fully transparent",
+            "only transparent ones",
+            remedy.format("alpha=False"),
+            shell_remedy=remedy.format("--no-alpha"),
         )
-    raise ValueError(
-        "image must have at least one pixel that is not fully transparent, got "
-        f"{size:,} transparent ones; pass alpha=False, or the image without its "
-        "last channel, to cluster the hidden colors"
+    raise ArgumentValueError(
+        "image",
+        "have at least one pixel that is not fully transparent",
+        f"{size:,} transparent ones",
+        "pass alpha=False, or the image without its last channel, to cluster the "
+        "hidden colors",
+        shell_remedy="pass --no-alpha to cluster the hidden colors",
     )
 
 
@@ -176,19 +176,18 @@ def named_pixels(say_place: Callable[[Array], str], channel_axis: int | None) ->
     good = "np.isfinite(image)"
     if channel_axis is not None:
         good += f".all(axis={channel_axis})"
-    remedy = f"leave those pixels out with a mask, such as {good}"
+    remedy = "leave those pixels out with a mask"
     if_large = "scale it down, or leave out with a mask what stands for no data"
-    return Named("image", say_place, remedy, if_large)
+    return Named("image", say_place, f"{remedy}, such as {good}", if_large, remedy)
 
 
 def weights_image(value: Any, shape: tuple[int, ...]) -> Array:
     """Return the weights of all pixels as an array of this shape."""
     array = real_array(value, "weights")
     if array.shape != shape:
-        raise ValueError(
-            f"weights must have one number for each pixel, shape {shape}, got shape "
-            f"{array.shape}; {_fitting(array, shape, 'weights.mean(axis=-1)')}"
-        )
+        rule = f"have one number for each pixel, shape {shape}"
+        remedy = _fitting(array, shape, "weights.mean(axis=-1)")
+        raise ArgumentValueError("weights", rule, f"shape {array.shape}", remedy)
     return array
 
 

@@ -1,8 +1,4 @@
-"""The border for numbers and choices: how many clusters, and how to run.
-
-What this file adds: one function for each kind of argument, as for arrays, and
-`options`, which judges all that say how to run. What it leaves out: to act on them.
-"""
+"""Checks of numbers and choices: how many clusters, and how to run."""
 
 # NumPy loads numpy.random when it is first named, which takes as long as the rest of
 # this package: so it is not named in annotations that are evaluated.
@@ -14,7 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kmeans_np.checks.arrays import Named, finite, got, place_along, real_array, shown
+from kmeans_np.checks.arrays import Named, finite, place_along, real_array
+from kmeans_np.checks.errors import ArgumentTypeError, ArgumentValueError, describe
 from kmeans_np.lloyd import Floats, Step
 from kmeans_np.seeding import SEEDINGS
 
@@ -35,19 +32,16 @@ class Options(NamedTuple):
 
 def whole_number(value: Any, name: str, remedy: str) -> int:
     """Return `value` as an int of at least 1."""
+    rule = "be a whole number of at least 1"
     is_bool = isinstance(value, (bool, np.bool_))
     try:
         number = None if is_bool else operator.index(value)
     except TypeError:
         number = None
     if number is None:
-        raise TypeError(
-            f"{name} must be a whole number of at least 1, got {got(value)}; {remedy}"
-        )
+        raise ArgumentTypeError(name, rule, describe(value, with_type=True), remedy)
     if number < 1:
-        raise ValueError(
-            f"{name} must be a whole number of at least 1, got {number}; {remedy}"
-        )
+        raise ArgumentValueError(name, rule, number, remedy)
     return number
 
 
@@ -55,10 +49,8 @@ def n_clusters(value: Any, n: int, noun: str) -> int:
     """Return k as an int from 1 to the number of points (`noun`) that take part."""
     k = whole_number(value, "k", "pass the number of clusters to find, such as 8")
     if k > n:
-        raise ValueError(
-            f"k must be at most the number of {noun}, {n:,}, got {k:,}; ask for fewer "
-            "clusters"
-        )
+        rule = f"be at most the number of {noun}, {n:,}"
+        raise ArgumentValueError("k", rule, f"{k:,}", "ask for fewer clusters")
     return k
 
 
@@ -67,10 +59,12 @@ def _given_centroids(value: Any, k: int, d: int) -> Floats:
     if d == 1 and array.shape == (k,):
         array = array[:, np.newaxis]
     if array.shape != (k, d):
-        raise ValueError(
-            f"init must hold one centroid for each of the {k} clusters with {d} "
-            f"numbers each, shape ({k}, {d}), got shape {array.shape}; pass another "
-            "array, or 'random' or 'k-means++'"
+        raise ArgumentValueError(
+            "init",
+            f"hold one centroid for each of the {k} clusters with {d} numbers each, "
+            f"shape ({k}, {d})",
+            f"shape {array.shape}",
+            "pass another array, or 'random' or 'k-means++'",
         )
     place = place_along("row", "column")
     finite(array, Named("init", place, "pass finite centroids"))
@@ -81,16 +75,13 @@ def _n_init(value: Any, given: bool) -> int | None:
     if isinstance(value, str) and value == "auto":
         return None
     if isinstance(value, str):
-        raise ValueError(
-            "n_init must be 'auto' or a whole number of at least 1, got "
-            f"{shown(value)}; pass the number of starts, such as 10"
-        )
+        rule = "be 'auto' or a whole number of at least 1"
+        remedy = "pass the number of starts, such as 10"
+        raise ArgumentValueError("n_init", rule, describe(value), remedy)
     number = whole_number(value, "n_init", "pass the number of starts, or 'auto'")
     if given and number > 1:
-        raise ValueError(
-            f"n_init must be 1 when init gives the centroids, got {number}; every "
-            "start would be the same"
-        )
+        rule = "be 1 when init gives the centroids, since all starts are the same"
+        raise ArgumentValueError("n_init", rule, number, "leave it out")
     return number
 
 
@@ -98,17 +89,15 @@ def at_least_0(value: Any, name: str, remedy: str) -> float:
     """Return `value` as a float of at least 0."""
     is_number = isinstance(value, (int, float, np.integer, np.floating))
     if not is_number or isinstance(value, bool):
-        raise TypeError(
-            f"{name} must be a number of at least 0, got {got(value)}; {remedy}"
-        )
+        rule = "be a number of at least 0"
+        raise ArgumentTypeError(name, rule, describe(value, with_type=True), remedy)
     try:
         number = float(value)
     except OverflowError:
         number = np.inf
     if not 0 <= number < np.inf:
-        raise ValueError(
-            f"{name} must be a finite number of at least 0, got {number}; {remedy}"
-        )
+        rule = "be a finite number of at least 0"
+        raise ArgumentValueError(name, rule, number, remedy)
     return number
 
 
@@ -116,33 +105,37 @@ def _generator(value: Any) -> np.random.Generator:
     try:
         return np.random.default_rng(value)
     except (TypeError, ValueError) as error:
-        raise type(error)(
-            "rng must be None, a whole number of at least 0 or a "
-            f"numpy.random.Generator, got {got(value)}; pass a "
-            "seed such as 0 to get the same result every time"
+        wrong_type = isinstance(error, TypeError)
+        kind = ArgumentTypeError if wrong_type else ArgumentValueError
+        raise kind(
+            "rng",
+            "be None, a whole number of at least 0 or a numpy.random.Generator",
+            describe(value, with_type=wrong_type),
+            "pass a seed such as 0 to get the same result every time",
+            shell_rule="be a whole number of at least 0",
+            shell_remedy="pass another, such as 0",
         ) from None
 
 
-def flag(value: Any, name: str) -> bool:
+def check_bool(value: Any, name: str) -> bool:
     """Return `value` as a bool."""
     if not isinstance(value, (bool, np.bool_)):
-        raise TypeError(
-            f"{name} must be True or False, got {got(value)}; pass one of these"
-        )
+        got = describe(value, with_type=True)
+        raise ArgumentTypeError(name, "be True or False", got, "pass one of these")
     return bool(value)
 
 
-def text(value: Any, name: str) -> str:
+def check_str(value: Any, name: str) -> str:
     """Return `value`, a string that a file can hold."""
     if not isinstance(value, str):
-        raise TypeError(f"{name} must be a string, got {got(value)}; pass one, or ''")
+        got = describe(value, with_type=True)
+        raise ArgumentTypeError(name, "be a string", got, "pass one, or ''")
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise ValueError(
-            f"{name} must be text that can be written as UTF-8, got {shown(value)}; "
-            "leave out what is no character, a lone surrogate"
-        ) from None
+        rule = "be text that can be written as UTF-8"
+        remedy = "leave out its lone surrogates, which are no characters"
+        raise ArgumentValueError(name, rule, describe(value), remedy) from None
     return value
 
 
@@ -153,20 +146,16 @@ def one_of(value: Any, name: str, names: Collection[str], other: str = "") -> st
     """
     if not isinstance(value, str) or value not in names:
         *first, last = (*map(repr, names), *([other] if other else []))
-        raise ValueError(
-            f"{name} must be {', '.join(first)} or {last}, got {shown(value)}; pass "
-            "one of these"
-        )
+        rule, got = f"be {', '.join(first)} or {last}", describe(value)
+        raise ArgumentValueError(name, rule, got, "pass one of these")
     return value
 
 
 def function(value: Any, name: str, argument: str) -> None:
     """Refuse what is neither a function nor None."""
     if value is not None and not callable(value):
-        raise TypeError(
-            f"{name} must be a function of one {argument}, got {got(value)}; pass a "
-            "function, or None"
-        )
+        rule, got = f"be a function of one {argument}", describe(value, with_type=True)
+        raise ArgumentTypeError(name, rule, got, "pass a function, or None")
 
 
 def options(
@@ -198,5 +187,5 @@ def options(
         ),
         _generator(rng),
         callback,
-        flag(coarse_start, "coarse_start"),
+        check_bool(coarse_start, "coarse_start"),
     )

@@ -1,22 +1,15 @@
-"""The border for what is asked: what is compared, and all that follows an answer.
-
-What this file adds: the checks of color spaces, palettes, other images, cluster numbers
-and shares. What it leaves out: how to run (`kmeans_np.checks.options`).
-"""
+"""Checks of what is compared, of palettes, and of what is asked of an answer."""
 
 from typing import Any
 
 import numpy as np
 
-from kmeans_np.checks.arrays import (
-    LARGEST,
-    Named,
-    counted,
-    finite,
-    got,
-    place_along,
-    real_array,
-    shown,
+from kmeans_np.checks.arrays import LARGEST, Named, finite, place_along, real_array
+from kmeans_np.checks.errors import (
+    ArgumentTypeError,
+    ArgumentValueError,
+    describe,
+    pluralize,
 )
 from kmeans_np.checks.options import at_least_0, one_of
 from kmeans_np.lloyd import Array, Floats
@@ -30,19 +23,22 @@ def position_weight(value: Any) -> float:
     remedy = "pass 0 to compare colors only, or about 1 for regions that hold together"
     weight = at_least_0(value, "position_weight", remedy)
     if weight > 1e6:
-        raise ValueError(
-            f"position_weight must be at most a million, got {weight:g}; {remedy}"
-        )
+        rule = "be at most a million"
+        raise ArgumentValueError("position_weight", rule, f"{weight:g}", remedy)
     return weight
 
 
 def white(dtype: np.dtype[Any], channels: int, space: str) -> float:
     """Return the value of white in an RGB image, to compare it in a color space."""
     if channels != 3:
-        raise ValueError(
-            "image must have the channels red, green and blue for "
-            f"color_space={space!r}, got {counted(channels, 'channel')} without alpha; "
-            "leave color_space out"
+        rule = "have the channels red, green and blue for"
+        raise ArgumentValueError(
+            "image",
+            f"{rule} color_space={space!r}",
+            f"{pluralize(channels, 'channel')} without alpha",
+            "leave color_space out",
+            shell_rule=f"{rule} --color-space {space}",
+            shell_remedy="leave that out",
         )
     if dtype.kind == "u" and dtype.itemsize < 8:
         return float(np.iinfo(dtype).max)
@@ -54,10 +50,14 @@ def range_of_rgb(dtype: np.dtype[Any], low: Floats, high: Floats, space: str) ->
     if dtype.kind == "b" or (dtype.kind == "u" and dtype.itemsize < 8):
         return
     if dtype.kind != "f" or low.min() < 0 or high.max() > 1:
-        raise ValueError(
-            "image must hold unsigned integers or floats from 0 to 1 for "
-            f"color_space={space!r}, got {dtype} from {low.min():g} to "
-            f"{high.max():g}; scale it, as in image / 255"
+        rule = "hold unsigned integers or floats from 0 to 1 for"
+        raise ArgumentValueError(
+            "image",
+            f"{rule} color_space={space!r}",
+            f"{dtype} from {low.min():g} to {high.max():g}",
+            "scale it, as in image / 255",
+            shell_rule=f"{rule} --color-space {space}",
+            shell_remedy="scale it, or leave that out",
         )
 
 
@@ -77,27 +77,34 @@ def image_or_points(
     """
     one_of(kind, "kind", ("auto", "image", "points"))
     array = real_array(value, "image_or_points")
+    got = f"shape {array.shape}"
     if array.ndim < 2:
-        raise ValueError(
-            "image_or_points must have 2 axes, (n, d), or those of an image, got shape "
-            f"{array.shape}; if each number is a point, pass np.reshape(points, "
-            "(-1, 1)) and kind='points'"
+        raise ArgumentValueError(
+            "image_or_points",
+            "have 2 axes, (n, d), or those of an image",
+            got,
+            "if each number is a point, pass np.reshape(points, (-1, 1)) and "
+            "kind='points'",
         )
     plainly_image = array.ndim > 2 or channel_axis is None
     if kind == "image" or (kind == "auto" and plainly_image):
         return True
     if array.ndim > 2:
-        raise ValueError(
-            "image_or_points must have 2 axes, (n, d), for kind='points', got shape "
-            f"{array.shape}; pass kind='image', or one point a row, as in "
-            f"np.reshape(points, (-1, {array.shape[-1]}))"
+        raise ArgumentValueError(
+            "image_or_points",
+            "have 2 axes, (n, d), for kind='points'",
+            got,
+            "pass kind='image', or one point a row, as in "
+            f"np.reshape(points, (-1, {array.shape[-1]}))",
         )
     if kind == "auto" and not _plainly_points(*array.shape):
-        raise ValueError(
-            "image_or_points must have more rows than columns and at most "
-            f"{FEW_COLUMNS} columns to be taken for points, got shape {array.shape}; "
+        raise ArgumentValueError(
+            "image_or_points",
+            f"have more rows than columns and at most {FEW_COLUMNS} columns to be "
+            "taken for points",
+            got,
             "pass kind='image' for a gray image, or kind='points' if each row is a "
-            "point"
+            "point",
         )
     _only_for_images(
         mask=(mask, None),
@@ -118,11 +125,10 @@ def _only_for_images(**given: tuple[Any, Any]) -> None:
     """Refuse what says something about an image when there are points."""
     for name, (value, default) in given.items():
         if value is not default and not (np.isscalar(value) and value == default):
-            instead = " instead" if name == "channel_axis" else ""
-            raise ValueError(
-                f"{name} must be left out for points, (n, d), got {shown(value)}; for "
-                f"a gray image pass kind='image'{instead}"
-            )
+            rule = "be left out for points, (n, d)"
+            remedy = "for a gray image pass kind='image'"
+            remedy += " instead" if name == "channel_axis" else ""
+            raise ArgumentValueError(name, rule, describe(value), remedy)
 
 
 def palette(
@@ -136,10 +142,13 @@ def palette(
     if channels == 1 and array.ndim == 1:
         array = array[:, np.newaxis]
     if array.ndim != 2 or array.shape[1] != channels or array.size == 0:
-        raise ValueError(
-            f"palette must hold one color a row with {counted(channels, 'number')} "
-            f"each, as the image has without alpha, got shape {array.shape}; pass an "
-            f"array of shape (k, {channels})"
+        raise ArgumentValueError(
+            "palette",
+            f"hold one color a row with {pluralize(channels, 'number')} each, as the "
+            "image has without alpha",
+            f"shape {array.shape}",
+            f"pass an array of shape (k, {channels})",
+            shell_remedy="choose another palette",
         )
     place = place_along("row", "column")
     finite(array, Named("palette", place, "pass finite colors"))
@@ -151,10 +160,11 @@ def palette(
     bad = (array < low) | (array > high)
     if bad.any():
         where = np.argwhere(bad)[0]
-        raise ValueError(
-            f"palette must lie between {low} and {high}, as an image of type {dtype} "
-            f"does, got {array[tuple(where)]} at {place(where)}; give colors in the "
-            "unit of the image"
+        raise ArgumentValueError(
+            "palette",
+            f"lie between {low} and {high}, as an image of type {dtype} does",
+            f"{array[tuple(where)]} at {place(where)}",
+            "give colors in the unit of the image",
         )
     return array.astype(np.float64)
 
@@ -163,49 +173,43 @@ def like(value: Any, n_axes: int, dtype: np.dtype[Any]) -> Array:
     """Return another image, if it has the axes and the type of the first."""
     array = real_array(value, "image")
     if array.ndim != n_axes:
-        raise ValueError(
-            f"image must have as many axes as the image that was clustered, {n_axes}, "
-            f"got shape {array.shape}; pass one of its kind"
-        )
+        rule = f"have as many axes as the image that was clustered, {n_axes}"
+        got = f"shape {array.shape}"
+        raise ArgumentValueError("image", rule, got, "pass one of its kind")
     if array.dtype.newbyteorder("=") != dtype.newbyteorder("="):
-        raise ValueError(
-            f"image must be of the type of the image that was clustered, {dtype}, got "
-            f"{array.dtype}; convert it, with care for the unit"
-        )
+        rule = f"be of the type of the image that was clustered, {dtype}"
+        remedy = "convert it, with care for the unit"
+        raise ArgumentValueError("image", rule, array.dtype, remedy)
     return array
 
 
 def same_channels(channels: int, first: int) -> None:
     """Refuse another image that has not as many channels as the first."""
     if channels != first:
-        raise ValueError(
-            f"image must have as many channels without alpha as the image that was "
-            f"clustered, {first}, got {channels}; pass one of its kind"
-        )
+        what = "channels without alpha as the image that was clustered"
+        rule = f"have as many {what}, {first}"
+        raise ArgumentValueError("image", rule, channels, "pass one of its kind")
 
 
-def label(value: Any, k: int) -> int:
+def check_label(value: Any, k: int) -> int:
     """Return the number of one of k clusters."""
-    is_whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-    if not is_whole:
-        raise TypeError(
-            f"label must be a whole number from 0 to {k - 1}, got {got(value)}"
-            f"; pass the number of a cluster"
-        )
+    rule, remedy = (
+        f"be a whole number from 0 to {k - 1}",
+        "pass the number of a cluster",
+    )
+    if not isinstance(value, (int, np.integer)) or isinstance(value, bool):
+        raise ArgumentTypeError("label", rule, describe(value, with_type=True), remedy)
     if not 0 <= value < k:
-        raise ValueError(
-            f"label must be a whole number from 0 to {k - 1}, got {value}; pass the "
-            "number of a cluster"
-        )
+        raise ArgumentValueError("label", rule, value, remedy)
     return int(value)
 
 
-def share(value: Any, name: str) -> float:
+def check_fraction(value: Any, name: str) -> float:
     """Return `value` as a float from 0 to 1."""
     remedy = "pass a share from 0 to 1"
     number = at_least_0(value, name, remedy)
     if number > 1:
-        raise ValueError(f"{name} must be at most 1, got {number:g}; {remedy}")
+        raise ArgumentValueError(name, "be at most 1", f"{number:g}", remedy)
     return number
 
 
@@ -214,25 +218,22 @@ def several_k(value: Any) -> list[int]:
     array = real_array(value, "ks")
     remedy = "pass the numbers of clusters to try, such as range(1, 11)"
     if array.ndim != 1 or array.size == 0:
-        raise ValueError(
-            f"ks must be a list of at least one number, got shape {array.shape}; "
-            f"{remedy}"
-        )
+        rule = "be a list of at least one number"
+        raise ArgumentValueError("ks", rule, f"shape {array.shape}", remedy)
     if array.dtype.kind not in "iu":
-        raise TypeError(
-            f"ks must hold whole numbers, got an array of type {array.dtype}; {remedy}"
-        )
+        got = f"an array of type {array.dtype}"
+        raise ArgumentTypeError("ks", "hold whole numbers", got, remedy)
     if array.min() < 1:
-        raise ValueError(f"ks must be at least 1, got {array.min():,}; leave it out")
+        got = f"{array.min():,}"
+        raise ArgumentValueError("ks", "be at least 1", got, "leave it out")
     return [int(k) for k in array]
 
 
 def largest_k(k: int, n: int, noun: str) -> None:
     """Refuse several numbers of clusters if the largest is above that of `noun`."""
     if k > n:
-        raise ValueError(
-            f"ks must be from 1 to the number of {noun}, {n:,}, got {k:,}; leave it out"
-        )
+        rule = f"be from 1 to the number of {noun}, {n:,}"
+        raise ArgumentValueError("ks", rule, f"{k:,}", "leave it out")
 
 
 def features(array: Array, name: str) -> None:
@@ -241,8 +242,10 @@ def features(array: Array, name: str) -> None:
         return
     # NaN is not within any limits.
     if not (array.min() >= -LARGEST and array.max() <= LARGEST):
-        raise ValueError(
-            f"{name} must stay between -{LARGEST:.4g} and {LARGEST:.4g} when it is "
-            "normalized or its place is weighted, got larger numbers; bring it to the "
-            "unit and scale of the image"
+        raise ArgumentValueError(
+            name,
+            f"stay between -{LARGEST:.4g} and {LARGEST:.4g} when it is normalized or "
+            "its place is weighted",
+            "larger numbers",
+            "bring it to the unit and scale of the image",
         )

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from kmeans_np.checks.arrays import LARGEST, Named, place_along, real_array
+from kmeans_np.checks.errors import ArgumentValueError
 from kmeans_np.lloyd import Array, Floats
 
 
@@ -78,15 +79,13 @@ def check_weight_stats(
         raise names.not_finite(found.nan, found.infinite, first)
     if found.bad is not None:
         number, value = found.bad
-        raise ValueError(
-            f"{name} must be 0 or between {1 / LARGEST:g} and {LARGEST:g}, got "
-            f"{value} at {say_place(np.array([number]))}; {remedy}"
-        )
+        rule = f"be 0 or between {1 / LARGEST:g} and {LARGEST:g}"
+        got = f"{value} at {say_place(np.array([number]))}"
+        remedy = remedy if value < 0 else "scale them all"
+        raise ArgumentValueError(name, rule, got, remedy)
     if not found.n:
-        raise ValueError(
-            f"{name} must not all be 0, got only zeros; give at least one "
-            f"{noun}{among} a positive weight"
-        )
+        remedy = f"give at least one {noun}{among} a positive weight"
+        raise ArgumentValueError(name, "not all be 0", "only zeros", remedy)
     return found.n
 
 
@@ -122,7 +121,9 @@ def weights(value: Any, n: int) -> Floats:
 def check_weights_shape(shape: tuple[int, ...], n: int) -> None:
     """Refuse weights that are not one for each of n points."""
     if shape != (n,):
-        raise ValueError(
-            f"weights must have one number for each of the {n:,} points, shape "
-            f"({n},), got shape {shape}; pass them in the order of the points"
+        raise ArgumentValueError(
+            "weights",
+            f"have one number for each of the {n:,} points, shape ({n},)",
+            f"shape {shape}",
+            "pass them in the order of the points",
         )

@@ -1,8 +1,4 @@
-"""How things are asked for: the options of each command, and their help.
-
-What this file adds: the parser. What it leaves out: to judge the values, which the
-package's own checks do.
-"""
+"""The options of each command, and their help."""
 
 import argparse
 from typing import Any, NoReturn

@@ -1,8 +1,4 @@
-"""What a person can ask for: `segment`, `palette` and `demo`.
-
-What this file adds: the commands, each a few calls of the functions of the package.
-What it leaves out: how they are asked for (`kmeans_np.cli.arguments`).
-"""
+"""The commands `segment`, `palette` and `demo`, each a few calls of the package."""
 
 import argparse
 import json
@@ -10,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kmeans_np.checks import printable
+from kmeans_np.checks import ArgumentValueError, printable
 from kmeans_np.cli.finding import (
     Find,
     check_options,
@@ -81,9 +77,8 @@ def _refuse_both(args: argparse.Namespace) -> None:
         ("--position-weight", "--shared-palette"),
     ):
         if given[one] and given[other]:
-            raise ValueError(
-                f"{one} must be left out with {other}, got both; leave one out"
-            )
+            rule = f"be left out with {other}"
+            raise ArgumentValueError(one, rule, "both", "leave one out")
 
 
 def palette(args: argparse.Namespace) -> None:

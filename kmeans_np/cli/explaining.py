@@ -1,8 +1,4 @@
-"""What a person can ask to be shown: `explain`.
-
-What this file adds: the steps of a run as a file, opened if wanted. What it leaves out:
-the steps (`kmeans_np.explanation`).
-"""
+"""The command `explain`, which writes the steps of a run as a file."""
 
 import argparse
 import webbrowser
@@ -21,7 +17,7 @@ from kmeans_np.cli.words import Progress, named, noted, say
 from kmeans_np.clustering import describe_stop
 from kmeans_np.explanation import Explanation, check_suffix
 from kmeans_np.explanation import explain as explained
-from kmeans_np.files import as_path, path_refusal
+from kmeans_np.files import as_path
 from kmeans_np.lloyd import Array
 from kmeans_np.sample import sample_image
 
@@ -29,10 +25,9 @@ from kmeans_np.sample import sample_image
 def explain(args: argparse.Namespace) -> None:
     """Write a page, a film or a sheet of all the steps of a run."""
     if args.sample == (args.image is not None):
-        raise ValueError(
-            "IMAGE must be given, or --sample for the built-in picture, got "
-            f"{'both' if args.sample else 'neither'}; pass one of them"
-        )
+        rule = "be given, or --sample for the built-in picture"
+        got = "both" if args.sample else "neither"
+        raise checks.ArgumentValueError("IMAGE", rule, got, "pass one of them")
     output = _output(args)
     checks.n_clusters(args.k, max(args.k, 1), "pixels")
     mask = read_mask(args.mask)
@@ -48,7 +43,7 @@ def explain(args: argparse.Namespace) -> None:
     with named("-o"):
         answer.save(output.path)
     end = describe_stop(answer.n_iter, answer.stopped_by)
-    say(f"{output.path}: {checks.counted(args.k, 'cluster')}, {end}")
+    say(f"{output.path}: {checks.pluralize(args.k, 'cluster')}, {end}")
     if args.open and not webbrowser.open(output.path.resolve().as_uri()):
         say(f"no browser was found; open {output.path} in one")
 
@@ -92,6 +87,6 @@ def _output(args: argparse.Namespace) -> Output:
     read = {identity(Path(path)) for path in (args.image, args.mask) if path}
     if identity(output.path) in read - {None} and not args.force:
         remedy = "write it to another file, or pass --force to write over the input"
-        rule, whose = "not be an input", "the output"
-        raise ValueError(path_refusal(rule, output.path, "", remedy, whose))
+        got = output.path
+        raise checks.ArgumentValueError("the output", "not be an input", got, remedy)
     return output

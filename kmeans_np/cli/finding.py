@@ -1,8 +1,4 @@
-"""The clusters that the command line finds.
-
-What this file adds: the arguments of a command as those of the functions, and one
-palette for many pictures. What it leaves out: files to write.
-"""
+"""The clusters that the command line finds, of one picture or of all together."""
 
 import argparse
 from collections.abc import Callable, Sequence
@@ -13,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmeans_np import checks
-from kmeans_np.checks import counted, printable
+from kmeans_np.checks import pluralize
 from kmeans_np.cli.inputs import Palette, mask_for, open_picture
 from kmeans_np.cli.words import PROBLEMS, Progress, in_words, noted, report, say
 from kmeans_np.image import Segmentation, apply_palette, cluster_image
@@ -108,7 +104,7 @@ def in_common(
     for path in paths:
         try:
             with open_picture(path) as image:
-                pool.add(pool.open(image, mask_for(image, mask)), printable(path))
+                pool.add(pool.open(image, mask_for(image, mask)), str(path))
             good.add(path)
         except PROBLEMS as error:
             report(error, path if several else "")
@@ -123,7 +119,7 @@ def in_common(
             answer = build_segmentation(pool, pool.run(find_clusters, plan))
     finally:
         progress.clear()
-    say(f"one palette for {counted(len(good), 'picture')}: {in_words(answer)}")
+    say(f"one palette for {pluralize(len(good), 'picture')}: {in_words(answer)}")
 
     def find(image: Array, _: str) -> Segmentation:
         return answer.apply(image, mask=mask_for(image, mask))

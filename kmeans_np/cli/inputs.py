@@ -1,8 +1,4 @@
-"""What the command line reads: pictures, masks and palettes.
-
-What this file adds: masks and palettes as files, and silence while a picture is
-decoded. What it leaves out: to decode (`kmeans_np.files`).
-"""
+"""What the command line reads: pictures, masks and palettes."""
 
 import json
 import math
@@ -17,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from kmeans_np.checks import ArgumentValueError
 from kmeans_np.cli.words import named
 from kmeans_np.files import (
     SlicedImage,
@@ -24,7 +21,6 @@ from kmeans_np.files import (
     check_readable,
     explained,
     open_image,
-    path_refusal,
     read_image,
 )
 from kmeans_np.lloyd import Array
@@ -105,7 +101,7 @@ def read_mask(path: str | None) -> NDArray[np.bool_] | None:
     if not part.any():
         rule, remedy = "let at least one pixel take part", "paint white what takes part"
         found = "which is black or transparent everywhere"
-        raise ValueError(path_refusal(rule, path, found, remedy, "--mask"))
+        raise ArgumentValueError("--mask", rule, path, remedy, found=found)
     return part
 
 
@@ -113,9 +109,11 @@ def mask_for(image: Array, mask: NDArray[np.bool_] | None) -> NDArray[np.bool_] 
     """Return the mask if it has the size of a picture."""
     if mask is not None and mask.shape != image.shape[:2]:
         (rows, columns), (r, c) = image.shape[:2], mask.shape
-        raise ValueError(
-            f"--mask must have as many rows and columns as the picture, {rows} and "
-            f"{columns}, got {r} and {c}; make it of the same size"
+        raise ArgumentValueError(
+            "--mask",
+            f"have as many rows and columns as the picture, {rows} and {columns}",
+            f"{r} and {c}",
+            "make it of the same size",
         )
     return mask
 
@@ -139,19 +137,21 @@ class Palette(NamedTuple):
         if not self.are_hex:
             return self.colors
         if image.dtype not in (np.uint8, np.uint16):
-            raise ValueError(
-                "--palette must be the JSON of kmeans-np palette --json for a picture "
-                f"of type {image.dtype}, got colors like #ff8800; write its numbers"
+            rule = "be the JSON of kmeans-np palette --json for a picture of type"
+            raise ArgumentValueError(
+                "--palette",
+                f"{rule} {image.dtype}",
+                "colors like #ff8800",
+                "write its numbers",
             )
         colors = self.colors
         if image.ndim == 2 or image.shape[2] <= 2:
             for color in colors:
                 if len({*color}) > 1:
                     written = "#" + color.tobytes().hex()
-                    raise ValueError(
-                        "--palette must hold grays for a gray picture, got "
-                        f"{written}; write one such as #808080"
-                    )
+                    rule = "hold grays for a gray picture"
+                    remedy = "write one such as #808080"
+                    raise ArgumentValueError("--palette", rule, written, remedy)
             colors = colors[:, :1]
         return colors * np.uint16(257) if image.dtype == np.uint16 else colors
 
@@ -195,7 +195,12 @@ def _from_json(text: str, path: str) -> Array:
     return colors
 
 
-def _no_palette(path: str, what: str) -> ValueError:
-    rule = "be what kmeans-np palette prints, or lines that begin with a color like "
-    rule, remedy = f"{rule}#ff8800", "choose another file"
-    return ValueError(path_refusal(rule, path, f"which {what}", remedy, "--palette"))
+def _no_palette(path: str, what: str) -> ArgumentValueError:
+    return ArgumentValueError(
+        "--palette",
+        "be what kmeans-np palette prints, or lines that begin with a color like "
+        "#ff8800",
+        path,
+        "choose another file",
+        found=f"which {what}",
+    )

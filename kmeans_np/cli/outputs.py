@@ -1,8 +1,4 @@
-"""What the command line writes: pictures, labels and overlays.
-
-What this file adds: which file is written for which picture, and that none is an input
-or written twice. What it leaves out: how a file is written (`kmeans_np.files`).
-"""
+"""Which files the command line writes for which picture, and that none is an input."""
 
 import argparse
 import math
@@ -13,14 +9,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from kmeans_np.blocks import View, is_sliced
-from kmeans_np.checks import printable
+from kmeans_np.checks import ArgumentValueError
 from kmeans_np.cli.words import Progress, in_words, named
 from kmeans_np.files import (
     as_path,
     check_replaceable,
     check_writable,
     explained,
-    path_refusal,
     write_image,
 )
 from kmeans_np.image import Segmentation
@@ -101,14 +96,16 @@ class Plan:
         elif is_folder(given):
             output = Output(option, Path(given) / name, chosen=False)
         elif several:
-            rule, found = "be a folder for several pictures", "which is none"
-            remedy = "add / at its end to make it"
-            raise ValueError(path_refusal(rule, given, found, remedy, option))
+            rule, found = "be a folder for several pictures", "which is not one"
+            remedy = "add / at its end to make it one"
+            raise ArgumentValueError(option, rule, given, remedy, found=found)
         elif not Path(given).suffix:
-            rule, found = "be a folder, or a file with a suffix such as .png", "which "
-            remedy = "add the suffix, or / to make the folder"
-            raise ValueError(
-                path_refusal(rule, given, f"{found}is neither", remedy, option)
+            raise ArgumentValueError(
+                option,
+                "be a folder, or a file with a suffix such as .png",
+                given,
+                "add the suffix, or / to make the folder",
+                found="which is neither",
             )
         else:
             output = Output(option, Path(given), chosen=True)
@@ -119,20 +116,20 @@ class Plan:
     def _take(self, path: Path, whose: str) -> None:
         """Keep a file for a picture or option, or say why that cannot be."""
         if identity(path) in self.inputs and not self.args.force:
-            raise ValueError(
-                printable(
-                    f"the output must not be an input, got {path} for {whose}; write "
-                    "it to another file or folder, or pass --force to write over the "
-                    "input"
-                )
+            remedy = "write it to another file or folder, or pass --force to write over"
+            raise ArgumentValueError(
+                "the output",
+                "not be an input",
+                f"{path} for {whose}",
+                f"{remedy} the input",
             )
         real = os.path.realpath(path)
         if real in self.taken:
-            raise ValueError(
-                printable(
-                    f"the outputs must be different files, got {path} for "
-                    f"{self.taken[real]} and for {whose}; rename one or leave it out"
-                )
+            raise ArgumentValueError(
+                "the outputs",
+                "be different files",
+                f"{path} for {self.taken[real]} and for {whose}",
+                "rename one or leave it out",
             )
         self.taken[real] = whose
 
@@ -194,11 +191,11 @@ def _check_labels(path: Path, k: int) -> None:
     if path.suffix.lower() not in LABEL_SUFFIXES:
         rule = f"end in one of {', '.join(LABEL_SUFFIXES)}"
         remedy = "choose .npy for an array of numbers, or .png for a gray picture of "
-        raise ValueError(path_refusal(rule, path, "", f"{remedy}them", "--labels"))
+        raise ArgumentValueError("--labels", rule, path, f"{remedy}them")
     if k > MOST_LABELS and path.suffix.lower() not in (".npy", ".zarr"):
         rule = f"be a .npy file for more than {MOST_LABELS:,} colors"
-        came, remedy = f"{path} for {k:,}", "choose that, or fewer colors"
-        raise ValueError(path_refusal(rule, came, "", remedy, "--labels"))
+        got, remedy = f"{path} for {k:,}", "choose that, or fewer colors"
+        raise ArgumentValueError("--labels", rule, got, remedy)
 
 
 def make_folder(folder: Path, option: str) -> None:

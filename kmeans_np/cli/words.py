@@ -1,11 +1,6 @@
-"""What the command line says: errors, notes, progress, and what became of a picture.
-
-What this file adds: the sentences of the package in the words of a shell, each on one
-line, of which a terminal can show everything. What it leaves out: what to do.
-"""
+"""What the command line says: errors, notes, progress, and what became of a picture."""
 
 import os
-import re
 import sys
 import time
 import warnings
@@ -15,7 +10,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from kmeans_np.blocks import Progress as BlocksDone
-from kmeans_np.checks import counted, printable
+from kmeans_np.checks import ArgumentError, pluralize, printable, sentence
 from kmeans_np.image import Segmentation
 from kmeans_np.lloyd import Step
 
@@ -34,37 +29,15 @@ _FLAGS = {
     "mask": "--mask",
     "palette": "--palette",
 }
-# What they say in Python, and how to say it in a shell.
-_IN_A_SHELL = (
-    (r"None, a whole number of at least 0 or a \S+$", "a whole number of at least 0"),
-    (r"pass a seed .*", "pass another, such as 0"),
-    (r"alpha=False(, or the image without its last channel,)?", "--no-alpha"),
-    (r"color_space='lab'", "--color-space lab"),
-    (r"leave color_space out", "leave that out"),
-    (r", or raise PIL\..*", ""),
-    (r"read it with another library and pass the array", "convert it"),
-    (r"pass an array of shape .*", "choose another palette"),
-    # Examples that are code.
-    (r", (as in|such as) (\(|[a-z]+(\.|\(| [/>])).*", ""),
-)
 
 
-def _in_a_shell(text: str) -> str:
-    for in_python, in_a_shell in _IN_A_SHELL:
-        text = re.sub(in_python, in_a_shell, text)
-    return text
-
-
-def _reworded(error: BaseException) -> str:
+def _in_a_shell(error: BaseException) -> str:
     """Return what an error says, in the words of a shell."""
-    text = str(error) or "not enough memory for this picture"
-    rule, got, rest = text.partition(", got ")
-    came, semicolon, remedy = rest.rpartition("; ")
-    name, _, rule = _in_a_shell(rule).partition(" ")
-    # What came may be the name of a file, which may be like anything.
-    came = came.removesuffix(" (int)") if name == "rng" else came
-    rest = f"{came}{semicolon}{_in_a_shell(remedy)}"
-    return f"{_FLAGS.get(name, name)} {rule}{got}{rest}"
+    if isinstance(error, ArgumentError):
+        name = _FLAGS.get(error.argument, error.argument)
+        rule, remedy = error.shell_rule, error.shell_remedy
+        return sentence(name, rule, error.got, error.found, remedy)
+    return str(error) or "not enough memory for this picture"
 
 
 @contextmanager
@@ -72,17 +45,20 @@ def named(option: str) -> Iterator[None]:
     """Let errors about a file name the option or argument that it came from."""
     try:
         yield
+    except ArgumentError as error:
+        is_path = error.argument == "path"
+        error.argument = option if is_path else f"{option}: {error.argument}"
+        raise
     except (OSError, ValueError, TypeError) as error:
-        name, _, rest = str(error).partition(" ")
-        begin = option if name == "path" else f"{option}: {name}"
-        raise ValueError(f"{begin} {rest}") from error
+        raise ValueError(f"{option}: {error}") from error
 
 
 def report(error: BaseException, about: object = "") -> None:
     """Say on stderr what went wrong, and with which picture, if there are several."""
-    text, about = printable(_reworded(error)), printable(about)
-    begin = "" if not about or f"got {about}," in text else f"{about}: "
-    print(f"kmeans-np: error: {begin}{text}", file=sys.stderr)
+    is_named = isinstance(error, ArgumentError) and error.got == str(about)
+    begin = f"{about}: " if about and not is_named else ""
+    line = printable(f"kmeans-np: error: {begin}{_in_a_shell(error)}")
+    print(line, file=sys.stderr)
 
 
 @contextmanager
@@ -150,7 +126,7 @@ class Progress:
 
 def in_words(answer: Segmentation) -> str:
     """Say in how many colors a picture is, and how that came."""
-    colors = counted(len(answer.palette), "color")
+    colors = pluralize(len(answer.palette), "color")
     if answer.stopped_by == "given":
         return f"{np.count_nonzero(answer.counts)} of {colors} used"
     reasons = {
@@ -158,5 +134,5 @@ def in_words(answer: Segmentation) -> str:
         "tol": "until the colors hardly moved",
         "max_iter": "which was the limit",
     }
-    after = counted(answer.n_iter, "step")
+    after = pluralize(answer.n_iter, "step")
     return f"{colors} after {after}, {reasons[answer.stopped_by]}"

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmeans_np import checks
-from kmeans_np.checks import counted
+from kmeans_np.checks import pluralize
 from kmeans_np.clustering.data import Data, PointsInMemory
 from kmeans_np.clustering.passes import pair_for
 from kmeans_np.lloyd import Floats, Labels, Step, lloyd
@@ -57,14 +57,14 @@ class Clustering:
         n, (k, d) = len(self.labels), self.centroids.shape
         end = describe_stop(self.n_iter, self.stopped_by)
         return (
-            f"<Clustering of {counted(n, 'point')} with {counted(d, 'feature')} into "
-            f"{counted(k, 'cluster')}: inertia {self.inertia:.6g}, {end}>"
+            f"<Clustering of {pluralize(n, 'point')} with {pluralize(d, 'feature')} "
+            f"into {pluralize(k, 'cluster')}: inertia {self.inertia:.6g}, {end}>"
         )
 
 
 def describe_stop(n_iter: int, stopped_by: str) -> str:
     """Say in words after how many steps a run stopped, and why."""
-    return f"stopped by {stopped_by!r} after {counted(n_iter, 'step')}"
+    return f"stopped by {stopped_by!r} after {pluralize(n_iter, 'step')}"
 
 
 def warn_if_fewer(found: int, k: int, noun: str) -> None:

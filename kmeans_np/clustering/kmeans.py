@@ -187,8 +187,10 @@ def kmeans(
         args = labels.centroids, labels.shift
         labels = as_rows(array).each(label_rows, np.int32, *args)
     else:
-        array = checks.points(in_memory(array))
-        data = PointsInMemory(array, checks.weights(in_memory(weights), n), k)
+        array = checks.points(in_memory(array, "points"))
+        data = PointsInMemory(
+            array, checks.weights(in_memory(weights, "weights"), n), k
+        )
         result = fit(data, k, options)
         labels = result.labels.astype(np.int32, copy=False)
     warn_if_fewer(len(result.centroids), k, noun)

@@ -32,7 +32,7 @@ def checked_weights(weights: Any, points: Any) -> tuple[Any, int]:
     if weights is None:
         return None, n
     if not is_sliced(points) or not is_sliced(weights):
-        array = checks.weights(in_memory(weights), n)
+        array = checks.weights(in_memory(weights, "weights"), n)
         return _like(array, points), int(np.count_nonzero(array))
     checks.real_array(np.empty(0, weights.dtype), "weights")
     checks.check_weights_shape(weights.shape, n)

@@ -1,9 +1,4 @@
-"""What an estimator takes: array-likes and data frames, in scikit-learn's words.
-
-What this file adds: the checks of data and weights as scikit-learn makes them, with its
-messages, since other people's code and tests look for these. What it leaves out: which
-numbers are too large to be added up, which is asked of `kmeans_np.checks`.
-"""
+"""Checks of the data and weights of an estimator, in the words of scikit-learn."""
 
 import numbers
 import sys
@@ -63,44 +58,54 @@ def feature_names(data: Any) -> NDArray[np.object_] | None:
     return None
 
 
+class InputError(checks.ArgumentValueError):
+    """An error in the words of scikit-learn, which other people's code looks for."""
+
+    def __init__(self, argument: str, rule: str, got: object, words: str) -> None:
+        self.words = words
+        super().__init__(argument, rule, got, remedy="")
+
+    def __str__(self) -> str:
+        return self.words
+
+
 class Input(checks.Named):
     """An argument of an estimator, of which errors speak in scikit-learn's words."""
 
-    def not_finite(self, nan: int, infinite: int, first: Array) -> ValueError:
+    def not_finite(self, nan: int, infinite: int, first: Array) -> InputError:
         """Return the error for NaN, or otherwise for infinity."""
         if nan:
-            return ValueError(f"Input {self.name} contains NaN.\n{self.remedy}")
+            words = f"Input {self.name} contains NaN.\n{self.remedy}"
+            return InputError(self.name, "be finite", "NaN", words)
         return _too_large(self.name)
 
 
-def _too_large(name: str) -> ValueError:
-    return ValueError(
-        f"Input {name} contains infinity or a value too large for dtype('float64')."
-    )
+def _too_large(name: str) -> InputError:
+    got = "infinity or a value too large for dtype('float64')"
+    return InputError(name, "be finite", got, f"Input {name} contains {got}.")
 
 
-def array_of(data: Any, who: str, name: str) -> Array:
+def array_of(data: Any, name: str) -> Array:
     """Return array-like data as an array of real numbers of at most 64 bits.
 
-    Raises TypeError or ValueError about the argument `name` of the estimator `who`.
+    Raises TypeError or ValueError about the argument `name`.
     """
     if hasattr(data, "toarray"):
-        raise TypeError(
-            f"{name} must be dense, got a sparse {type(data).__name__}; {who} works on "
-            "dense data only, so pass X.toarray() if it fits in memory"
+        raise checks.ArgumentTypeError(
+            name,
+            "be dense",
+            f"a sparse {type(data).__name__}",
+            f"pass {name}.toarray() if it fits in memory",
         )
     if isinstance(data, np.ma.MaskedArray):
-        raise TypeError(
-            f"{name} must be a plain array, got a masked array, whose mask would be "
-            "lost; fill it or leave the masked values out"
-        )
+        return checks.real_array(data, name)  # It refuses it.
     array: Array = data.to_numpy() if is_frame(data) else np.asarray(data)
     if array.dtype.kind == "c":
-        raise ValueError(f"Complex data not supported\n{array}\n")
+        words = f"Complex data not supported\n{array}\n"
+        raise InputError(name, "hold real numbers", array.dtype, words)
     if array.dtype.kind not in "OUSbiuf":
-        raise ValueError(
-            f"{name} must hold numbers, got an array of type {array.dtype}; convert it"
-        )
+        got = f"an array of type {array.dtype}"
+        raise checks.ArgumentValueError(name, "hold numbers", got, "convert it")
     if array.dtype.kind == "O":
         return _objects(data, array, name)
     if array.dtype.kind in "US" or array.dtype.itemsize > 8:
@@ -146,23 +151,27 @@ def floats_of(array: Array, who: str, name: str) -> Array:
 
 def table_of(data: Any, who: str, name: str = "X") -> Array:
     """Return array-like data with rows and columns as float64 or float32."""
-    array = array_of(data, who, name)
+    array = array_of(data, name)
     if array.ndim < 2:
         what = "1D" if array.ndim else "scalar"
-        raise ValueError(
+        words = (
             f"Expected 2D array, got {what} array instead:\narray={array}.\nReshape "
             "your data either using array.reshape(-1, 1) if your data has a single "
             "feature or array.reshape(1, -1) if it contains a single sample."
         )
+        raise InputError(name, "have 2 axes", f"shape {array.shape}", words)
     if array.ndim > 2:
-        raise ValueError(f"Found array with dim {array.ndim}. {who} expected <= 2.")
+        words = f"Found array with dim {array.ndim}. {who} expected <= 2."
+        raise InputError(name, "have 2 axes", f"shape {array.shape}", words)
     array = floats_of(array, who, name)
     for size, what in zip(array.shape, ("sample", "feature")):
         if size == 0:
-            raise ValueError(
+            words = (
                 f"Found array with 0 {what}(s) (shape={array.shape}) while a minimum "
                 f"of 1 is required by {who}."
             )
+            rule = f"hold at least one {what}"
+            raise InputError(name, rule, f"shape {array.shape}", words)
     return array
 
 
@@ -171,20 +180,25 @@ def weights_of(value: Any, n: int, who: str) -> Floats:
     name = "sample_weight"
     if value is None:
         return np.ones(n)
-    weights = floats_of(array_of(value, who, name), who, name)
+    weights = floats_of(array_of(value, name), who, name)
     if isinstance(value, numbers.Real):
         weights = np.full(n, weights)
+    rule, got = f"have the shape {(n,)}", f"shape {weights.shape}"
     if weights.ndim != 1:
-        raise ValueError(
+        words = (
             f"Sample weights must be 1D array or scalar, got {weights.ndim}D array. "
             f"Expected either a scalar value or a 1D array of length {n}."
         )
+        raise InputError(name, rule, got, words)
     if weights.shape != (n,):
-        raise ValueError(f"sample_weight.shape == {weights.shape}, expected {(n,)}!")
+        words = f"sample_weight.shape == {weights.shape}, expected {(n,)}!"
+        raise InputError(name, rule, got, words)
     if (weights < 0).any():
-        raise ValueError("Negative values in data passed to `sample_weight`.")
+        words = "Negative values in data passed to `sample_weight`."
+        raise InputError(name, "be at least 0", "negative values", words)
     if not weights.any():
-        raise ValueError("sample_weight must not be zero everywhere.")
+        rule, words = "not all be 0", "sample_weight must not be zero everywhere."
+        raise InputError(name, rule, "only zeros", words)
     place = checks.place_along("place")
     return checks.not_negative(weights, place, "sample", name=name)
 
@@ -205,7 +219,8 @@ def check_names(fitted: Any, seen: Any, who: str) -> None:
             stacklevel=find_stack_level(),
         )
     elif not np.array_equal(fitted, seen):
-        raise ValueError(_differ(fitted.tolist(), seen.tolist()))
+        words = _differ(fitted.tolist(), seen.tolist())
+        raise InputError("X", "have the feature names of the fit", "others", words)
 
 
 def _differ(fitted: list[str], seen: list[str]) -> str:

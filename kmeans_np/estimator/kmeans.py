@@ -1,9 +1,4 @@
-"""`KMeans`: the estimator, with scikit-learn's names, rules and attributes.
-
-What this file adds: fit, predict, transform and score on top of what `kmeans` runs.
-What it leaves out: what makes it an estimator (`kmeans_np.estimator.parameters`) and
-what it takes (`kmeans_np.estimator.inputs`).
-"""
+"""`KMeans`: the estimator, with scikit-learn's names, rules and attributes."""
 
 import warnings
 from operator import attrgetter
@@ -22,6 +17,7 @@ from kmeans_np.clustering import (
 )
 from kmeans_np.estimator.inputs import (
     ConvergenceWarning,
+    InputError,
     check_names,
     feature_names,
     known_to_sklearn,
@@ -31,7 +27,7 @@ from kmeans_np.estimator.inputs import (
 from kmeans_np.estimator.parameters import (
     Parameters,
     at_least_0,
-    flag,
+    check_bool,
     generator,
     level,
     one_of,
@@ -207,7 +203,8 @@ class KMeans(Parameters):
         names = feature_names(X)
         k, n = whole(self.n_clusters, "n_clusters", who), len(array)
         if n < k:
-            raise ValueError(f"n_samples={n} should be >= n_clusters={k}.")
+            words = f"n_samples={n} should be >= n_clusters={k}."
+            raise InputError("n_clusters", f"be at most {n}", k, words)
         weights = weights_of(sample_weight, n, who)
         self.n_features_in_ = array.shape[1]
         if names is not None:
@@ -272,7 +269,7 @@ class KMeans(Parameters):
         """Return the number of starts, and warn of what makes no sense."""
         who = type(self).__name__
         one_of(self.algorithm, "algorithm", who, ("elkan", "lloyd"))
-        flag(self.copy_x, "copy_x", who)
+        check_bool(self.copy_x, "copy_x", who)
         level(self.verbose, "verbose", who)
         if self.algorithm == "elkan" and k == 1:
             warnings.warn(
@@ -305,10 +302,10 @@ class KMeans(Parameters):
             (centers.shape[1], array.shape[1], "the number of features of the data"),
         ):
             if size != wanted:
-                raise ValueError(
-                    f"The shape of the initial centers {centers.shape} does not match "
-                    f"{what} {wanted}."
-                )
+                got = f"shape of the initial centers {centers.shape}"
+                rule = f"match {what} {wanted}"
+                words = f"The {got} does not {rule}."
+                raise InputError("init", rule, got, words)
         return centers
 
     def _exact_centers(self) -> Floats:
@@ -340,10 +337,10 @@ class KMeans(Parameters):
         check_names(getattr(self, "feature_names_in_", None), feature_names(X), who)
         array = table_of(X, who)
         if array.shape[1] != self.n_features_in_:
-            raise ValueError(
-                f"X has {array.shape[1]} features, but {who} is expecting "
-                f"{self.n_features_in_} features as input."
-            )
+            has = f"{array.shape[1]} features"
+            needs = f"{self.n_features_in_} features"
+            words = f"X has {has}, but {who} is expecting {needs} as input."
+            raise InputError("X", f"have {needs}", has, words)
         return array
 
     def predict(self, X: Any) -> NDArray[np.int32]:

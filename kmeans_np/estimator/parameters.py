@@ -1,8 +1,6 @@
 """What makes a class an estimator: parameters that can be read, set and copied.
 
-What this file adds: what scikit-learn's pipelines and searches ask of an estimator,
-without a base class of theirs. scikit-learn is imported only when it is scikit-learn
-that calls. What it leaves out: to fit anything.
+There is no base class of scikit-learn's, which is imported only when it calls itself.
 """
 
 import inspect
@@ -13,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from kmeans_np.estimator.inputs import NotFittedError, known_to_sklearn
+from kmeans_np.estimator.inputs import InputError, NotFittedError, known_to_sklearn
 
 OUTPUTS = ("default", "pandas", "polars")
 
@@ -64,10 +62,11 @@ class Parameters:
         for name, value in params.items():
             if name not in self._defaults():
                 valid = sorted(self._defaults())
-                raise ValueError(
+                words = (
                     f"Invalid parameter {name!r} for estimator {self}. Valid "
                     f"parameters are: {valid!r}."
                 )
+                raise InputError(name, f"be one of {valid!r}", name, words)
             setattr(self, name, value)
         return self
 
@@ -130,13 +129,15 @@ class Parameters:
 
     def _check_input_features(self, given: NDArray[np.object_]) -> None:
         fitted = getattr(self, "feature_names_in_", None)
+        name = "input_features"
         if fitted is not None and not np.array_equal(fitted, given):
-            raise ValueError("input_features is not equal to feature_names_in_")
+            words = "input_features is not equal to feature_names_in_"
+            raise InputError(name, "be feature_names_in_", "others", words)
         if given.shape[:1] != (self.n_features_in_,):
-            raise ValueError(
-                "input_features should have length equal to number of features "
-                f"({self.n_features_in_}), got {len(given) if given.ndim else given}"
-            )
+            got = len(given) if given.ndim else given
+            rule = f"length equal to number of features ({self.n_features_in_})"
+            words = f"input_features should have {rule}, got {got}"
+            raise InputError(name, f"have {rule}", got, words)
 
     def set_output(self, *, transform: str | None = None) -> Self:
         """Choose what `transform` and `fit_transform` return.
@@ -158,9 +159,9 @@ class Parameters:
         if transform is None:
             return self
         if transform not in OUTPUTS:
-            raise ValueError(
-                f"output config must be in {list(OUTPUTS)}, got {transform!r}"
-            )
+            rule, got = f"be in {list(OUTPUTS)}", repr(transform)
+            words = f"output config must {rule}, got {got}"
+            raise InputError("transform", rule, got, words)
         self._sklearn_output_config = {"transform": transform}
         return self
 
@@ -197,7 +198,7 @@ def at_least_0(value: Any, name: str, who: str) -> float:
     return float(value)
 
 
-def flag(value: Any, name: str, who: str) -> None:
+def check_bool(value: Any, name: str, who: str) -> None:
     """Refuse a parameter that is no bool."""
     if not isinstance(value, (bool, np.bool_)):
         raise _wrong(name, who, "an instance of 'bool'", value)
@@ -229,7 +230,6 @@ def one_of(value: Any, name: str, who: str, allowed: tuple[str, ...]) -> None:
         )
 
 
-def _wrong(name: str, who: str, rule: str, value: Any) -> ValueError:
-    return ValueError(
-        f"The {name!r} parameter of {who} must be {rule}. Got {value!r} instead."
-    )
+def _wrong(name: str, who: str, rule: str, value: Any) -> InputError:
+    words = f"The {name!r} parameter of {who} must be {rule}. Got {value!r} instead."
+    return InputError(name, f"be {rule}", repr(value), words)

@@ -1,8 +1,6 @@
 """Drawing for the film and the sheet: text, pictures, palettes and curves.
 
-What this file adds: one set of colors and a paper that is drawn on three times as large
-and then shrunk, so that every edge is smooth; and on it what a film and a sheet have in
-common. What it leaves out: what is drawn when.
+All is drawn three times as large and then shrunk, so that every edge is smooth.
 """
 
 from collections.abc import Sequence
@@ -12,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kmeans_np.checks import ArgumentValueError
 from kmeans_np.lloyd import Array, Floats
 
 RGB = NDArray[np.uint8]
@@ -117,9 +116,12 @@ class Canvas:
             try:
                 self.fonts[size] = ImageFont.load_default(size * SCALE)
             except TypeError:
-                raise ValueError(
-                    "path must end in .html as long as Pillow is older than 10.1 and "
-                    "has no letters of any size; pip install --upgrade Pillow"
+                raise ArgumentValueError(
+                    "path",
+                    "end in .html as long as Pillow is older than 10.1, whose letters "
+                    "have one size",
+                    "",
+                    "install a newer one: pip install --upgrade Pillow",
                 ) from None
         return self.fonts[size]
 

@@ -1,9 +1,4 @@
-"""`explain`: a run of K-means to walk through.
-
-What this file adds: the function, and the answer that can be saved as a page, as a film
-and as a sheet. What it leaves out: how these look (`page`, `film` and `sheet` beside
-this file).
-"""
+"""`explain`: a run of K-means to walk through, and the answer that can be saved."""
 
 import os
 from dataclasses import dataclass
@@ -17,12 +12,7 @@ from kmeans_np.blocks import in_memory
 from kmeans_np.clustering import describe_stop, warn_if_fewer
 from kmeans_np.explanation.material import Material, of_image, of_points
 from kmeans_np.explanation.record import Record, record
-from kmeans_np.files.paths import (
-    as_path,
-    check_replaceable,
-    path_refusal,
-    write_whole,
-)
+from kmeans_np.files.paths import as_path, check_replaceable, write_whole
 from kmeans_np.lloyd import Floats, Step
 from kmeans_np.seeding import seed
 
@@ -147,7 +137,7 @@ class Explanation:
         end = describe_stop(self.n_iter, self.stopped_by)
         return (
             f"<Explanation of {self._material.n:,} {noun} in "
-            f"{checks.counted(self._k, 'cluster')}: {end}>"
+            f"{checks.pluralize(self._k, 'cluster')}: {end}>"
         )
 
     def _repr_html_(self) -> str:
@@ -165,7 +155,7 @@ def check_suffix(path: Any) -> None:
     if path.suffix.lower() not in SUFFIXES:
         rule = f"end in one of {', '.join(SUFFIXES)}"
         remedy = "choose .html for a page to step through, .gif for a film, .png for "
-        raise ValueError(path_refusal(rule, path, "", f"{remedy}a sheet"))
+        raise checks.ArgumentValueError("path", rule, path, f"{remedy}a sheet")
 
 
 def explain(
@@ -255,8 +245,8 @@ def explain(
     >>> explanation.inertias.tolist()
     [158.0, 31.0, 16.0]
     """
-    title = checks.text(title, "title")
-    array = in_memory(image_or_points)
+    title = checks.check_str(title, "title")
+    array = in_memory(image_or_points, "image_or_points")
     if checks.image_or_points(array, kind, mask, channel_axis, alpha):
         material = of_image(array, mask, channel_axis, alpha)
     else:

@@ -1,12 +1,4 @@
-"""Image files in, image files out.
-
-What this file adds: nothing but the names. `read_image` and `write_image` are for
-everyone, and `open_image` for images that are too large for memory; `png_bytes` is the
-content of a file that is not to be written. `check_writable` and `check_replaceable`
-refuse beforehand an image or a path that `write_image` would refuse; `as_path`,
-`check_readable`, `explained` and `path_refusal` do the same for other files. What it
-leaves out: what to do with the pixels.
-"""
+"""Image files in, image files out, and the checks of paths."""
 
 from kmeans_np.files.opening import open_image
 from kmeans_np.files.paths import (
@@ -14,7 +6,6 @@ from kmeans_np.files.paths import (
     check_readable,
     check_replaceable,
     explained,
-    path_refusal,
 )
 from kmeans_np.files.png import png_bytes
 from kmeans_np.files.reading import read_image
@@ -29,7 +20,6 @@ __all__ = [
     "check_writable",
     "explained",
     "open_image",
-    "path_refusal",
     "png_bytes",
     "read_image",
     "write_image",

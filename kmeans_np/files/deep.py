@@ -1,9 +1,7 @@
-"""What Pillow cannot hold: color of 16 bits a channel, many bands, other numbers.
+"""PNG of 16 bits a channel and TIFF of many bands, which Pillow cannot hold.
 
-What this file adds: PNG files of color with 16 bits a channel, by imagecodecs, and TIFF
-files of any number of bands and of many types, by tifffile. Both are the package's
-extra "deep", and are imported when such a file is met. What it leaves out: everything
-that Pillow holds without loss, which needs no extra.
+They need imagecodecs and tifffile, the extra "deep", which are imported when such a
+file is met.
 """
 
 import math
@@ -18,8 +16,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from kmeans_np.checks import counted
-from kmeans_np.files.paths import path_refusal, too_large, undamaged
+from kmeans_np.checks import ArgumentValueError, pluralize
+from kmeans_np.files.paths import too_large, undamaged
 from kmeans_np.lloyd import Array
 
 TIFF_TYPES = (
@@ -32,18 +30,18 @@ GRAY_OR_RGB, JPEG = ("MINISBLACK", "RGB"), 7
 
 
 def libraries(
-    rule: str, came: object, found: str = "", argument: str = "path"
+    rule: str, got: object, found: str = "", argument: str = "path"
 ) -> tuple[ModuleType, ModuleType]:
     """Return imagecodecs and tifffile, or raise ValueError that names what needs them.
 
-    The arguments are those of `path_refusal`.
+    The arguments are the fields of the error.
     """
     try:
         import imagecodecs
         import tifffile
     except ImportError as error:
         remedy = 'install what it needs: pip install "kmeans-np[deep]"'
-        raise ValueError(path_refusal(rule, came, found, remedy, argument)) from error
+        raise ArgumentValueError(argument, rule, got, remedy, found=found) from error
     return imagecodecs, tifffile
 
 
@@ -117,9 +115,14 @@ def unlike_gray_or_rgb(path: Path, page: Any, kind: str) -> ValueError | None:
         return None
     types = f"{', '.join(TIFF_TYPES[:-1])} or {TIFF_TYPES[-1]}"
     rule = f"be a TIFF of one plane of gray, RGB or other bands of the type {types}"
-    found = f"{kind}, of {counted(planes, 'plane')} of the color model {model}"
-    remedy = "read it with another library and pass the array"
-    return ValueError(path_refusal(rule, path, found, remedy))
+    return ArgumentValueError(
+        "path",
+        rule,
+        path,
+        "read it with another library and pass the array",
+        found=f"{kind}, of {pluralize(planes, 'plane')} of the color model {model}",
+        shell_remedy="convert it",
+    )
 
 
 def check_parts(file: BinaryIO, page: Any) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from kmeans_np.checks import counted
+from kmeans_np.checks import ArgumentValueError, pluralize
 from kmeans_np.files.deep import (
     ORIENTATION,
     PREMULTIPLIED,
@@ -25,13 +25,7 @@ from kmeans_np.files.deep import (
     tiff_page,
     unlike_gray_or_rgb,
 )
-from kmeans_np.files.paths import (
-    READABLE,
-    as_path,
-    check_readable,
-    explained,
-    path_refusal,
-)
+from kmeans_np.files.paths import READABLE, as_path, check_readable, explained
 from kmeans_np.files.sliced import MappedImage, SlicedImage, TiffImage, ZarrImage
 
 SLICED_KINDS = (".npy", ".zarr", ".tif", ".tiff")
@@ -83,7 +77,7 @@ def open_image(path: str | os.PathLike[str]) -> SlicedImage:
     if suffix not in SLICED_KINDS:
         rule = f"end in one of {', '.join(SLICED_KINDS)} {_AIM}"
         remedy = "convert it, or read it as a whole with read_image"
-        raise ValueError(path_refusal(rule, path, "", remedy))
+        raise ArgumentValueError("path", rule, path, remedy)
     with explained(path, READABLE):
         check_readable(path)
         if suffix == ".npy":
@@ -114,7 +108,7 @@ def zarr_library(path: Path, aim: str) -> ModuleType:
     except ImportError as error:
         rule = f"be a .npy, .tif or .tiff {aim}, as long as zarr is missing"
         remedy = 'install what it needs: pip install "kmeans-np[zarr]"'
-        raise ValueError(path_refusal(rule, path, "", remedy)) from error
+        raise ArgumentValueError("path", rule, path, remedy) from error
     return zarr
 
 
@@ -130,7 +124,7 @@ def _open_tiff(path: Path) -> SlicedImage:
     with path.open("rb") as file:
         with _understood(path):
             page, (rows, columns, bands) = tiff_page(tifffile, file)
-            kind = f"a TIFF of {counted(bands, 'channel')} of {page.dtype}"
+            kind = f"a TIFF of {pluralize(bands, 'channel')} of {page.dtype}"
             refusal = unlike_gray_or_rgb(path, page, kind) or _unlike_slices(path, page)
         if refusal:
             raise refusal
@@ -157,7 +151,7 @@ def _unlike_slices(path: Path, page: Any) -> ValueError | None:
         return None
     remedy = "read it as a whole with read_image and write it again"
     rule = f"be a TIFF that is {rule} {_AIM}"
-    return ValueError(path_refusal(rule, path, found, remedy))
+    return ArgumentValueError("path", rule, path, remedy, found=found)
 
 
 def _open_zarr(path: Path) -> SlicedImage:
@@ -169,9 +163,9 @@ def _open_zarr(path: Path) -> SlicedImage:
     if found is None:
         rule = "be a Zarr array, or a group with one array or with an array '0'"
         listed = f"{': ' if names else ''}{', '.join(names)}"
-        group = f"a group of {counted(len(names), 'array')}{listed}"
+        group = f"a group of {pluralize(len(names), 'array')}{listed}"
         remedy = "pass the path of an array"
-        raise ValueError(path_refusal(rule, path, group, remedy))
+        raise ArgumentValueError("path", rule, path, remedy, found=group)
     _check_type(path, found.dtype)
     return ZarrImage(path, found)
 
@@ -204,8 +198,8 @@ def _understood(path: Path) -> Iterator[None]:
     except Exception as error:
         found = "which is damaged, cut short, no image or of a kind that cannot be read"
         remedy = f"get it anew or convert it to one of {', '.join(SLICED_KINDS)}"
-        raise ValueError(
-            path_refusal("be an image file", path, f"{found} in slices", remedy)
+        raise ArgumentValueError(
+            "path", "be an image file", path, remedy, found=f"{found} in slices"
         ) from error
 
 
@@ -213,7 +207,8 @@ def _check_type(path: Path, dtype: Any) -> None:
     if not is_number(dtype):
         rule = "hold bool, integers or floats of at most 64 bits"
         remedy = "convert it with another library"
-        raise ValueError(path_refusal(rule, path, f"which holds {dtype}", remedy))
+        found = f"which holds {dtype}"
+        raise ArgumentValueError("path", rule, path, remedy, found=found)
 
 
 def is_number(dtype: Any) -> bool:

@@ -1,8 +1,4 @@
-"""Paths: what is at them, how it is replaced, and what is said when that fails.
-
-What this file adds: the checks of a path, the one way to write a file or a folder, and
-the sentences about paths. What it leaves out: what stands in the files.
-"""
+"""Paths: what is at them, how it is replaced, and what is said when that fails."""
 
 import errno
 import os
@@ -12,16 +8,44 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from kmeans_np.checks import printable, shown
+from kmeans_np.checks import (
+    ArgumentError,
+    ArgumentFileNotFoundError,
+    ArgumentIsADirectoryError,
+    ArgumentNotADirectoryError,
+    ArgumentOSError,
+    ArgumentPermissionError,
+    ArgumentTypeError,
+    ArgumentValueError,
+    describe,
+)
 
 READABLE = "an image file that can be read"
 WRITABLE = "a file that can be written"
 _ZARR_FILES = ("zarr.json", ".zarray", ".zgroup")
-_CHECK_SPELLING = "check the spelling"
-_WRONG_KIND = {
-    FileNotFoundError: "which does not exist or whose folder does not",
-    IsADirectoryError: "which is a folder",
-    NotADirectoryError: "of which a part is a file and not a folder",
+_CHECK_SPELLING, _CHOOSE_ANOTHER = "check the spelling", "choose another name"
+# What is raised for an error of the operating system, what is wrong, and what to do.
+_REFUSALS: dict[type[OSError], tuple[type[ArgumentOSError], str, str]] = {
+    FileNotFoundError: (
+        ArgumentFileNotFoundError,
+        "which does not exist or whose folder does not",
+        _CHECK_SPELLING,
+    ),
+    IsADirectoryError: (
+        ArgumentIsADirectoryError,
+        "which is a folder",
+        _CHECK_SPELLING,
+    ),
+    NotADirectoryError: (
+        ArgumentNotADirectoryError,
+        "part of which is a file, not a folder",
+        _CHECK_SPELLING,
+    ),
+    PermissionError: (
+        ArgumentPermissionError,
+        "which is not permitted",
+        "check the permissions of the file and its folder",
+    ),
 }
 _SPECIAL = {
     stat.S_IFIFO: "a FIFO",
@@ -31,37 +55,22 @@ _SPECIAL = {
 }
 
 
-def path_refusal(
-    rule: str, path: object, found: str, remedy: str, argument: str = "path"
-) -> str:
-    """Return the sentence about a path that must be otherwise, all of it printable.
-
-    `found` says what is wrong with it, "" if its name is.
-    """
-    came = f"{path}, {found}" if found else path
-    return printable(f"{argument} must {rule}, got {came}; {remedy}")
-
-
 def as_path(path: Any) -> Path:
     """Return `path` as a Path, or raise TypeError or ValueError if it is none."""
     try:
         if "\0" in os.fspath(path):
-            raise ValueError(
-                f"path must not hold a null character, got {shown(path)}; check the "
-                "spelling"
-            )
+            rule = "not hold a null character"
+            raise ArgumentValueError("path", rule, describe(path), _CHECK_SPELLING)
         os.fsencode(path)
         return Path(path)
     except TypeError:
-        raise TypeError(
-            "path must be a string or a path, got "
-            f"{type(path).__name__}; pass the name of a file, such as 'photo.jpg'"
-        ) from None
+        rule, got = "be a string or a path", type(path).__name__
+        remedy = "pass the name of a file, such as 'photo.jpg'"
+        raise ArgumentTypeError("path", rule, got, remedy) from None
     except UnicodeEncodeError:
-        raise ValueError(
-            "path must be a name that the file system can hold, got "
-            f"{shown(os.fspath(path))}; leave out what is no character"
-        ) from None
+        rule, got = "be a name that the file system can hold", os.fspath(path)
+        remedy = "leave out what is no character"
+        raise ArgumentValueError("path", rule, describe(got), remedy) from None
 
 
 @contextmanager
@@ -69,22 +78,20 @@ def explained(path: Path, rule: str) -> Iterator[None]:
     """Say what the operating system does not like about a path, and what to do."""
     try:
         yield
-    except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
-        found = _WRONG_KIND[type(error)]
-        raise type(error)(
-            path_refusal(f"be {rule}", path, found, _CHECK_SPELLING)
-        ) from None
-    except PermissionError:
-        found, remedy = "which is not permitted", "check the permissions of the file "
-        raise PermissionError(
-            path_refusal(f"be {rule}", path, found, f"{remedy}and its folder")
-        ) from None
+    except ArgumentError:
+        raise
     except OSError as error:
-        found = f"of which the system says: {error.strerror or error}"
-        remedy = "mend that or choose another path"
+        kind, found, remedy = _REFUSALS.get(type(error)) or (
+            ArgumentOSError,
+            f"of which the system says: {error.strerror or error}",
+            "mend that or choose another path",
+        )
         if error.errno == errno.ELOOP:
             found, remedy = "whose links lead in a circle", "choose another path"
-        raise OSError(path_refusal(f"be {rule}", path, found, remedy)) from None
+        refusal = kind("path", f"be {rule}", path, remedy, found=found)
+        refusal.errno, refusal.strerror = error.errno, error.strerror
+        refusal.filename = os.fspath(path)
+        raise refusal from None
 
 
 def special(status: os.stat_result) -> str | None:
@@ -100,7 +107,7 @@ def check_readable(path: Path, rule: str = "be an ordinary file") -> None:
         return  # Whoever opens it says why that cannot be.
     if kind:
         remedy = "write what comes from it to a file first"
-        raise ValueError(path_refusal(rule, path, f"which is {kind}", remedy))
+        raise ArgumentValueError("path", rule, path, remedy, found=f"which is {kind}")
 
 
 def check_replaceable(path: Path, folder: bool = False) -> int | None:
@@ -115,15 +122,14 @@ def check_replaceable(path: Path, folder: bool = False) -> int | None:
         except (FileNotFoundError, NotADirectoryError):
             return None
         if stat.S_ISDIR(status.st_mode) and not folder:
-            raise IsADirectoryError
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         if stat.S_ISDIR(status.st_mode) and not _is_zarr(path):
-            rule, found = "be a new name, or a Zarr", "a folder of something else"
-            rule, remedy = f"{rule}, which is replaced", "choose another name"
-            raise ValueError(path_refusal(rule, path, found, remedy))
+            rule, found = "be a new name or a Zarr", "which is a folder but no Zarr"
+            raise ArgumentValueError("path", rule, path, _CHOOSE_ANOTHER, found=found)
     kind = special(status)
     if kind:
-        rule, remedy = "be an ordinary file or a new name", "choose another name"
-        raise ValueError(path_refusal(rule, path, f"which is {kind}", remedy))
+        rule, found = "be an ordinary file or a new name", f"which is {kind}"
+        raise ArgumentValueError("path", rule, path, _CHOOSE_ANOTHER, found=found)
     return stat.S_IMODE(status.st_mode)
 
 
@@ -203,17 +209,37 @@ def undamaged(path: Path) -> Iterator[None]:
         raise
     # Damaged files make decoders fail in many ways.
     except Exception as error:
-        if "DecompressionBomb" in repr(error) + repr(error.__cause__):
+        if _has_too_many_pixels(error):
             raise too_large(path) from error
-        found = "which is damaged, cut short, no image or of a kind that cannot be read"
-        remedy = "get it anew or convert it to PNG"
-        raise ValueError(
-            path_refusal("be an image file", path, found, remedy)
+        raise ArgumentValueError(
+            "path",
+            "be an image file",
+            path,
+            "get it anew or convert it to PNG",
+            found="which is damaged, cut short, no image or of a kind that cannot be "
+            "read",
         ) from error
 
 
-def too_large(path: Path) -> ValueError:
+def _has_too_many_pixels(error: BaseException | None) -> bool:
+    """Return whether Pillow refused the number of pixels, whoever wrapped its error."""
+    from PIL.Image import DecompressionBombError, DecompressionBombWarning
+
+    while error is not None:
+        if isinstance(error, (DecompressionBombError, DecompressionBombWarning)):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def too_large(path: Path) -> ArgumentValueError:
     """Return the error for a file that claims more pixels than there should be."""
-    rule, found = "be an image of at most 179 million pixels", "which claims to have"
-    remedy = "cut it into parts, or raise PIL.Image.MAX_IMAGE_PIXELS if you trust it"
-    return ValueError(path_refusal(rule, path, f"{found} more", remedy))
+    remedy = "cut it into parts"
+    return ArgumentValueError(
+        "path",
+        "be an image of at most 179 million pixels",
+        path,
+        f"{remedy}, or raise PIL.Image.MAX_IMAGE_PIXELS if you trust it",
+        found="which claims to have more",
+        shell_remedy=remedy,
+    )

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from kmeans_np.checks import counted
+from kmeans_np.checks import ArgumentValueError, pluralize
 from kmeans_np.files.checksums import check_chunks, check_streams
 from kmeans_np.files.deep import header, read_png, read_tiff
 from kmeans_np.files.paths import (
@@ -22,7 +22,6 @@ from kmeans_np.files.paths import (
     as_path,
     check_readable,
     explained,
-    path_refusal,
     undamaged,
 )
 from kmeans_np.lloyd import Array
@@ -114,7 +113,7 @@ def _read_kind(file: BinaryIO, path: Path) -> tuple[Array, Any]:
     file.seek(0)
     if not head:
         found, remedy = "which is empty", "get the file anew"
-        raise ValueError(path_refusal("be an image file", path, found, remedy))
+        raise ArgumentValueError("path", "be an image file", path, remedy, found=found)
     if head.startswith(b"\x89PNG"):
         with undamaged(path):
             check_chunks(file)
@@ -156,7 +155,7 @@ def _read_tiff(file: BinaryIO, path: Path) -> tuple[Array, Any]:
         channels, kind, bits = _described(tags)
         by_pillow = _pillow_holds(file, channels, kind, bits)
     if not by_pillow:
-        what = f"a TIFF of {counted(channels, 'channel')} of {kind}{bits}"
+        what = f"a TIFF of {pluralize(channels, 'channel')} of {kind}{bits}"
         return read_tiff(file, path, what)
     if tags.get(_COMPRESSION) in _DEFLATE:
         image, orientation = _read_and_check(file, path, tags)

@@ -1,10 +1,4 @@
-"""Images that are too large for memory, a slice at a time.
-
-What this file adds: `SlicedImage`, which reads of a file only the parts that a slice
-overlaps, and how that is done where numbers stand as in memory, in a Zarr, and in the
-tiles or strips of a TIFF. What it leaves out: how to open such files
-(`kmeans_np.files.opening`).
-"""
+"""Image files of which only what a slice overlaps is read: .npy, Zarr and TIFF."""
 
 import math
 import mmap
@@ -18,8 +12,13 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from kmeans_np.checks import counted, shown
-from kmeans_np.files.paths import path_refusal
+from kmeans_np.checks import (
+    ArgumentIndexError,
+    ArgumentTypeError,
+    ArgumentValueError,
+    describe,
+    pluralize,
+)
 from kmeans_np.lloyd import Array
 
 # A larger tile or chunk, in bytes, is no use to a reader of slices, or a lie.
@@ -66,10 +65,8 @@ class SlicedImage:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         if copy is False:
-            raise ValueError(
-                "copy must be True or None for an image that is read from a file, got "
-                "False; leave it out"
-            )
+            rule = "be True or None for an image that is read from a file"
+            raise ArgumentValueError("copy", rule, "False", "leave it out")
         return self[...].astype(dtype or self.dtype, copy=False)
 
     def __dask_tokenize__(self) -> str:
@@ -83,10 +80,8 @@ class SlicedImage:
             raise self._was_closed()
 
     def _was_closed(self) -> ValueError:
-        rule, found = "be open to be read", "which was closed"
-        return ValueError(
-            path_refusal(rule, self.path, found, "open it again", "image")
-        )
+        rule, found, remedy = "be open to be read", "which was closed", "open it again"
+        return ArgumentValueError("image", rule, self.path, remedy, found=found)
 
     def close(self) -> None:
         """Close the file."""
@@ -135,9 +130,9 @@ class SlicedImage:
                 ("rows", "columns"), place, self.chunks, self.shape
             )
         )
-        rule = "be an image of which every part can be read"
-        found, remedy = f"of which {where} cannot be", "get it anew or write it again"
-        return ValueError(path_refusal(rule, self.path, found, remedy))
+        rule, found = "be readable everywhere", f"of which {where} cannot be read"
+        remedy = "get it anew or write it again"
+        return ArgumentValueError("path", rule, self.path, remedy, found=found)
 
 
 class MappedImage(SlicedImage):
@@ -245,10 +240,9 @@ class TiffImage(SlicedImage):
 def _check_chunk(path: Path, chunk: Sequence[int], dtype: Any) -> None:
     size = math.prod(map(int, chunk)) * dtype.itemsize
     if size > LARGEST_CHUNK:
-        rule = "be an image whose tiles, strips or chunks are of at most "
-        rule, found = f"{rule}{LARGEST_CHUNK:,} bytes", f"whose are of {size:,}"
-        remedy = "write it again with smaller ones"
-        raise ValueError(path_refusal(rule, path, found, remedy))
+        rule = f"have tiles, strips or chunks of at most {LARGEST_CHUNK:,} bytes"
+        found, remedy = f"which has some of {size:,}", "write it with smaller ones"
+        raise ArgumentValueError("path", rule, path, remedy, found=found)
 
 
 def _run(shape: Sequence[int], itemsize: int) -> list[int]:
@@ -279,10 +273,9 @@ def _selected(index: Any, shape: tuple[int, ...]) -> tuple[list[range], list[int
     dots = [at for at, part in enumerate(parts) if part is Ellipsis]
     missing = len(shape) - len(parts) + len(dots)
     if missing < 0 or len(dots) > 1:
-        raise IndexError(
-            f"index must have at most {counted(len(shape), 'part')} and one '...', got "
-            f"{shown(index)} for an image of shape {shape}; leave some out"
-        )
+        rule = f"have at most {pluralize(len(shape), 'part')} and one '...'"
+        got = f"{describe(index)} for an image of shape {shape}"
+        raise ArgumentIndexError("index", rule, got, "leave some out")
     at = dots[0] if dots else len(parts)
     parts[at : at + 1] = [slice(None)] * missing
     kept = [axis for axis, part in enumerate(parts) if isinstance(part, slice)]
@@ -294,19 +287,14 @@ def _places(part: Any, length: int) -> range:
     if isinstance(part, slice):
         places = range(*part.indices(length))
         if places.step < 0:
-            raise ValueError(
-                f"index must have positive steps, got {part}; reverse what was read"
-            )
+            rule, remedy = "have positive steps", "reverse what was read"
+            raise ArgumentValueError("index", rule, part, remedy)
         return places
     if isinstance(part, (bool, np.bool_)) or not hasattr(part, "__index__"):
-        raise TypeError(
-            "index must be of slices, whole numbers and '...', got "
-            f"{type(part).__name__}; read a slice and index that"
-        )
+        rule, got = "be of slices, whole numbers and '...'", type(part).__name__
+        raise ArgumentTypeError("index", rule, got, "read a slice and index that")
     place = operator.index(part)
     if not -length <= place < length:
-        raise IndexError(
-            f"index must be from {-length} to {length - 1} along an axis of length "
-            f"{length}, got {place}; count from 0"
-        )
+        rule = f"be from {-length} to {length - 1} along an axis of length {length}"
+        raise ArgumentIndexError("index", rule, place, "count from 0")
     return range(place % length, place % length + 1)

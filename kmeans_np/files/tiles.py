@@ -16,9 +16,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from kmeans_np.blocks import tiles
+from kmeans_np.checks import ArgumentTypeError, ArgumentValueError
 from kmeans_np.files.deep import CLASSIC_TIFF, TIFF_TYPES, tiff_options
 from kmeans_np.files.opening import SLICED_KINDS, is_number, tiff_library, zarr_library
-from kmeans_np.files.paths import as_path, open_draft, path_refusal
+from kmeans_np.files.paths import as_path, open_draft
 from kmeans_np.lloyd import Array
 
 # Bytes that are read at once.
@@ -68,10 +69,12 @@ class _Source(NamedTuple):
             raise _SourceError(error) from error
         expected = tuple(part.stop - part.start for part in place)
         if block.shape != expected or block.dtype.newbyteorder("=") != self.dtype:
-            raise ValueError(
-                "image must give blocks of its own type and of the shape that is asked "
-                f"for, {expected} of {self.dtype}, got {block.shape} of {block.dtype}; "
-                "correct its shape and dtype"
+            raise ArgumentValueError(
+                "image",
+                "give blocks of its own type and of the shape that is asked for, "
+                f"{expected} of {self.dtype}",
+                f"{block.shape} of {block.dtype}",
+                "correct its shape and dtype",
             )
         return block.astype(self.dtype, copy=False)
 
@@ -145,30 +148,36 @@ def _checked(path: Path, suffix: str, image: Any, progress: Progress | None) -> 
     """Return the source if such an image can be in such a file."""
     if suffix not in SLICED_KINDS:
         rule = f"end in one of {', '.join(SLICED_KINDS)} {_AIM}"
-        raise ValueError(path_refusal(rule, path, "", "choose one of these"))
+        raise ArgumentValueError("path", rule, path, "choose one of these")
     if not all(hasattr(image, name) for name in ("shape", "dtype", "__getitem__")):
-        raise TypeError(
-            "image must have a shape, a dtype and slices, got "
-            f"{type(image).__name__}; pass an array or what open_image returns"
+        raise ArgumentTypeError(
+            "image",
+            "have a shape, a dtype and slices",
+            type(image).__name__,
+            "pass an array or what open_image returns",
         )
     shape = tuple(map(int, image.shape))
     dtype = np.dtype(image.dtype).newbyteorder("=")
     tiff = suffix.startswith(".tif")
     if not (dtype in TIFF_TYPES if tiff else is_number(dtype)):
         names = "bool, integers or floats of at most 64 bits"
-        raise TypeError(
-            f"image must hold {' or '.join(TIFF_TYPES) if tiff else names} to be "
-            f"written to a {suffix} file, got type {dtype}; "
+        raise ArgumentTypeError(
+            "image",
+            f"hold {' or '.join(TIFF_TYPES) if tiff else names} to be written to a "
+            f"{suffix} file",
+            f"type {dtype}",
             f"{'choose .zarr or .npy, or ' if tiff and is_number(dtype) else ''}"
-            "convert it"
+            "convert it",
         )
     fits = len(shape) in (2, 3) and max(shape[:2]) <= LONGEST_TIFF
     fits = fits and max(shape[2:], default=1) <= MOST_BANDS
     if math.prod(shape) == 0 or not shape or (tiff and not fits):
         rule = "have rows and columns, and up to 65,535 channels," if tiff else "have"
-        raise ValueError(
-            f"image must {rule} at least one pixel to be written to a {suffix} file, "
-            f"got shape {shape}; choose another part or another suffix"
+        raise ArgumentValueError(
+            "image",
+            f"{rule} at least one pixel to be written to a {suffix} file",
+            f"shape {shape}",
+            "choose another part or another suffix",
         )
     if tiff:
         tiff_library(path, _AIM)

@@ -13,15 +13,15 @@ import numpy as np
 import numpy.typing as npt
 
 from kmeans_np.blocks import Report, Reporter, in_memory, is_sliced
-from kmeans_np.checks import function, real_array
+from kmeans_np.checks import (
+    ArgumentTypeError,
+    ArgumentValueError,
+    function,
+    real_array,
+)
 from kmeans_np.colors import distinct_colors
 from kmeans_np.files.deep import TIFF_TYPES, encode, libraries
-from kmeans_np.files.paths import (
-    as_path,
-    check_replaceable,
-    path_refusal,
-    write_whole,
-)
+from kmeans_np.files.paths import as_path, check_replaceable, write_whole
 from kmeans_np.files.png import png_bytes
 from kmeans_np.files.tiles import check_sliced, write_sliced
 from kmeans_np.lloyd import Array
@@ -164,7 +164,7 @@ def check_writable(image: Any, path: Path) -> None:
     if suffix not in _FORMATS:
         rule = f"end in one of {', '.join((*_FORMATS, *_ARRAYS))} to be written"
         remedy = "choose one of these, such as .png"
-        raise ValueError(path_refusal(rule, path, "", remedy))
+        raise ArgumentValueError("path", rule, path, remedy)
     _check_type(image, suffix)
     kind = _FORMATS[suffix]
     if (
@@ -174,16 +174,16 @@ def check_writable(image: Any, path: Path) -> None:
     ):
         names = " or ".join(_KINDS[number] for number in kind.channels[:4])
         names += " or of up to 65,535 channels" if len(kind.channels) > 4 else ""
-        raise ValueError(
-            f"image must be {names} to be written as {image.dtype} to a {suffix} file, "
-            f"got shape {image.shape}; choose other channels, another suffix or "
-            "another type"
+        raise ArgumentValueError(
+            "image",
+            f"be {names} to be written as {image.dtype} to a {suffix} file",
+            f"shape {image.shape}",
+            "choose other channels, another suffix or another type",
         )
     if max(image.shape[:2]) > kind.longest:
-        raise ValueError(
-            f"image must have at most {kind.longest:,} rows and columns to be written "
-            f"to a {suffix} file, got shape {image.shape}; choose .png"
-        )
+        rule = f"have at most {kind.longest:,} rows and columns to be written to a "
+        rule, got = f"{rule}{suffix} file", f"shape {image.shape}"
+        raise ArgumentValueError("image", rule, got, "choose .png")
     if not _pillow_holds(image, suffix):
         libraries(
             "be gray, or of type uint8 with at most 4 channels, as long as tifffile "
@@ -196,17 +196,18 @@ def check_writable(image: Any, path: Path) -> None:
 def _check_type(image: Array, suffix: str) -> None:
     types = _FORMATS[suffix].types
     if image.dtype not in types:
-        remedy = (
-            "scale it to 0 to 255 and convert it, as in "
-            "np.rint(255 * image).astype(np.uint8)"
-        )
+        remedy, code = "scale it to 0 to 255 and convert it", "np.rint(255 * image)"
         if image.dtype == np.uint16:
-            remedy = "choose .png, or convert it, as in (image // 257).astype(np.uint8)"
+            remedy, code = "choose .png, or convert it", "(image // 257)"
         elif image.dtype in TIFF_TYPES:
             remedy = f"choose .tif, or {remedy}"
-        raise TypeError(
-            f"image must hold numbers of type {' or '.join(types)} to be written to a "
-            f"{suffix} file, got type {image.dtype}; {remedy}"
+        raise ArgumentTypeError(
+            "image",
+            f"hold numbers of type {' or '.join(types)} to be written to a {suffix} "
+            "file",
+            f"type {image.dtype}",
+            f"{remedy}, as in {code}.astype(np.uint8)",
+            shell_remedy=remedy,
         )
 
 
@@ -232,10 +233,9 @@ def _encode(image: Array, suffix: str) -> bytes:
     if suffix == ".gif" and image.ndim == 3:
         n_colors = len(distinct_colors(image.reshape(-1, 3)).counts)
         if n_colors > _GIF_COLORS:
-            raise ValueError(
-                f"image must have at most {_GIF_COLORS} colors to be written to a .gif "
-                f"file, got {n_colors:,}; choose .png, or fewer colors"
-            )
+            rule = f"have at most {_GIF_COLORS} colors to be written to a .gif file"
+            remedy = "choose .png, or fewer colors"
+            raise ArgumentValueError("image", rule, f"{n_colors:,}", remedy)
     options = _FORMATS[suffix].options
     if suffix == ".gif" and image.ndim == 2:
         # Cut to the grays that occur, its palette would not be known as one of grays.

@@ -16,7 +16,7 @@ import numpy as np
 
 from kmeans_np import checks
 from kmeans_np.blocks import MemoryRows, Report, Reporter, Rows, again, is_sliced
-from kmeans_np.checks import counted
+from kmeans_np.checks import pluralize
 from kmeans_np.colors import Colors, distinct_of, look_up
 from kmeans_np.files import open_image, read_image
 from kmeans_np.image.clusters import Clusters, FoundClusters
@@ -88,8 +88,8 @@ class Batch(Segmentation):
     """
 
     def __repr__(self) -> str:
-        colors = checks.counted(len(self.palette), "color")
-        images = checks.counted(len(self), "image")
+        colors = checks.pluralize(len(self.palette), "color")
+        images = checks.pluralize(len(self), "image")
         return f"<Batch of {images} in {colors}: inertia {self.inertia:.6g}>"
 
     def _repr_html_(self) -> str:
@@ -175,9 +175,9 @@ class ColorPool(Source):
         """Add the pixels of an image that take part; `name` is for errors."""
         kind = _kind_of(source.layout)
         if self.kind not in ("", kind):
-            raise ValueError(
-                f"image must be {self.kind}, as the first one is, got {name}, which is "
-                f"{kind}; convert it"
+            rule, found = f"be {self.kind}, as the first one is", f"which is {kind}"
+            raise checks.ArgumentValueError(
+                "image", rule, name, "convert it", found=found
             )
         colors = source.count()
         if colors is None:
@@ -259,7 +259,8 @@ class SeveralImages(ColorPool):
             report,
         )
         if not len(self.images):
-            raise ValueError("image must hold at least one image, got none; pass some")
+            rule = "hold at least one image"
+            raise checks.ArgumentValueError("image", rule, "none", "pass some")
         # Kept until it has been counted.
         self.first: Source | None = self.open(opened(self.images[0]))
         self.layout = self.first.layout
@@ -300,9 +301,11 @@ def refuse_for_several(**given: bool) -> None:
     """Refuse what says something about the places of one image."""
     for name, is_there in given.items():
         if is_there:
-            raise ValueError(
-                f"{name} must be left out for several images, which differ in their "
-                "places; leave it out, or pass one image at a time"
+            raise checks.ArgumentValueError(
+                name,
+                "be left out for several images, which differ in their places",
+                "",
+                "leave it out, or pass one image at a time",
             )
 
 
@@ -312,5 +315,5 @@ def _kind_of(layout: Layout) -> str:
         return f"gray of type {layout.dtype}"
     n, has_alpha = layout.channels, layout.has_alpha
     names = {(1, True): "gray with alpha", (3, False): "RGB", (3, True): "RGBA"}
-    plain = counted(n, "channel") + " and alpha" * has_alpha
+    plain = pluralize(n, "channel") + " and alpha" * has_alpha
     return f"{names.get((n, has_alpha), plain)} of type {layout.dtype}"

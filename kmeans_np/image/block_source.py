@@ -50,7 +50,8 @@ class BlockImage(Source):
         self.layout, _ = lay_out(stand_in(self.source), channel_axis, alpha)
         self.mask = self.weights = None
         if mask is not None:
-            self.mask = Sliced(mask if hasattr(mask, "dtype") else np.asarray(mask))
+            mask = mask if hasattr(mask, "dtype") else np.asarray(mask)
+            self.mask = Sliced(mask, "mask")
             checks.mask(stand_in(self.mask), self.layout.shape)
         self.weighted = weights is not None
         if weights is not None:

@@ -365,15 +365,19 @@ def _check_out(out: Any, image: Any) -> None:
     if out is None:
         return
     if is_batch(image):
-        raise ValueError(
-            f"out must be left out for several images, got {type(out).__name__}; write "
-            "each image as it comes"
+        raise checks.ArgumentValueError(
+            "out",
+            "be left out for several images",
+            type(out).__name__,
+            "write each image as it comes",
         )
     like = image if is_sliced(image) else np.asarray(image)
     for name in ("shape", "dtype"):
         wanted, got = getattr(like, name), getattr(out, name, None)
         if got != wanted:
-            raise ValueError(
-                f"out must have the {name} of the image, {wanted}, got "
-                f"{'none' if got is None else got}; make it like the image"
+            raise checks.ArgumentValueError(
+                "out",
+                f"have the {name} of the image, {wanted}",
+                "none" if got is None else got,
+                "make it like the image",
             )

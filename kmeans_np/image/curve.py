@@ -106,11 +106,11 @@ def inertia_curve(
     noun = "pixels"
     if not is_image:
         # Points are the pixels of an image of one row.
-        noun, image_or_points = "points", checks.points(in_memory(image_or_points))
+        noun, points = "points", checks.points(in_memory(image_or_points, "points"))
         if weights is not None:
-            weights = checks.weights(in_memory(weights), len(image_or_points))
-            weights = weights[np.newaxis]
-        image_or_points, alpha = image_or_points[np.newaxis], False
+            array = in_memory(weights, "weights")
+            weights = checks.weights(array, len(points))[np.newaxis]
+        image_or_points, alpha = points[np.newaxis], False
     source = open_source(image_or_points, mask, weights, channel_axis, alpha)
     compared = color_space, normalize, position_weight
     how = {"max_iter": max_iter, "tol": tol, "rng": rng, "callback": callback}

@@ -30,7 +30,7 @@ def feature_spec(
     """Check what is to be compared."""
     return FeatureSpec(
         checks.one_of(color_space, "color_space", COLOR_SPACES),
-        checks.flag(normalize, "normalize"),
+        checks.check_bool(normalize, "normalize"),
         checks.position_weight(position_weight),
     )
 

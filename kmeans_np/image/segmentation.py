@@ -73,7 +73,7 @@ class Segmentation:
 
     def __repr__(self) -> str:
         size = " x ".join(str(length) for length in self.image.shape)
-        colors = checks.counted(len(self.palette), "color")
+        colors = checks.pluralize(len(self.palette), "color")
         end = "clusters given"
         if self.stopped_by != "given":
             end = describe_stop(self.n_iter, self.stopped_by)
@@ -118,8 +118,8 @@ class Segmentation:
         ValueError
             If `alpha` is not from 0 to 1.
         """
-        alpha = checks.share(alpha, "alpha")
-        outline = checks.flag(outline, "outline")
+        alpha = checks.check_fraction(alpha, "alpha")
+        outline = checks.check_bool(outline, "outline")
         k = len(self.palette)
         labels = np.asarray(self.labels)
         image = self._source.colors_in_memory()
@@ -145,7 +145,7 @@ class Segmentation:
             If `label` is not a whole number from 0 to k - 1.
         """
         found: NDArray[np.bool_]
-        found = self.labels == checks.label(label, len(self.palette))
+        found = self.labels == checks.check_label(label, len(self.palette))
         return found
 
     def apply(

@@ -105,12 +105,12 @@ class MemoryImage(Source):
         self, image: Any, mask: Any, weights: Any, channel_axis: Any, alpha: Any
     ) -> None:
         self.layout, self.pixels = take_apart(
-            image, in_memory(mask), channel_axis, alpha
+            image, in_memory(mask, "mask"), channel_axis, alpha
         )
         shape, part = self.layout.shape, self.pixels.part
         self.weights, self.weighted = None, weights is not None
         if weights is not None:
-            every = checks.weights_image(in_memory(weights), shape)
+            every = checks.weights_image(in_memory(weights, "weights"), shape)
             self.weights = checks.pixel_weights(every, part)
             self.units = Units.of(checks.largest_weight(every), every.size)
 
