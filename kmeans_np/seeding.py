@@ -23,7 +23,7 @@ References
 # this package: so it is not named in annotations that are evaluated.
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -290,7 +290,47 @@ def _inertias_with(
     return inertias
 
 
-SEEDINGS = {"random": random_points, "k-means++": plus_plus}
+class Seeding(NamedTuple):
+    """A way to choose starting centroids.
+
+    Attributes
+    ----------
+    choose : callable
+        Returns at most k of some distinct points (m, d), which are in the order of
+        their values, given them, k, their weights (m,) and a generator.
+    n_starts : int, default 1
+        How many starts "auto" makes among few distinct points,
+    n_tried : int, default 4
+        and how many of them on a histogram.
+    draw : callable, optional
+        Makes the same choice with an `Urn` to draw from in place of points and weights;
+        so points need not be sorted, nor come together.
+    outside : callable, optional
+        Makes a choice of its own among points that do not come together
+        (`kmeans_np.clustering.partitioned.PartitionedPoints`), given them, k and a
+        generator. With neither, points outside of memory must have few distinct ones.
+    """
+
+    choose: Callable[[Array, int, Floats, np.random.Generator], Floats]
+    n_starts: int = 1
+    n_tried: int = 4
+    draw: Callable[[Any, int, np.random.Generator], Floats] | None = None
+    outside: Callable[[Any, int, np.random.Generator], Floats] | None = None
+
+
+def _spread_outside(points: Any, k: int, rng: np.random.Generator) -> Floats:
+    """Spread centroids out among points that do not come together."""
+    first: Floats = points.urn().draw(1, rng)
+    centroids: Floats = points.go_on(first, k, rng)
+    return centroids
+
+
+# A new entry is all that another way needs. Random starts are quick to make, and the
+# more of them there are, the better is the best; k-means++ seldom chooses badly.
+SEEDINGS = {
+    "random": Seeding(random_points, n_starts=10, n_tried=10, draw=distinct_points),
+    "k-means++": Seeding(plus_plus, outside=_spread_outside),
+}
 
 
 class Starts:
@@ -328,11 +368,12 @@ class Starts:
         # To find the few takes longer than a draw, unless that has been done.
         known = "few" in self.__dict__ or len(self.points) <= FEW_POINTS
         few = self.few if known else None
-        if init == "random" and self.count_once and few is None:
+        seeding = SEEDINGS[init]
+        if seeding.draw is not None and self.count_once and few is None:
             # Without sorting all points, which may take as long as to cluster them.
-            return distinct_points(RankedUrn(self.points), k, rng)
+            return seeding.draw(RankedUrn(self.points), k, rng)
         points, weights = few or self.all
-        return SEEDINGS[init](points, k, weights, rng)
+        return seeding.choose(points, k, weights, rng)
 
     def go_on(self, begun: Floats, k: int, rng: np.random.Generator) -> Floats:
         """Return some centroids, and others spread out by k-means++, k in all."""
@@ -622,7 +663,8 @@ def coarse_start(
     coarse, fine = pair
     points, weights = coarse
     # Cells have an order of their own, which does not depend on the points' unit.
-    starts = [SEEDINGS[init](points, k, weights, rng) for _ in range(n_starts)]
+    choose = SEEDINGS[init].choose
+    starts = [choose(points, k, weights, rng) for _ in range(n_starts)]
     if begun is not None:
         starts += [plus_plus(points, k, weights, rng, begun) for _ in range(n_starts)]
     # Where steps cost next to nothing, all starts run to the end; else, a few steps

@@ -15,7 +15,7 @@ from kmeans_np.clustering.data import Data, PointsInMemory
 from kmeans_np.clustering.passes import pair_for
 from kmeans_np.lloyd import Floats, Labels, Step, lloyd
 from kmeans_np.order import Distinct
-from kmeans_np.seeding import Histograms, coarse_start
+from kmeans_np.seeding import SEEDINGS, Histograms, coarse_start
 from kmeans_np.stack_level import find_stack_level
 
 # Starts that end in the same clusters may differ in the last digits of their inertia.
@@ -161,37 +161,26 @@ def _best(
     `short` are the points in short, to choose starts on; `warm_start` are fewer
     centroids to which others can come, as seen from the origin of the data.
     """
-    init = options.init if isinstance(options.init, str) else options.init - data.origin
-    pair = pair_for(short, k) if short is not None else None
-
+    init, short_pair = options.init, None if short is None else pair_for(short, k)
     n_starts = 1
-    if isinstance(init, str) and pair is None and warm_start is None:
-        many = init == "random" and options.n_init is None and data.few is not None
-        n_starts = 10 if many else options.n_init or 1
-
-    def starts() -> Iterator[Floats]:
-        if not isinstance(init, str):
-            yield init
-        elif pair is not None and short is not None:
-            # k-means++ takes longer to choose, and seldom chooses badly.
-            n_tried = options.n_init or (10 if init == "random" else 4)
-            there = None if warm_start is None else (warm_start - short.low)
-            there = None if there is None else there / short.step
-            found = coarse_start(pair, k, init, n_tried, options.rng, there)
-            yield found * short.step + short.low
-        elif warm_start is not None:
-            yield data.go_on(warm_start, k, options.rng)
-        else:
-            several = n_starts > 1
-            drawn = (data.start(init, k, options.rng) for _ in range(n_starts))
-            few = data.few if several and options.callback is None else None
-            if few is not None and SEVERAL_COPIES * len(few[0]) <= data.n:
-                yield _best_start(drawn, few, k, options)
-            else:
-                yield from drawn
-
+    starts: Iterator[Floats]
+    if not isinstance(init, str):
+        starts = iter([init - data.origin])
+    elif short is not None and short_pair is not None:
+        n_tried = options.n_init or SEEDINGS[init].n_tried
+        there = None if warm_start is None else (warm_start - short.low) / short.step
+        found = coarse_start(short_pair, k, init, n_tried, options.rng, there)
+        starts = iter([found * short.step + short.low])
+    elif warm_start is not None:
+        starts = iter([data.go_on(warm_start, k, options.rng)])
+    else:
+        n_starts = options.n_init or SEEDINGS[init].n_starts
+        # Of many distinct points, one start takes long enough.
+        if options.n_init is None and n_starts > 1 and data.few is None:
+            n_starts = 1
+        starts = _draw_starts(data, k, options, n_starts)
     best: Clustering | None = None
-    for start in starts():
+    for start in starts:
         result = _run(data, start, options)
         if n_starts > 1:
             result = _with_inertia(data, result)
@@ -201,6 +190,19 @@ def _best(
             break
     assert best is not None
     return best
+
+
+def _draw_starts(
+    data: Data, k: int, options: checks.Options, n_starts: int
+) -> Iterator[Floats]:
+    """Yield starts; only the best, if it costs little to know which that is."""
+    init = str(options.init)
+    starts = (data.start(init, k, options.rng) for _ in range(n_starts))
+    few = data.few if n_starts > 1 and options.callback is None else None
+    if few is not None and SEVERAL_COPIES * len(few[0]) <= data.n:
+        yield _best_start(starts, few, k, options)
+    else:
+        yield from starts
 
 
 def _best_start(

@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from kmeans_np import checks
 from kmeans_np.blocks.rows import Part, Rows
 from kmeans_np.clustering.column_stats import ColumnStats, column_stats
 from kmeans_np.clustering.passes import exact_origin, in_32_bits, inertias_of_pieces
@@ -50,7 +51,6 @@ from kmeans_np.seeding import (
     Extent,
     Histograms,
     among,
-    distinct_points,
     first_of_each,
     plus_plus,
 )
@@ -160,13 +160,26 @@ class PartitionedPoints:
 
     def start(self, init: str, k: int, rng: np.random.Generator) -> Floats:
         """Return starting centroids by the seeding of a name; see `Starts.start`."""
+        seeding = SEEDINGS[init]
         if self.few is not None:
             points, weights = self.few
-            return SEEDINGS[init](points, k, weights, rng)
-        urn = PartitionedUrn(self)
-        if init == "random":
-            return distinct_points(urn, k, rng)
-        return self.go_on(urn.draw(1, rng), k, rng)
+            return seeding.choose(points, k, weights, rng)
+        if seeding.draw is not None:
+            return seeding.draw(self.urn(), k, rng)
+        if seeding.outside is not None:
+            return seeding.outside(self, k, rng)
+        possible = [repr(name) for name, s in SEEDINGS.items() if s.draw or s.outside]
+        raise checks.ArgumentValueError(
+            "init",
+            f"be {' or '.join(possible)} for more than {FEW_POINTS:,} distinct points "
+            "outside of memory",
+            repr(init),
+            "pass one of these, or the points in memory",
+        )
+
+    def urn(self) -> PartitionedUrn:
+        """Return what draws from the points."""
+        return PartitionedUrn(self)
 
     def go_on(self, centroids: Floats, k: int, rng: np.random.Generator) -> Floats:
         """Spread k starting centroids out in a few looks: k-means|| [1]_.

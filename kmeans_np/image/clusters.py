@@ -67,8 +67,8 @@ class FoundClusters(NamedTuple):
         The distinct colors; None if pixels were compared, or on Dask.
     coding : Coding or None
         How colors are written as numbers; None if pixels were compared.
-    shift : Shift
-        From where the points were looked at.
+    shift : Shift or None
+        From where the points were looked at; None if the labels are known.
     weighted : bool
         Whether the pixels have weights of their own.
     """
@@ -77,12 +77,13 @@ class FoundClusters(NamedTuple):
     result: Clustering
     colors: Colors | None
     coding: Coding | None
-    shift: Shift
+    shift: Shift | None
     weighted: bool
 
     @property
     def nearest(self) -> "NearestPixels":
         """What finds the label of any pixel by its features."""
+        assert self.shift is not None
         centroids = self.clusters.centroids - self.shift.origin
         return NearestPixels(self.clusters.features, centroids, self.shift)
 

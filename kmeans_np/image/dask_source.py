@@ -88,6 +88,11 @@ class DaskImage(Source):
         with place_of_errors(self.array, "image"):
             return work(self, *args)
 
+    def needs_shift(self, colors: Colors | None) -> bool:
+        """Return whether labels have to be found again to paint."""
+        del colors
+        return True
+
     def compact(self, found: FoundClusters) -> FoundClusters:
         """Return clusters without the labels of all, which need not travel.
 

@@ -7,6 +7,7 @@ import numpy as np
 from kmeans_np import checks
 from kmeans_np.blocks import MemoryRows, Rows
 from kmeans_np.clustering import (
+    Clustering,
     ColumnStats,
     Data,
     PartitionedPoints,
@@ -81,10 +82,7 @@ def find_clusters(source: Source, plan: Plan) -> FoundClusters:
     warn_if_fewer(len(result.counts), k, "colors")
     palette = features.palette(exact_colors(features, data, result, k), layout.dtype)
     clusters = Clusters(features, result.centroids, palette)
-    coding = None if colors is None else layout.coding
-    return source.compact(
-        FoundClusters(clusters, result, colors, coding, data.shift, source.weighted)
-    )
+    return _found(source, clusters, result, colors, data)
 
 
 def assign_clusters(source: Source, clusters: Clusters) -> FoundClusters:
@@ -100,10 +98,20 @@ def assign_clusters(source: Source, clusters: Clusters) -> FoundClusters:
     data = as_data(rows, k, layout.channels, colors, stats)
     result = assign_to(data, clusters.centroids)
     palette = clusters.palette.astype(layout.dtype, copy=False)
-    coding = None if colors is None else layout.coding
-    clusters = clusters._replace(palette=palette)
+    return _found(source, clusters._replace(palette=palette), result, colors, data)
+
+
+def _found(
+    source: Source,
+    clusters: Clusters,
+    result: Clustering,
+    colors: Colors | None,
+    data: Data,
+) -> FoundClusters:
+    coding = None if colors is None else source.layout.coding
+    shift = data.shift if source.needs_shift(colors) else None
     return source.compact(
-        FoundClusters(clusters, result, colors, coding, data.shift, False)
+        FoundClusters(clusters, result, colors, coding, shift, source.weighted)
     )
 
 
@@ -169,7 +177,7 @@ def as_data(
     )
 
 
-def exact_colors(features: Features, data: Data, result: Any, k: int) -> Floats:
+def exact_colors(features: Features, data: Data, result: Clustering, k: int) -> Floats:
     """Return the colors of clusters, exact where all their pixels have a single one.
 
     The mean of equal numbers may be another in the last place. If it is far, it is no

@@ -66,6 +66,10 @@ class Source(ABC):
         """Return the same, or what will be that when somebody asks for it."""
         return work(self, *args)
 
+    def needs_shift(self, colors: Colors | None) -> bool:
+        """Return whether labels have to be found again to paint."""
+        return colors is None
+
     def compact(self, found: FoundClusters) -> FoundClusters:
         """Return clusters without what is not needed to paint."""
         return found
@@ -134,6 +138,11 @@ class MemoryImage(Source):
         rows = MemoryRows(self.pixels.values, self.weights, self.pixels.places)
         rows.n_axes = len(self.layout.shape)
         return rows
+
+    def needs_shift(self, colors: Colors | None) -> bool:
+        """Return whether labels have to be found again to paint."""
+        del colors
+        return False
 
     def paint(self, found: FoundClusters) -> tuple[Array, Array]:
         """Return the segmented image and the labels."""
