@@ -22,8 +22,8 @@ from kmeans_np.files import (
     SlicedImage,
     as_path,
     check_readable,
-    explained,
     open_image,
+    path_errors,
     path_refusal,
     read_image,
 )
@@ -158,7 +158,7 @@ class Palette(NamedTuple):
 
 def read_palette(path: str) -> Palette:
     """Read what `kmeans-np palette` prints, or lines of colors."""
-    with named("--palette"), explained(Path(path), "a file that can be read"):
+    with named("--palette"), path_errors(Path(path), "a file that can be read"):
         file = as_path(path)
         # What another command prints comes as a FIFO.
         if not file.is_fifo():

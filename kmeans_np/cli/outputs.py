@@ -19,7 +19,7 @@ from kmeans_np.files import (
     as_path,
     check_replaceable,
     check_writable,
-    explained,
+    path_errors,
     path_refusal,
     write_image,
 )
@@ -186,7 +186,7 @@ def check_output(output: Output) -> None:
         check_replaceable(path, folder=path.suffix.lower() == ".zarr")
         # Other folders are made.
         if output.chosen:
-            with explained(path, "a file that can be written"):
+            with path_errors(path, "a file that can be written"):
                 path.parent.stat()
 
 
@@ -203,7 +203,7 @@ def _check_labels(path: Path, k: int) -> None:
 
 def make_folder(folder: Path, option: str) -> None:
     """Make a folder, and those that it is in, unless it is there."""
-    with named(option), explained(folder, "a folder that can be written"):
+    with named(option), path_errors(folder, "a folder that can be written"):
         as_path(folder).mkdir(parents=True, exist_ok=True)
 
 

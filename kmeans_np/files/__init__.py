@@ -4,7 +4,7 @@ What this file adds: nothing but the names. `read_image` and `write_image` are f
 everyone, and `open_image` for images that are too large for memory; `png_bytes` is the
 content of a file that is not to be written. `check_writable` and `check_replaceable`
 refuse beforehand an image or a path that `write_image` would refuse; `as_path`,
-`check_readable`, `explained` and `path_refusal` do the same for other files. What it
+`check_readable`, `path_errors` and `path_refusal` do the same for other files. What it
 leaves out: what to do with the pixels.
 """
 
@@ -13,7 +13,7 @@ from kmeans_np.files.paths import (
     as_path,
     check_readable,
     check_replaceable,
-    explained,
+    path_errors,
     path_refusal,
 )
 from kmeans_np.files.png import png_bytes
@@ -27,8 +27,8 @@ __all__ = [
     "check_readable",
     "check_replaceable",
     "check_writable",
-    "explained",
     "open_image",
+    "path_errors",
     "path_refusal",
     "png_bytes",
     "read_image",

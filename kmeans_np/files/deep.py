@@ -19,7 +19,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from kmeans_np.checks import counted
-from kmeans_np.files.paths import path_refusal, too_large, undamaged
+from kmeans_np.files.paths import decode_errors, path_refusal, too_large
 from kmeans_np.lloyd import Array
 
 TIFF_TYPES = (
@@ -70,7 +70,7 @@ def header(file: BinaryIO) -> Iterator[Any]:
 def read_png(file: BinaryIO, path: Path) -> tuple[Array, Any]:
     """Read a PNG of 16 bits a channel; return it with its orientation."""
     imagecodecs, _ = _libraries_for(path, "a PNG with 16 bits a color channel")
-    with undamaged(path):
+    with decode_errors(path):
         with header(file) as picture:
             orientation = picture.getexif().get(ORIENTATION)
         return imagecodecs.png_decode(file.read()), orientation
@@ -82,7 +82,7 @@ def read_tiff(file: BinaryIO, path: Path, kind: str) -> tuple[Array, Any]:
     `kind` says what is known of it, if it cannot be read.
     """
     _, tifffile = _libraries_for(path, kind)
-    with undamaged(path):
+    with decode_errors(path):
         page, (rows, columns, bands) = tiff_page(tifffile, file)
         refusal = unlike_gray_or_rgb(path, page, kind)
         # A tile may claim to be larger than the image.
@@ -90,7 +90,7 @@ def read_tiff(file: BinaryIO, path: Path, kind: str) -> tuple[Array, Any]:
     _check_size(path, highest, widest, bands)
     if refusal:
         raise refusal
-    with undamaged(path):
+    with decode_errors(path):
         check_parts(file, page)
         # Axes: bands one after the other, depth, rows, columns, bands side by side.
         image = np.moveaxis(page.asarray(squeeze=False)[:, 0], 0, -2)

@@ -29,7 +29,7 @@ from kmeans_np.files.paths import (
     READABLE,
     as_path,
     check_readable,
-    explained,
+    path_errors,
     path_refusal,
 )
 from kmeans_np.files.sliced import MappedImage, SlicedImage, TiffImage, ZarrImage
@@ -84,7 +84,7 @@ def open_image(path: str | os.PathLike[str]) -> SlicedImage:
         rule = f"end in one of {', '.join(SLICED_KINDS)} {_AIM}"
         remedy = "convert it, or read it as a whole with read_image"
         raise ValueError(path_refusal(rule, path, "", remedy))
-    with explained(path, READABLE):
+    with path_errors(path, READABLE):
         check_readable(path)
         if suffix == ".npy":
             return _open_npy(path)

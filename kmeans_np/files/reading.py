@@ -21,9 +21,9 @@ from kmeans_np.files.paths import (
     READABLE,
     as_path,
     check_readable,
-    explained,
+    decode_errors,
+    path_errors,
     path_refusal,
-    undamaged,
 )
 from kmeans_np.lloyd import Array
 from kmeans_np.threads import in_threads
@@ -99,7 +99,7 @@ def read_image(path: str | os.PathLike[str]) -> Array:
     TIFF, a changed bit may give an image with other pixels.
     """
     path = as_path(path)
-    with explained(path, READABLE):
+    with path_errors(path, READABLE):
         check_readable(path)
         with path.open("rb") as file:
             image, orientation = _read_kind(file, path)
@@ -116,7 +116,7 @@ def _read_kind(file: BinaryIO, path: Path) -> tuple[Array, Any]:
         found, remedy = "which is empty", "get the file anew"
         raise ValueError(path_refusal("be an image file", path, found, remedy))
     if head.startswith(b"\x89PNG"):
-        with undamaged(path):
+        with decode_errors(path):
             check_chunks(file)
         # At 24 and 25 are the bits a channel and the color model, 0 for gray.
         if head[24:25] == b"\x10" and head[25:26] > b"\0":
@@ -130,7 +130,7 @@ def _read(file: BinaryIO, path: Path) -> tuple[Array, Any]:
     """Read what Pillow holds without loss; return it with its orientation."""
     from imageio import v3 as iio
 
-    with undamaged(path), warnings.catch_warnings():
+    with decode_errors(path), warnings.catch_warnings():
         # As in `kmeans_np.files.deep.header`.
         warnings.simplefilter("ignore")
         opened: Any = iio.imopen(file, "r", plugin="pillow")
@@ -151,7 +151,7 @@ def _read_tiff(file: BinaryIO, path: Path) -> tuple[Array, Any]:
     file.seek(0)
     if head == _BIG_ENDIAN_BIGTIFF:
         return read_tiff(file, path, "a BigTIFF of big-endian byte order")
-    with undamaged(path):
+    with decode_errors(path):
         tags = _tags(file)
         channels, kind, bits = _described(tags)
         by_pillow = _pillow_holds(file, channels, kind, bits)
@@ -172,7 +172,7 @@ def _read_and_check(file: BinaryIO, path: Path, tags: Any) -> tuple[Array, Any]:
     """Read a TIFF of streams with checksums, and compare these."""
 
     def check() -> None:
-        with undamaged(path), path.open("rb") as own:
+        with decode_errors(path), path.open("rb") as own:
             check_streams(own, tags)
 
     if os.fstat(file.fileno()).st_size < _LARGE:
