@@ -1,8 +1,4 @@
-"""What the command line reads: pictures, masks and palettes.
-
-What this file adds: masks and palettes as files, and silence while a picture is
-decoded. What it leaves out: to decode (`kmeans_np.files`).
-"""
+"""What the command line reads: pictures, masks and palettes."""
 
 import json
 import math
@@ -22,6 +18,8 @@ from kmeans_np.files import (
     SlicedImage,
     as_path,
     check_readable,
+    format_of,
+    is_opened,
     open_image,
     path_errors,
     path_refusal,
@@ -77,12 +75,11 @@ def open_picture(path: Path) -> Iterator[Any]:
 
 def _sliced(path: Path) -> SlicedImage | None:
     """Open a picture that is read in slices; None if it is read as a whole."""
-    suffix = path.suffix.lower()
-    if suffix in (".npy", ".zarr"):
+    if is_opened(path):
         with named("IMAGE"):
             return open_image(path)
-    if suffix in (".tif", ".tiff"):
-        # Not all kinds of TIFF can be read in slices, and no others need it.
+    if format_of(path).open is not None:
+        # Not all files of such a format can be read in slices, and few need it.
         with suppress(OSError, ValueError), _quiet():
             image = open_image(path)
             if math.prod(image.shape[:2]) >= LARGE:

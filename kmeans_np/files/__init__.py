@@ -1,14 +1,15 @@
-"""Image files in, image files out.
+"""Image files in, image files out, of the formats of one table."""
 
-What this file adds: nothing but the names. `read_image` and `write_image` are for
-everyone, and `open_image` for images that are too large for memory; `png_bytes` is the
-content of a file that is not to be written. `check_writable` and `check_replaceable`
-refuse beforehand an image or a path that `write_image` would refuse; `as_path`,
-`check_readable`, `path_errors` and `path_refusal` do the same for other files. What it
-leaves out: what to do with the pixels.
-"""
-
-from kmeans_np.files.opening import open_image
+from kmeans_np.files.formats import (
+    FORMATS,
+    Format,
+    either,
+    format_of,
+    is_opened,
+    suffixes,
+)
+from kmeans_np.files.npy import NPY
+from kmeans_np.files.open import SlicedImage, open_image
 from kmeans_np.files.paths import (
     as_path,
     check_readable,
@@ -16,21 +17,31 @@ from kmeans_np.files.paths import (
     path_errors,
     path_refusal,
 )
-from kmeans_np.files.png import png_bytes
-from kmeans_np.files.reading import read_image
-from kmeans_np.files.sliced import SlicedImage
-from kmeans_np.files.writing import check_writable, write_image
+from kmeans_np.files.pillow import BMP, GIF, JPEG, WEBP
+from kmeans_np.files.png import PNG, png_bytes
+from kmeans_np.files.read import read_image
+from kmeans_np.files.tiff import TIFF
+from kmeans_np.files.write import check_writable, write_image
+from kmeans_np.files.zarr import ZARR
+
+FORMATS += [PNG, JPEG, WEBP, TIFF, BMP, GIF, NPY, ZARR]
 
 __all__ = [
+    "FORMATS",
+    "Format",
     "SlicedImage",
     "as_path",
     "check_readable",
     "check_replaceable",
     "check_writable",
+    "either",
+    "format_of",
+    "is_opened",
     "open_image",
     "path_errors",
     "path_refusal",
     "png_bytes",
     "read_image",
+    "suffixes",
     "write_image",
 ]

@@ -1,8 +1,4 @@
-"""Paths: what is at them, how it is replaced, and what is said when that fails.
-
-What this file adds: the checks of a path, the one way to write a file or a folder, and
-the sentences about paths. What it leaves out: what stands in the files.
-"""
+"""Paths: what is at them, how it is replaced, and what is said when that fails."""
 
 import errno
 import os

@@ -18,7 +18,7 @@ import numpy as np
 from kmeans_np import checks
 from kmeans_np.blocks import Report, Reporter, again, is_sliced
 from kmeans_np.checks import counted
-from kmeans_np.files import open_image, read_image
+from kmeans_np.files import is_opened, open_image, read_image
 from kmeans_np.image.features import Features, compare
 from kmeans_np.image.finding import Take, cluster
 from kmeans_np.image.pixels import Pixels
@@ -145,8 +145,7 @@ def opened(image: Any) -> Any:
     """Return an image that may be given as the name of a file."""
     if not isinstance(image, (str, os.PathLike)):
         return image
-    in_slices = Path(image).suffix.lower() in (".npy", ".zarr")
-    return open_image(image) if in_slices else read_image(image)
+    return open_image(image) if is_opened(Path(image)) else read_image(image)
 
 
 def cluster_batch(
