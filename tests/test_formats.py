@@ -15,7 +15,8 @@ from kmeans_np import (
     write_image,
 )
 from kmeans_np.cli import inputs
-from kmeans_np.files import FORMATS, Format, SlicedImage
+from kmeans_np.files import SlicedImage
+from kmeans_np.files.formats import FORMATS, Format
 
 PHOTO = sample_image()[::5, ::5]
 KINDS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif")

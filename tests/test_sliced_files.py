@@ -673,6 +673,20 @@ def test_what_holds_no_numbers_is_refused(tmp_path, kind):
     )
 
 
+def test_text_of_no_length_is_refused(tmp_path):
+    path, about = tmp_path / "image.npy", {"descr": "|S0", "fortran_order": False}
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, {**about, "shape": (3, 4)})
+        file.write(bytes(99))
+    refused(
+        ValueError,
+        "path must hold bool, integers or floats of at most 64 bits, got "
+        f"{path}, which holds |S0; convert it with another library",
+        open_image,
+        path,
+    )
+
+
 def test_python_objects_are_not_unpickled(tmp_path):
     path = tmp_path / "image.npy"
     np.save(path, np.array([None]))
@@ -773,6 +787,7 @@ def test_a_single_strip_may_say_that_it_goes_on_forever(tmp_path):
 def test_one_large_strip_without_compression_is_read(tmp_path, monkeypatch):
     """It is what many programs write, and needs no decoding."""
     monkeypatch.setattr(opening, "LARGEST_CHUNK", 100)
+    monkeypatch.setattr(opening, "MAPPED_CHUNK", 100)
     for name in ("one strip", "planes"):
         same(read(written(tmp_path, name, RGB), np.s_[5:7, ::3]), RGB[5:7, ::3])
 

@@ -8,7 +8,7 @@ from kmeans_np.checks import printable
 from kmeans_np.cli.commands import demo, palette, segment
 from kmeans_np.cli.explaining import explain
 from kmeans_np.cli.outputs import holds_labels
-from kmeans_np.files import FORMATS, either, suffixes
+from kmeans_np.files.formats import FORMATS, either, suffixes
 
 
 class Parser(argparse.ArgumentParser):

@@ -1,8 +1,4 @@
-"""What a person can ask for: `segment`, `palette` and `demo`.
-
-What this file adds: the commands, each a few calls of the functions of the package.
-What it leaves out: how they are asked for (`kmeans_np.cli.arguments`).
-"""
+"""What a person can ask for: `segment`, `palette` and `demo`."""
 
 import argparse
 import json

@@ -1,8 +1,4 @@
-"""What a person can ask to be shown: `explain`.
-
-What this file adds: the steps of a run as a file, opened if wanted. What it leaves out:
-the steps (`kmeans_np.explanation`).
-"""
+"""What a person can ask to be shown: `explain`."""
 
 import argparse
 import webbrowser

@@ -1,8 +1,4 @@
-"""The clusters that the command line finds.
-
-What this file adds: the arguments of a command as those of the functions, and one
-palette for many pictures. What it leaves out: files to write.
-"""
+"""The clusters that the command line finds."""
 
 import argparse
 from collections.abc import Callable, Sequence

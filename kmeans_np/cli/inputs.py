@@ -18,13 +18,12 @@ from kmeans_np.files import (
     SlicedImage,
     as_path,
     check_readable,
-    format_of,
-    is_opened,
     open_image,
     path_errors,
     path_refusal,
     read_image,
 )
+from kmeans_np.files.formats import format_of, is_opened
 from kmeans_np.lloyd import Array
 
 # From so many pixels on, a picture that can be read in slices is.

@@ -12,17 +12,14 @@ from kmeans_np.blocks import View, is_sliced
 from kmeans_np.checks import printable
 from kmeans_np.cli.words import Progress, in_words, named
 from kmeans_np.files import (
-    Format,
     as_path,
     check_replaceable,
     check_writable,
-    format_of,
-    is_opened,
     path_errors,
     path_refusal,
-    suffixes,
     write_image,
 )
+from kmeans_np.files.formats import Format, format_of, is_opened, suffixes
 from kmeans_np.image import Segmentation
 from kmeans_np.lloyd import Array
 

@@ -1,8 +1,4 @@
-"""What the command line says: errors, notes, progress, and what became of a picture.
-
-What this file adds: the sentences of the package in the words of a shell, each on one
-line, of which a terminal can show everything. What it leaves out: what to do.
-"""
+"""What the command line says: errors, notes, progress, and what became of a picture."""
 
 import os
 import re

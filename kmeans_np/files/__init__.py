@@ -1,13 +1,6 @@
 """Image files in, image files out, of the formats of one table."""
 
-from kmeans_np.files.formats import (
-    FORMATS,
-    Format,
-    either,
-    format_of,
-    is_opened,
-    suffixes,
-)
+from kmeans_np.files.formats import FORMATS
 from kmeans_np.files.npy import NPY
 from kmeans_np.files.open import SlicedImage, open_image
 from kmeans_np.files.paths import (
@@ -27,21 +20,15 @@ from kmeans_np.files.zarr import ZARR
 FORMATS += [PNG, JPEG, WEBP, TIFF, BMP, GIF, NPY, ZARR]
 
 __all__ = [
-    "FORMATS",
-    "Format",
     "SlicedImage",
     "as_path",
     "check_readable",
     "check_replaceable",
     "check_writable",
-    "either",
-    "format_of",
-    "is_opened",
     "open_image",
     "path_errors",
     "path_refusal",
     "png_bytes",
     "read_image",
-    "suffixes",
     "write_image",
 ]

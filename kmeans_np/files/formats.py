@@ -27,10 +27,7 @@ class Extra(NamedTuple):
     def check(
         self, rule: str, came: object, found: str = "", argument: str = "path"
     ) -> None:
-        """Raise ValueError, with the arguments of `path_refusal`, without the packages.
-
-        They are imported here, since one that is there may still not work.
-        """
+        """Raise ValueError, by `path_refusal`, if one of the packages is missing."""
         try:
             for package in self.packages:
                 import_module(package)
@@ -135,7 +132,7 @@ def check_extra(path: Path, aim: str) -> None:
 
 def either(names: Sequence[str]) -> str:
     """List names, the last two with "or" between them."""
-    return " or ".join([", ".join(names[:-1]), names[-1]][len(names) == 1 :])
+    return " or ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
 
 
 def is_number(dtype: Any) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from kmeans_np.files.formats import Format
-from kmeans_np.files.open import MappedImage, check_number, slice_errors
+from kmeans_np.files.open import MappedImage, slice_errors
 from kmeans_np.files.write_blocks import Source, chunks
 
 
@@ -14,7 +14,6 @@ def open_npy(path: Path) -> MappedImage:
     """Map an array from a file."""
     with slice_errors(path):
         mapped = np.lib.format.open_memmap(path, mode="r")
-    check_number(path, mapped.dtype)
     return MappedImage(path, mapped, mapped)
 
 
@@ -22,9 +21,7 @@ def write_npy(draft: Path, source: Source) -> None:
     """Write the blocks of an array to where they stand."""
     shape, dtype = source.shape, source.dtype
     about = {"descr": dtype.str, "fortran_order": False, "shape": shape}
-    steps = [
-        math.prod(shape[axis + 1 :]) * dtype.itemsize for axis in range(len(shape))
-    ]
+    steps = [math.prod(shape[at + 1 :]) * dtype.itemsize for at in range(len(shape))]
     # Not by a map of the file: where the disk is full, that ends the process.
     with draft.open("wb") as file:
         np.lib.format.write_array_header_1_0(file, about)
@@ -40,5 +37,5 @@ def write_npy(draft: Path, source: Source) -> None:
 
 
 NPY = Format(
-    suffixes=(".npy",), open=open_npy, write_blocks=write_npy, types=None, channels=None
+    (".npy",), open=open_npy, write_blocks=write_npy, types=None, channels=None
 )

@@ -111,10 +111,21 @@ class SlicedImage:
     def __init__(
         self, path: Path, shape: Sequence[int], dtype: Any, chunks: Sequence[int]
     ) -> None:
+        dtype = np.dtype(dtype)
+        if not is_number(dtype):
+            rule = f"hold {ANY_NUMBERS}"
+            remedy = "convert it with another library"
+            raise ValueError(path_refusal(rule, path, f"which holds {dtype}", remedy))
+        size = math.prod(map(int, chunks)) * dtype.itemsize
+        if size > LARGEST_CHUNK:
+            rule = "be an image whose tiles, strips or chunks are of at most "
+            rule, found = f"{rule}{LARGEST_CHUNK:,} bytes", f"whose are of {size:,}"
+            remedy = "write it again with smaller ones"
+            raise ValueError(path_refusal(rule, path, found, remedy))
         # What it is called in errors, and where it is, also from another folder.
         self.path, self.place = path, path.absolute()
         self.shape = tuple(shape)
-        self.dtype = np.dtype(dtype).newbyteorder("=")
+        self.dtype = dtype.newbyteorder("=")
         self.ndim = len(self.shape)
         self.chunks = tuple(max(1, min(pair)) for pair in zip(chunks, self.shape))
         self._closed, self._token = False, os.urandom(16).hex()
@@ -211,7 +222,9 @@ class MappedImage(SlicedImage):
         shape = image.shape
         # Columns stand together in a file of Fortran's order.
         backwards = mapped.flags.f_contiguous and not mapped.flags.c_contiguous
-        chunks = _run(shape[::-1] if backwards else shape, image.dtype.itemsize)
+        # Texts without characters, which are refused, have no bytes.
+        itemsize = image.dtype.itemsize or 1
+        chunks = _run(shape[::-1] if backwards else shape, itemsize)
         super().__init__(path, shape, image.dtype, chunks[:: -1 if backwards else 1])
         # Both in one place, which another thread may close.
         self._mapped: tuple[Array, Any] | None = image, mapped.base
@@ -248,24 +261,6 @@ def slice_errors(path: Path) -> Iterator[None]:
         raise ValueError(
             path_refusal("be an image file", path, f"{found} in slices", remedy)
         ) from error
-
-
-def check_number(path: Path, dtype: Any) -> None:
-    """Refuse a file that holds anything but real numbers of at most 64 bits."""
-    if not is_number(dtype):
-        rule = f"hold {ANY_NUMBERS}"
-        remedy = "convert it with another library"
-        raise ValueError(path_refusal(rule, path, f"which holds {dtype}", remedy))
-
-
-def check_chunk(path: Path, chunk: Sequence[int], dtype: Any) -> None:
-    """Refuse tiles or chunks that are too large to be read for a slice."""
-    size = math.prod(map(int, chunk)) * dtype.itemsize
-    if size > LARGEST_CHUNK:
-        rule = "be an image whose tiles, strips or chunks are of at most "
-        rule, found = f"{rule}{LARGEST_CHUNK:,} bytes", f"whose are of {size:,}"
-        remedy = "write it again with smaller ones"
-        raise ValueError(path_refusal(rule, path, found, remedy))
 
 
 def _run(shape: Sequence[int], itemsize: int) -> list[int]:

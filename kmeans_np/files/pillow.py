@@ -14,18 +14,9 @@ from kmeans_np.files.formats import DEEP, Format
 from kmeans_np.files.paths import decode_errors
 from kmeans_np.lloyd import Array
 
-# Color models that are read as red, green and blue.
-_READ_AS = {
-    "1": "L",
-    "P": "RGB",
-    "PA": "RGBA",
-    "La": "LA",
-    "RGBa": "RGBA",
-    "CMYK": "RGB",
-    "YCbCr": "RGB",
-    "LAB": "RGB",
-    "HSV": "RGB",
-}
+# Color models, and as which they are read.
+_READ_AS = dict.fromkeys(("P", "CMYK", "YCbCr", "LAB", "HSV"), "RGB")
+_READ_AS |= {"1": "L", "La": "LA", "PA": "RGBA", "RGBa": "RGBA"}
 # Color models of which one color may be declared transparent.
 _MAY_HIDE = ("1", "L", "P", "RGB")
 _GIF_COLORS = 256
@@ -105,14 +96,8 @@ def pillow_bytes(image: Array, suffix: str, **options: Any) -> bytes:
     """Return the content of a file of the kind that the suffix names."""
     from imageio import v3 as iio
 
-    data: bytes = iio.imwrite(
-        "<bytes>",
-        image,
-        extension=suffix,
-        plugin="pillow",
-        is_batch=False,
-        **options,
-    )
+    how = {"extension": suffix, "plugin": "pillow", "is_batch": False, **options}
+    data: bytes = iio.imwrite("<bytes>", image, **how)
     return data
 
 
@@ -131,24 +116,18 @@ def _gif_bytes(image: Array) -> bytes:
 
 # Written without loss where they can be, so that a segmented image keeps its k colors.
 JPEG = Format(
-    suffixes=(".jpg", ".jpeg"),
-    read=read_with_pillow,
+    (".jpg", ".jpeg"),
+    read_with_pillow,
     write=partial(pillow_bytes, suffix=".jpg", quality=95, subsampling=0),
     longest=65_500,
     lossless=False,
 )
 WEBP = Format(
-    suffixes=(".webp",),
-    read=read_with_pillow,
+    (".webp",),
+    read_with_pillow,
     write=partial(pillow_bytes, suffix=".webp", lossless=True, exact=True),
     channels=(1, 3, 4),
     longest=16_383,
 )
-BMP = Format(
-    suffixes=(".bmp",),
-    read=read_with_pillow,
-    write=partial(pillow_bytes, suffix=".bmp"),
-)
-GIF = Format(
-    suffixes=(".gif",), read=read_with_pillow, write=_gif_bytes, longest=65_535
-)
+BMP = Format((".bmp",), read_with_pillow, write=partial(pillow_bytes, suffix=".bmp"))
+GIF = Format((".gif",), read_with_pillow, write=_gif_bytes, longest=65_535)

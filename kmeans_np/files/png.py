@@ -148,8 +148,8 @@ def _numbered(pixels: Array) -> tuple[Array, Array] | None:
 
 
 PNG = Format(
-    suffixes=(".png",),
-    read=read_png,
+    (".png",),
+    read_png,
     starts=(b"\x89PNG",),
     write=write_png,
     types=("uint8", "uint16"),

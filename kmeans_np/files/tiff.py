@@ -16,7 +16,7 @@ from kmeans_np.blocks import tiles
 from kmeans_np.checks import counted
 from kmeans_np.files.checksums import check_streams
 from kmeans_np.files.formats import DEEP, Format, either
-from kmeans_np.files.open import MappedImage, SlicedImage, check_chunk, slice_errors
+from kmeans_np.files.open import MappedImage, SlicedImage, slice_errors
 from kmeans_np.files.paths import decode_errors, path_refusal, too_large
 from kmeans_np.files.pillow import (
     ORIENTATION,
@@ -59,7 +59,8 @@ def read_tiff(file: BinaryIO, path: Path) -> Array:
         return _read_with_tifffile(file, path, "a BigTIFF of big-endian byte order")
     with decode_errors(path):
         tags = _tags(file)
-        channels, kind, bits = _described(tags)
+        channels, bits = int(tags.get(_CHANNELS, 1)), max(tags.get(_BITS, (1,)))
+        kind = _KINDS.get(max(tags.get(_FORMAT, (1,))), "void")
         by_pillow = _pillow_holds(file, channels, kind, bits)
     if not by_pillow:
         what = f"a TIFF of {counted(channels, 'channel')} of {kind}{bits}"
@@ -100,12 +101,6 @@ def _tags(file: BinaryIO) -> Any:
     tags.load(file)
     file.seek(0)
     return tags
-
-
-def _described(tags: Any) -> tuple[int, str, int]:
-    """Return the number of channels of a TIFF, their kind of numbers, and bits."""
-    kind = _KINDS.get(max(tags.get(_FORMAT, (1,))), "void")
-    return int(tags.get(_CHANNELS, 1)), kind, max(tags.get(_BITS, (1,)))
 
 
 def _pillow_holds(file: BinaryIO, channels: int, kind: str, bits: int) -> bool:
@@ -213,13 +208,8 @@ def write_tiff(image: Array) -> bytes:
         return pillow_bytes(image, ".tif", compression="tiff_deflate")
     import tifffile
 
-    file = BytesIO()
-    tifffile.imwrite(
-        file,
-        image,
-        bigtiff=image.nbytes > CLASSIC_TIFF,
-        **_options(image.shape),
-    )
+    file, big = BytesIO(), image.nbytes > CLASSIC_TIFF
+    tifffile.imwrite(file, image, bigtiff=big, **_options(image.shape))
     return file.getvalue()
 
 
@@ -258,9 +248,8 @@ class TiffImage(SlicedImage):
         # Now, since tifffile may read the file for these.
         self._decode = page.decode
         self._tables = {"jpegtables": page.jpegtables, "jpegheader": page.jpegheader}
-        super().__init__(path, shape, page.dtype, (*tile, 1 if self._apart else 2**16))
-        bands = self.chunks[2:] or (1,)
-        check_chunk(path, (*tile, *bands), self.dtype)
+        bands = [1] if self._apart else shape[2:]
+        super().__init__(path, shape, page.dtype, (*tile, *bands))
         self._grid = [-(-n // size) for n, size in zip(shape, self.chunks)]
 
     def _chunk(self, place: tuple[int, ...]) -> Array:
@@ -333,15 +322,9 @@ def write_tiles(draft: Path, source: Source) -> None:
     size = padded * math.prod(shape[2:]) * dtype.itemsize
     parts = _tiles(source, tile, shape[2:])
     with tifffile.TiffWriter(draft, bigtiff=size > CLASSIC_TIFF) as file:
-        file.write(
-            # In a chain, since it would close the generator before the end.
-            chain(parts),
-            shape=shape,
-            dtype=dtype,
-            tile=tile,
-            buffersize=BLOCK,
-            **_options(shape),
-        )
+        how = {"dtype": dtype, "tile": tile, "buffersize": BLOCK, **_options(shape)}
+        # In a chain, since it would close the generator before the end.
+        file.write(chain(parts), shape=shape, **how)
     # After the last tile it does not ask for more, but only then is all reported.
     next(parts, None)
 
@@ -353,16 +336,15 @@ def _tiles(
     for _, block in source.blocks((*tile, *source.shape[2:])):
         for place in tiles(block.shape[:2], tile, size=1):
             part = block[place]
+            rows, columns = part.shape[:2]
             full = np.zeros((*tile, *bands), source.dtype)
-            full[: part.shape[0], : part.shape[1]] = part.reshape(
-                *part.shape[:2], *bands
-            )
+            full[:rows, :columns] = part.reshape(rows, columns, *bands)
             yield full
 
 
 TIFF = Format(
-    suffixes=(".tif", ".tiff"),
-    read=read_tiff,
+    (".tif", ".tiff"),
+    read_tiff,
     starts=(b"II", b"MM"),
     open=open_tiff,
     write=write_tiff,

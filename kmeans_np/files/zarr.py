@@ -9,12 +9,7 @@ import numpy as np
 
 from kmeans_np.checks import counted
 from kmeans_np.files.formats import Extra, Format
-from kmeans_np.files.open import (
-    SlicedImage,
-    check_chunk,
-    check_number,
-    slice_errors,
-)
+from kmeans_np.files.open import SlicedImage, slice_errors
 from kmeans_np.files.paths import path_refusal
 from kmeans_np.files.write_blocks import Source, chunks
 from kmeans_np.lloyd import Array
@@ -24,7 +19,6 @@ class ZarrImage(SlicedImage):
     """An array of Zarr; chunks that were never written hold its fill value."""
 
     def __init__(self, path: Path, array: Any) -> None:
-        check_chunk(path, array.chunks, array.dtype)
         super().__init__(path, array.shape, array.dtype, array.chunks)
         self._array = array
 
@@ -57,7 +51,6 @@ def open_zarr(path: Path) -> ZarrImage:
         group = f"a group of {counted(len(names), 'array')}{listed}"
         remedy = "pass the path of an array"
         raise ValueError(path_refusal(rule, path, group, remedy))
-    check_number(path, found.dtype)
     return ZarrImage(path, found)
 
 
@@ -105,7 +98,7 @@ def write_zarr(draft: Path, source: Source) -> None:
 
 
 ZARR = Format(
-    suffixes=(".zarr",),
+    (".zarr",),
     open=open_zarr,
     write_blocks=write_zarr,
     types=None,

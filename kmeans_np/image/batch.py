@@ -18,7 +18,8 @@ import numpy as np
 from kmeans_np import checks
 from kmeans_np.blocks import Report, Reporter, again, is_sliced
 from kmeans_np.checks import counted
-from kmeans_np.files import is_opened, open_image, read_image
+from kmeans_np.files import open_image, read_image
+from kmeans_np.files.formats import is_opened
 from kmeans_np.image.features import Features, compare
 from kmeans_np.image.finding import Take, cluster
 from kmeans_np.image.pixels import Pixels
