@@ -40,7 +40,8 @@ class TextImage(SlicedImage):
     def __init__(self, path):
         with path.open("rb") as file:
             self.numbers = numbers_in(file)
-        super().__init__(path, self.numbers.shape, self.numbers.dtype, (8, 2**9, 9))
+        chunks = (8, *self.numbers.shape[1:])
+        super().__init__(path, self.numbers.shape, self.numbers.dtype, chunks)
 
     def _chunk(self, place):
         return self.numbers[place[0] * 8 : place[0] * 8 + 8]
@@ -99,6 +100,16 @@ def test_it_is_written_read_and_opened(text, tmp_path, name):
             read_image(path)
     else:
         assert np.array_equal(read_image(path), PHOTO)
+
+
+@pytest.mark.usefixtures("text")
+@pytest.mark.parametrize("shape", [(4,), (3, 4, 1), (2, 3, 4, 1)], ids=str)
+def test_arrays_keep_their_axes_and_type(tmp_path, shape):
+    array = np.arange(np.prod(shape)).reshape(shape) - 3
+    write_image(tmp_path / "a.txt", array)
+    again = whole(tmp_path / "a.txt")
+    assert np.array_equal(again, array)
+    assert again.dtype == array.dtype
 
 
 def test_what_lies_outside_of_memory_is_written_block_by_block(path, tmp_path):

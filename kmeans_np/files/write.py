@@ -99,10 +99,10 @@ def write_image(
     check_writable(array, path)
     # Before the work of encoding it.
     check_replaceable(path)
-    write = format_of(path).write
-    assert write is not None
-    gray = array.ndim == 3 and array.shape[2] == 1
-    write_whole(path, write(array[..., 0] if gray else array))
+    row = format_of(path)
+    assert row.write is not None
+    gray = row.channels is not None and array.shape[2:] == (1,)
+    write_whole(path, row.write(array[..., 0] if gray else array))
 
 
 def _in_blocks(image: Any, path: Path) -> bool:
