@@ -13,7 +13,8 @@ from PIL import Image
 from tables import chosen
 
 from kmeans_np import open_image, read_image, write_image
-from kmeans_np.files import reading, tiles
+from kmeans_np.files import tiff as tiff_module
+from kmeans_np.files import write_blocks
 
 RNG = np.random.default_rng(5)
 ROWS, COLUMNS = np.mgrid[:30, :40]
@@ -204,7 +205,7 @@ def test_so_it_is_without_what_may_be_missing(tmp_path, monkeypatch, missing):
         monkeypatch.setitem(sys.modules, missing, None)
     elif missing in ("a core", "none"):
         # Both at once, as of a large file.
-        monkeypatch.setattr(reading, "_LARGE", 0)
+        monkeypatch.setattr(tiff_module, "_LARGE", 0)
         monkeypatch.setenv("OMP_NUM_THREADS", "1" if missing == "a core" else "2")
     places = np.arange(8, 8 + len(STREAM))
     assert outcomes(path, places, read_image, 40)["wrong"] == 0
@@ -228,7 +229,7 @@ class Source:
 def test_a_flipped_bit_in_a_chunk_of_a_zarr_is_an_error_that_says_where(
     tmp_path, monkeypatch, image
 ):
-    monkeypatch.setattr(tiles, "SMALLEST_CHUNK", 1)
+    monkeypatch.setattr(write_blocks, "SMALLEST_CHUNK", 1)
     path = tmp_path / "image.zarr"
     write_image(path, image)
     # Plain zarr reads it, with the codec that it has for this.

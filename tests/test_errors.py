@@ -447,13 +447,13 @@ def test_too_many_pixels_are_known_by_type(how, kind):
                 raise KeyError from second
 
     refused = pytest.raises(ValueError, match="at most 179 million pixels")
-    with refused, paths.undamaged(Path("a.png")):
+    with refused, paths.decode_errors(Path("a.png")):
         fail()
 
 
 def test_a_word_about_pixels_is_only_a_word():
     refused = pytest.raises(ValueError, match="which is damaged")
-    with refused, paths.undamaged(Path("DecompressionBomb.png")):
+    with refused, paths.decode_errors(Path("DecompressionBomb.png")):
         raise ValueError("DecompressionBombError")
 
 

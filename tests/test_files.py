@@ -23,8 +23,9 @@ from refusals import refused
 from tables import chosen, crossed
 
 from kmeans_np import read_image, sample_image, write_image
-from kmeans_np.files import check_writable, deep, png_bytes
+from kmeans_np.files import check_writable, png_bytes
 from kmeans_np.files import png as png_module
+from kmeans_np.files import tiff as tiff_module
 
 RNG = np.random.default_rng(7)
 GRAY = RNG.integers(0, 256, (9, 13), dtype=np.uint8)
@@ -1401,7 +1402,7 @@ def test_a_tiff_of_more_than_4_gigabytes_has_longer_places(
     image = np.ones((9, 13, bands) if bands else (9, 13), np.float64)
     write_image(tmp_path / "small.tif", image)
     assert (tmp_path / "small.tif").read_bytes()[:4] in (b"II*\0", b"MM\0*")
-    monkeypatch.setattr(deep, "CLASSIC_TIFF", 100)
+    monkeypatch.setattr(tiff_module, "CLASSIC_TIFF", 100)
     write_image(tmp_path / "large.tif", image)
     assert (tmp_path / "large.tif").read_bytes()[:4] in (b"II+\0", b"MM\0+")
     same(read_image(tmp_path / "large.tif"), image)

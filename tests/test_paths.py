@@ -14,7 +14,7 @@ from tables import crossed
 
 from kmeans_np import explain, open_image, read_image, write_image
 from kmeans_np.cli import explaining, finding
-from kmeans_np.files import writing
+from kmeans_np.files import png
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="other systems have no such files"
@@ -130,7 +130,7 @@ def sentence_about(kind, path):
 @pytest.mark.parametrize(("suffix", "special"), crossed(WRITERS, SPECIAL))
 def test_what_is_no_file_is_left_as_it_is(tmp_path, suffix, special, monkeypatch):
     # It is refused before the work.
-    monkeypatch.setattr(writing, "_encode", None)
+    monkeypatch.setattr(png, "png_bytes", None)
     monkeypatch.setattr(type(EXPLANATION), "_page", None)
     path = tmp_path / f"out{suffix}"
     make, kind = SPECIAL[special]
@@ -360,8 +360,8 @@ class Source:
         return np.ones([part.stop - part.start for part in index], "u1")
 
 def by_blocks(path):
-    from kmeans_np.files import tiles
-    tiles.BLOCK = 2**20
+    from kmeans_np.files import write_blocks
+    write_blocks.BLOCK = 2**20
     kmeans_np.write_image(path, Source())
 
 def patched(name, function):

@@ -24,9 +24,10 @@ from tables import crossed, few_examples
 from zarr.storage import LocalStore
 
 from kmeans_np import read_image, sample_image, write_image
-from kmeans_np.files import SlicedImage, open_image, sliced, tiles
-from kmeans_np.files.deep import TIFF_TYPES
-from kmeans_np.files.tiles import write_sliced
+from kmeans_np.files import SlicedImage, open_image, tiff, write_blocks
+from kmeans_np.files import open as opening
+from kmeans_np.files.tiff import TIFF_TYPES
+from kmeans_np.files.write_blocks import write_sliced
 
 RNG = np.random.default_rng(11)
 KINDS = ("npy", "zarr", "tif")
@@ -137,10 +138,10 @@ def test_blocks_and_chunks_of_any_size_are_written(
     path = tmp_path_factory.mktemp("blocks") / f"image.{kind}"
     calls = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tiles, "BLOCK", block)
-        patch.setattr(tiles, "SMALLEST_CHUNK", smallest)
-        patch.setattr(tiles, "USUAL_TILE_SIDES", range(16, 1025, 16))
-        patch.setattr(tiles, "TILE_SIDE", 32)
+        patch.setattr(write_blocks, "BLOCK", block)
+        patch.setattr(write_blocks, "SMALLEST_CHUNK", smallest)
+        patch.setattr(write_blocks, "USUAL_TILE_SIDES", range(16, 1025, 16))
+        patch.setattr(write_blocks, "TILE_SIDE", 32)
         write_sliced(path, image, progress=lambda *call: calls.append(call))
     expected = image.whole()
     if kind == "tif" and shape[2:] == (1,):
@@ -156,7 +157,7 @@ def test_blocks_and_chunks_of_any_size_are_written(
 @pytest.mark.parametrize("shape", [(1000,), (5, 6, 7, 8), (40, 50, 60)], ids=str)
 @pytest.mark.parametrize("kind", ["npy", "zarr"])
 def test_any_number_of_axes(tmp_path, monkeypatch, kind, shape):
-    monkeypatch.setattr(tiles, "BLOCK", 3000)
+    monkeypatch.setattr(write_blocks, "BLOCK", 3000)
     image = some(shape, "uint8")
     write_sliced(tmp_path / f"image.{kind}", image)
     same(read(tmp_path / f"image.{kind}"), image)
@@ -170,7 +171,7 @@ def test_each_pixel_is_read_once(tmp_path, kind, monkeypatch):
             sizes.append(part.stop - part.start for part in index)
             return super().__getitem__(index)
 
-    monkeypatch.setattr(tiles, "BLOCK", 2**19)
+    monkeypatch.setattr(write_blocks, "BLOCK", 2**19)
     counts, sizes = np.zeros((700, 1500), int), []
     image = Counting((700, 1500, 3), "uint8", (256, 256, 3))
     write_sliced(tmp_path / f"image.{kind}", image)
@@ -234,7 +235,7 @@ def test_chunks_that_are_no_good_are_not_taken_over(tmp_path):
 def test_strips_are_cut_and_each_is_read_once(
     shape, strip, expected, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(tiles, "BLOCK", 2**21)
+    monkeypatch.setattr(write_blocks, "BLOCK", 2**21)
     thin = int(np.argmin(strip[:2]))
     read = np.zeros(-(-shape[thin] // strip[thin]), int)
 
@@ -256,7 +257,7 @@ def test_an_image_of_many_bands_is_cut_smaller(tmp_path):
     """A tile or chunk of the usual size would have 800 megabytes."""
     image = Lazy((40, 300, 500), "float64")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tiles, "BLOCK", 2**21)
+        patch.setattr(write_blocks, "BLOCK", 2**21)
         for name in ("image.zarr", "image.tif"):
             write_sliced(tmp_path / name, image)
             with open_image(tmp_path / name) as again:
@@ -275,7 +276,7 @@ def test_large_tiffs_are_big_and_small_ones_classic(tmp_path, monkeypatch):
         assert page.compression == 8
     # What counts is the size with full tiles, not compressed.
     for limit, big in [(96 * 144 * 3 - 1, True), (96 * 144 * 3, False)]:
-        monkeypatch.setattr(tiles, "CLASSIC_TIFF", limit)
+        monkeypatch.setattr(tiff, "CLASSIC_TIFF", limit)
         write_sliced(path, RGB)
         with tifffile.TiffFile(path) as file:
             assert file.is_bigtiff == big
@@ -390,9 +391,9 @@ def test_all_of_it_is_read_in_blocks_and_written(opened, name, tmp_path):
 
 def test_only_the_tiles_that_overlap_are_decoded(tmp_path, monkeypatch):
     decoded = []
-    read_chunk = sliced.TiffImage._chunk
+    read_chunk = tiff.TiffImage._chunk
     monkeypatch.setattr(
-        sliced.TiffImage,
+        tiff.TiffImage,
         "_chunk",
         lambda image, place: decoded.append(place) or read_chunk(image, place),
     )
@@ -409,7 +410,7 @@ def test_only_the_tiles_that_overlap_are_decoded(tmp_path, monkeypatch):
 
 
 def test_what_is_mapped_is_best_read_as_it_stands_in_the_file(tmp_path, monkeypatch):
-    monkeypatch.setattr(sliced, "MAPPED_CHUNK", 1000)
+    monkeypatch.setattr(opening, "MAPPED_CHUNK", 1000)
     chunks = {}
     for name in ("npy C", "npy F", "strips", "planes"):
         with open_image(written(tmp_path, name, RGB)) as image:
@@ -666,6 +667,20 @@ def test_what_holds_no_numbers_is_refused(tmp_path, kind):
     )
 
 
+def test_text_of_no_length_is_refused(tmp_path):
+    path, about = tmp_path / "image.npy", {"descr": "|S0", "fortran_order": False}
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, {**about, "shape": (3, 4)})
+        file.write(bytes(99))
+    refused(
+        ValueError,
+        "path must hold bool, integers or floats of at most 64 bits, got "
+        f"{path}, which holds |S0; convert it with another library",
+        open_image,
+        path,
+    )
+
+
 def test_python_objects_are_not_unpickled(tmp_path):
     path = tmp_path / "image.npy"
     np.save(path, np.array([None]))
@@ -732,15 +747,15 @@ def test_tiles_and_chunks_that_claim_to_be_huge_are_refused(tmp_path, monkeypatc
         "path must have tiles, strips or chunks of at most {:,} bytes, got {}, which "
         "has some of {:,}; write it with smaller ones"
     )
-    limit = sliced.LARGEST_CHUNK
+    limit = opening.LARGEST_CHUNK
     path = tmp_path / "image.zarr"
     zarr.create_array(path, shape=(2**15, 2**14), chunks=(2**15, 2**14), dtype="u1")
     refused(ValueError, sentence.format(limit, path, 2**29), open_image, path)
     for name, size in [("packed tiles", 32 * 16 * 3), ("one packed strip", 35_100)]:
         path = written(tmp_path, name, RGB)
-        monkeypatch.setattr(sliced, "LARGEST_CHUNK", size)
+        monkeypatch.setattr(opening, "LARGEST_CHUNK", size)
         same(read(path), RGB)
-        monkeypatch.setattr(sliced, "LARGEST_CHUNK", size - 1)
+        monkeypatch.setattr(opening, "LARGEST_CHUNK", size - 1)
         refused(ValueError, sentence.format(size - 1, path, size), open_image, path)
 
 
@@ -765,7 +780,8 @@ def test_a_single_strip_may_say_that_it_goes_on_forever(tmp_path):
 
 def test_one_large_strip_without_compression_is_read(tmp_path, monkeypatch):
     """It is what many programs write, and needs no decoding."""
-    monkeypatch.setattr(sliced, "LARGEST_CHUNK", 100)
+    monkeypatch.setattr(opening, "LARGEST_CHUNK", 100)
+    monkeypatch.setattr(opening, "MAPPED_CHUNK", 100)
     for name in ("one strip", "planes"):
         same(read(written(tmp_path, name, RGB), np.s_[5:7, ::3]), RGB[5:7, ::3])
 
@@ -812,7 +828,7 @@ def test_a_lack_of_memory_is_not_taken_for_damage(tmp_path, monkeypatch):
         raise MemoryError
 
     with open_image(written(tmp_path, "packed tiles", RGB)) as image:
-        monkeypatch.setattr(sliced.TiffImage, "_chunk", no_memory)
+        monkeypatch.setattr(tiff.TiffImage, "_chunk", no_memory)
         with pytest.raises(MemoryError):
             image[0]
 
@@ -862,7 +878,7 @@ def state(folder):
 def test_a_failure_in_the_middle_leaves_all_as_it_was(
     tmp_path, monkeypatch, kind, error, old
 ):
-    monkeypatch.setattr(tiles, "BLOCK", 2**14)
+    monkeypatch.setattr(write_blocks, "BLOCK", 2**14)
     path = tmp_path / f"image.{kind}"
     if old:
         write_sliced(path, GRAY)

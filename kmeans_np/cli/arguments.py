@@ -7,6 +7,8 @@ import kmeans_np
 from kmeans_np.checks import printable
 from kmeans_np.cli.commands import demo, palette, segment
 from kmeans_np.cli.explaining import explain
+from kmeans_np.cli.outputs import holds_labels
+from kmeans_np.files.formats import FORMATS, either, suffixes
 
 
 class Parser(argparse.ArgumentParser):
@@ -103,20 +105,25 @@ def _how_to_search(parser: Parser, several_starts: bool = True) -> None:
 
 def _what_to_write(parser: Parser) -> None:
     group = parser.add_argument_group("what is written")
+    written = [each for each in FORMATS if each.write or each.write_blocks]
+    keeping = either(suffixes(lambda each: each in written and each.lossless))
+    blurring = either(suffixes(lambda each: each in written and not each.lossless))
+    arrays = either(suffixes(lambda each: each.types is None and holds_labels(each)))
+    grays = either(suffixes(lambda each: each.types and holds_labels(each)))
     group.add_argument(
         "-o",
         "--output",
         metavar="OUT",
         help="the picture in K colors, or a folder for it, as several pictures need "
         "one; it is made if OUT ends with / (default: IMAGE-kK.png beside the input); "
-        ".png, .webp and .tif keep exactly K colors, .jpg does not",
+        f"{keeping} keeps exactly K colors, {blurring} does not",
     )
     group.add_argument(
         "--labels",
         metavar="OUT",
-        help="the number of each pixel's color, the most frequent 0, as .npy, or as "
-        "gray .png or .tif; or a folder. For pixels that take no part it is -1, in "
-        "a picture 255 (65535 from 256 colors on)",
+        help=f"the number of each pixel's color, the most frequent 0, as {arrays}, or "
+        f"as gray {grays}; or a folder. For pixels that take no part it is -1, in a "
+        "picture 255 (65535 from 256 colors on)",
     )
     group.add_argument(
         "--overlay",

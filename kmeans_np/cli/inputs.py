@@ -19,10 +19,11 @@ from kmeans_np.files import (
     SlicedImage,
     as_path,
     check_readable,
-    explained,
     open_image,
+    path_errors,
     read_image,
 )
+from kmeans_np.files.formats import format_of, is_opened
 from kmeans_np.lloyd import Array
 
 # From so many pixels on, a picture that can be read in slices is.
@@ -73,12 +74,11 @@ def open_picture(path: Path) -> Iterator[Any]:
 
 def _sliced(path: Path) -> SlicedImage | None:
     """Open a picture that is read in slices; None if it is read as a whole."""
-    suffix = path.suffix.lower()
-    if suffix in (".npy", ".zarr"):
+    if is_opened(path):
         with named("IMAGE"):
             return open_image(path)
-    if suffix in (".tif", ".tiff"):
-        # Not all kinds of TIFF can be read in slices, and no others need it.
+    if format_of(path).open is not None:
+        # Not all files of such a format can be read in slices, and few need it.
         with suppress(OSError, ValueError), _quiet():
             image = open_image(path)
             if math.prod(image.shape[:2]) >= LARGE:
@@ -158,7 +158,7 @@ class Palette(NamedTuple):
 
 def read_palette(path: str) -> Palette:
     """Read what `kmeans-np palette` prints, or lines of colors."""
-    with named("--palette"), explained(Path(path), "a file that can be read"):
+    with named("--palette"), path_errors(Path(path), "a file that can be read"):
         file = as_path(path)
         # What another command prints comes as a FIFO.
         if not file.is_fifo():

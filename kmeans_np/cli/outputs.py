@@ -15,13 +15,13 @@ from kmeans_np.files import (
     as_path,
     check_replaceable,
     check_writable,
-    explained,
+    path_errors,
     write_image,
 )
+from kmeans_np.files.formats import Format, format_of, is_opened, suffixes
 from kmeans_np.image import Segmentation
 from kmeans_np.lloyd import Array
 
-LABEL_SUFFIXES = (".npy", ".zarr", ".png", ".tif", ".tiff")
 # So many labels go into 16 bits, with a number left for pixels that take no part.
 MOST_LABELS = 65_535
 
@@ -88,8 +88,7 @@ class Plan:
         with named("IMAGE"):
             as_path(source)
         # An array of any size stays one.
-        array = source.suffix.lower() in (".npy", ".zarr")
-        suffix = source.suffix if array else ".png"
+        suffix = source.suffix if is_opened(source) else ".png"
         name, several = f"{source.stem}-{ending}{suffix}", len(self.args.images) > 1
         if given is None:
             output = Output(option, source.parent / name, chosen=False)
@@ -140,7 +139,8 @@ class Plan:
         chosen.
         """
         picture = outputs.picture
-        if is_sliced(image) and not picture.chosen and picture.path.suffix == ".png":
+        in_blocks = format_of(picture.path).write_blocks is not None
+        if is_sliced(image) and not picture.chosen and not in_blocks:
             # Too large to be written as a whole.
             picture = picture._replace(path=picture.path.with_suffix(".tif"))
         with named("-o"):
@@ -173,26 +173,32 @@ def is_folder(given: str) -> bool:
     if given.endswith(("/", os.sep)):
         return True
     # A Zarr is a folder, too, and one to be replaced.
-    return os.path.isdir(given) and Path(given).suffix.lower() != ".zarr"  # noqa: PTH112
+    return os.path.isdir(given) and not format_of(Path(given)).folder  # noqa: PTH112
 
 
 def check_output(output: Output) -> None:
     """Refuse, before any work, a path to which nothing can be written."""
     with named(output.option):
         path = as_path(output.path)
-        check_replaceable(path, folder=path.suffix.lower() == ".zarr")
+        check_replaceable(path, format_of(path).folder)
         # Other folders are made.
         if output.chosen:
-            with explained(path, "a file that can be written"):
+            with path_errors(path, "a file that can be written"):
                 path.parent.stat()
 
 
+def holds_labels(row: Format) -> bool:
+    """Return whether a format keeps up to 65,535 labels in gray, or any numbers."""
+    return row.lossless and row.keeps(np.dtype(np.uint16)) and row.fits((1, 1))
+
+
 def _check_labels(path: Path, k: int) -> None:
-    if path.suffix.lower() not in LABEL_SUFFIXES:
-        rule = f"end in one of {', '.join(LABEL_SUFFIXES)}"
+    names = suffixes(holds_labels, arrays_first=True)
+    if path.suffix.lower() not in names:
+        rule = f"end in one of {', '.join(names)}"
         remedy = "choose .npy for an array of numbers, or .png for a gray picture of "
         raise ArgumentValueError("--labels", rule, path, f"{remedy}them")
-    if k > MOST_LABELS and path.suffix.lower() not in (".npy", ".zarr"):
+    if k > MOST_LABELS and format_of(path).types is not None:
         rule = f"be a .npy file for more than {MOST_LABELS:,} colors"
         got, remedy = f"{path} for {k:,}", "choose that, or fewer colors"
         raise ArgumentValueError("--labels", rule, got, remedy)
@@ -200,7 +206,7 @@ def _check_labels(path: Path, k: int) -> None:
 
 def make_folder(folder: Path, option: str) -> None:
     """Make a folder, and those that it is in, unless it is there."""
-    with named(option), explained(folder, "a folder that can be written"):
+    with named(option), path_errors(folder, "a folder that can be written"):
         as_path(folder).mkdir(parents=True, exist_ok=True)
 
 
@@ -237,7 +243,7 @@ def _write(path: Path, image: Any) -> None:
 def _write_labels(path: Path, answer: Segmentation) -> str:
     """Write the labels, and say what the numbers are."""
     labels, k, nowhere = answer.labels, len(answer.palette), -1
-    if path.suffix.lower() in (".npy", ".zarr"):
+    if format_of(path).types is None:
         _write(path, labels)
     else:
         kind = np.uint8 if k <= np.iinfo(np.uint8).max else np.uint16

@@ -1,16 +1,22 @@
-"""Image files in, image files out, and the checks of paths."""
+"""Image files in, image files out, of the formats of one table."""
 
-from kmeans_np.files.opening import open_image
+from kmeans_np.files.formats import FORMATS
+from kmeans_np.files.npy import NPY
+from kmeans_np.files.open import SlicedImage, open_image
 from kmeans_np.files.paths import (
     as_path,
     check_readable,
     check_replaceable,
-    explained,
+    path_errors,
 )
-from kmeans_np.files.png import png_bytes
-from kmeans_np.files.reading import read_image
-from kmeans_np.files.sliced import SlicedImage
-from kmeans_np.files.writing import check_writable, write_image
+from kmeans_np.files.pillow import BMP, GIF, JPEG, WEBP
+from kmeans_np.files.png import PNG, png_bytes
+from kmeans_np.files.read import read_image
+from kmeans_np.files.tiff import TIFF
+from kmeans_np.files.write import check_writable, write_image
+from kmeans_np.files.zarr import ZARR
+
+FORMATS += [PNG, JPEG, WEBP, TIFF, BMP, GIF, NPY, ZARR]
 
 __all__ = [
     "SlicedImage",
@@ -18,8 +24,8 @@ __all__ = [
     "check_readable",
     "check_replaceable",
     "check_writable",
-    "explained",
     "open_image",
+    "path_errors",
     "png_bytes",
     "read_image",
     "write_image",

@@ -1,9 +1,4 @@
-"""Checksums that Pillow does not compare.
-
-What this file adds: those of the chunks of a PNG, and of the compressed strips or tiles
-of a TIFF. What it leaves out: kinds of files without checksums, and the header of a
-TIFF, where nobody can tell a wrong number from another.
-"""
+"""Checksums of PNG and TIFF files, which Pillow does not compare."""
 
 import zlib
 from typing import Any, BinaryIO

@@ -74,7 +74,7 @@ def as_path(path: Any) -> Path:
 
 
 @contextmanager
-def explained(path: Path, rule: str) -> Iterator[None]:
+def path_errors(path: Path, rule: str) -> Iterator[None]:
     """Say what the operating system does not like about a path, and what to do."""
     try:
         yield
@@ -116,7 +116,7 @@ def check_replaceable(path: Path, folder: bool = False) -> int | None:
     Only an ordinary file is replaced; and a folder, if it is a Zarr, by a folder. Of a
     link, that is what it points to.
     """
-    with explained(path, WRITABLE):
+    with path_errors(path, WRITABLE):
         try:
             status = path.stat()
         except (FileNotFoundError, NotADirectoryError):
@@ -152,7 +152,7 @@ def open_draft(path: Path, folder: bool = False) -> Iterator[Path]:
         mode |= (mode & 0o444) >> 2
     names = (f".{os.urandom(8).hex()}.part" for _ in range(2))
     draft, old = (target.with_name(name) for name in names)
-    with explained(path, WRITABLE):
+    with path_errors(path, WRITABLE):
         try:
             if folder:
                 draft.mkdir(0o777 if mode is None else mode & 0o777 | 0o700)
@@ -201,7 +201,7 @@ def write_whole(path: Path, data: bytes) -> None:
 
 
 @contextmanager
-def undamaged(path: Path) -> Iterator[None]:
+def decode_errors(path: Path) -> Iterator[None]:
     """Raise ValueError if what stands in an image file cannot be understood."""
     try:
         yield

@@ -1,22 +1,62 @@
-"""PNG files of colors: with a palette if that makes them smaller.
-
-What this file adds: an image of at most 256 colors as a palette and one number of 1, 2,
-4 or 8 bits for each pixel. What it leaves out: gray images, which would be read again
-as RGB, and images of 16 bits a channel (`kmeans_np.files.deep`).
-"""
+"""The format PNG: with a palette if that is shorter, and with 16 bits a channel."""
 
 import io
-from typing import Any
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from kmeans_np.colors import distinct_colors, look_up, take
+from kmeans_np.files.checksums import check_chunks
+from kmeans_np.files.formats import Format
+from kmeans_np.files.paths import decode_errors
+from kmeans_np.files.pillow import (
+    ORIENTATION,
+    check_extra_to_read,
+    check_extra_to_write,
+    header,
+    is_plain,
+    pillow_bytes,
+    read_with_pillow,
+    upright,
+)
 from kmeans_np.lloyd import Array
 
 PALETTE_SIZE = 256
 # An image with more colors than a palette holds shows more among so many of its pixels,
 # unless it hardly has more. Then all are counted for nothing, which takes little time.
 SAMPLE = 2**16
+# What Pillow writes as gray, besides uint8.
+_GRAY = ("uint16",)
+
+
+def read_png(file: BinaryIO, path: Path) -> Array:
+    """Read a PNG, one of 16 bits a color channel by imagecodecs."""
+    head = file.read(26)
+    with decode_errors(path):
+        check_chunks(file)
+    # At 24 and 25 are the bits a channel and the color model, 0 for gray.
+    if head[24:25] != b"\x10" or head[25:26] == b"\0":
+        return read_with_pillow(file, path)
+    check_extra_to_read(path, "a PNG with 16 bits a color channel")
+    import imagecodecs
+
+    with decode_errors(path):
+        with header(file) as picture:
+            orientation = picture.getexif().get(ORIENTATION)
+        return upright(imagecodecs.png_decode(file.read()), orientation)
+
+
+def write_png(image: Array) -> bytes:
+    """Return the content of a PNG file, of color with 16 bits by imagecodecs."""
+    if not is_plain(image, _GRAY):
+        import imagecodecs
+
+        return bytes(imagecodecs.png_encode(np.ascontiguousarray(image)))
+    if image.ndim == 3 and image.shape[2] > 2:
+        return png_bytes(image)
+    return pillow_bytes(image, ".png")
 
 
 class _LongerError(Exception):
@@ -105,3 +145,14 @@ def _numbered(pixels: Array) -> tuple[Array, Array] | None:
     table[found] = np.arange(len(found))
     palette = np.column_stack([palette[found >> 8], (found & 255).astype(np.uint8)])
     return palette, take(table, both)
+
+
+PNG = Format(
+    (".png",),
+    read_png,
+    starts=(b"\x89PNG",),
+    write=write_png,
+    types=("uint8", "uint16"),
+    channels=(1, 2, 3, 4),
+    check=partial(check_extra_to_write, gray=_GRAY),
+)

@@ -19,6 +19,7 @@ from kmeans_np.blocks import MemoryRows, Report, Reporter, Rows, again, is_slice
 from kmeans_np.checks import pluralize
 from kmeans_np.colors import Colors, distinct_of, look_up
 from kmeans_np.files import open_image, read_image
+from kmeans_np.files.formats import is_opened
 from kmeans_np.image.clusters import Clusters, FoundClusters
 from kmeans_np.image.open_source import open_source
 from kmeans_np.image.pipeline import assign_clusters
@@ -143,8 +144,7 @@ def opened(image: Any) -> Any:
     """Return an image that may be given as the name of a file."""
     if not isinstance(image, (str, os.PathLike)):
         return image
-    in_slices = Path(image).suffix.lower() in (".npy", ".zarr")
-    return open_image(image) if in_slices else read_image(image)
+    return open_image(image) if is_opened(Path(image)) else read_image(image)
 
 
 class ColorPool(Source):

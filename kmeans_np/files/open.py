@@ -1,14 +1,14 @@
-"""Image files of which only what a slice overlaps is read: .npy, Zarr and TIFF."""
+"""Opening images that are too large for memory, and reading slices of them."""
 
 import math
 import mmap
 import operator
 import os
-import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
@@ -19,12 +19,73 @@ from kmeans_np.checks import (
     describe,
     pluralize,
 )
+from kmeans_np.files.formats import (
+    ANY_NUMBERS,
+    check_extra,
+    format_of,
+    is_number,
+    suffixes_in_slices,
+)
+from kmeans_np.files.paths import READABLE, as_path, check_readable, path_errors
 from kmeans_np.lloyd import Array
 
 # A larger tile or chunk, in bytes, is no use to a reader of slices, or a lie.
 LARGEST_CHUNK = 2**28
 # What has no chunks is read in parts of this many bytes.
 MAPPED_CHUNK = 2**22
+
+
+def open_image(path: str | os.PathLike[str]) -> "SlicedImage":
+    """Open an image file to read it in slices.
+
+    Parameters
+    ----------
+    path : str or path-like
+        A .npy file; a .zarr folder: an array, or a group, of which the array "0" is
+        taken, or the only one (extra ``kmeans-np[zarr]``); or a .tif or .tiff file,
+        classic or BigTIFF, in tiles or strips, of gray, RGB or any number of bands, of
+        type uint8, uint16, uint32, int8, int16, int32, float32 or float64, of which
+        the first page is taken (extra ``kmeans-np[deep]``).
+
+    Returns
+    -------
+    SlicedImage
+        With `shape`, `dtype`, `ndim` and `chunks`, and slices of it as arrays.
+
+    Raises
+    ------
+    FileNotFoundError, IsADirectoryError, NotADirectoryError
+        If there is no such file, or a folder in its place, or the reverse.
+    PermissionError, OSError
+        If the file may not or cannot be read.
+    TypeError
+        If `path` is neither a string nor a path.
+    ValueError
+        If the file is of another kind, cut short or seen to be damaged, holds no
+        numbers, or needs an extra that is not installed, or is no file but a FIFO, a
+        socket or a device; of a TIFF also if it is not upright, its colors are
+        multiplied by its alpha, or a tile is larger than 256 MiB. Slicing raises it
+        where a part of the file cannot be read.
+
+    Notes
+    -----
+    Damage to the pixels is found, when they are read, where the file has checksums: in
+    a TIFF that is compressed by deflate and in a .zarr with a checksum for each chunk,
+    as `write_image` writes both. A .npy has none, nor has a TIFF without compression or
+    with another one, nor the description of the image in any of them: there a changed
+    bit may give other pixels. Chunks of a .zarr that are missing hold its fill value.
+    """
+    path = as_path(path)
+    row = format_of(path)
+    if row.open is None:
+        rule = f"end in one of {suffixes_in_slices()} to be read in slices"
+        remedy = "convert it, or read it as a whole with read_image"
+        raise ArgumentValueError("path", rule, path, remedy)
+    with path_errors(path, READABLE):
+        check_readable(path)
+        check_extra(path, "to be read in slices")
+        image: SlicedImage = row.open(path)
+        return image
 
 
 class SlicedImage:
@@ -50,10 +111,20 @@ class SlicedImage:
     def __init__(
         self, path: Path, shape: Sequence[int], dtype: Any, chunks: Sequence[int]
     ) -> None:
+        dtype = np.dtype(dtype)
+        if not is_number(dtype):
+            rule, found = f"hold {ANY_NUMBERS}", f"which holds {dtype}"
+            remedy = "convert it with another library"
+            raise ArgumentValueError("path", rule, path, remedy, found=found)
+        size = math.prod(map(int, chunks)) * dtype.itemsize
+        if size > LARGEST_CHUNK:
+            rule = f"have tiles, strips or chunks of at most {LARGEST_CHUNK:,} bytes"
+            found, remedy = f"which has some of {size:,}", "write it with smaller ones"
+            raise ArgumentValueError("path", rule, path, remedy, found=found)
         # What it is called in errors, and where it is, also from another folder.
         self.path, self.place = path, path.absolute()
         self.shape = tuple(shape)
-        self.dtype = np.dtype(dtype).newbyteorder("=")
+        self.dtype = dtype.newbyteorder("=")
         self.ndim = len(self.shape)
         self.chunks = tuple(max(1, min(pair)) for pair in zip(chunks, self.shape))
         self._closed, self._token = False, os.urandom(16).hex()
@@ -68,6 +139,10 @@ class SlicedImage:
             rule = "be True or None for an image that is read from a file"
             raise ArgumentValueError("copy", rule, "False", "leave it out")
         return self[...].astype(dtype or self.dtype, copy=False)
+
+    def __reduce__(self) -> tuple[Any, tuple[Path]]:
+        self.check_open()
+        return open_image, (self.place,)
 
     def __dask_tokenize__(self) -> str:
         # By what it is sent as, the name of the file, Dask would take what stands in
@@ -142,7 +217,9 @@ class MappedImage(SlicedImage):
         shape = image.shape
         # Columns stand together in a file of Fortran's order.
         backwards = mapped.flags.f_contiguous and not mapped.flags.c_contiguous
-        chunks = _run(shape[::-1] if backwards else shape, image.dtype.itemsize)
+        # Texts without characters, which are refused, have no bytes.
+        itemsize = image.dtype.itemsize or 1
+        chunks = _run(shape[::-1] if backwards else shape, itemsize)
         super().__init__(path, shape, image.dtype, chunks[:: -1 if backwards else 1])
         # Both in one place, which another thread may close.
         self._mapped: tuple[Array, Any] | None = image, mapped.base
@@ -165,84 +242,20 @@ class MappedImage(SlicedImage):
         self._mapped = None
 
 
-class ZarrImage(SlicedImage):
-    """An array of Zarr; chunks that were never written hold its fill value."""
-
-    def __init__(self, path: Path, array: Any) -> None:
-        _check_chunk(path, array.chunks, array.dtype)
-        super().__init__(path, array.shape, array.dtype, array.chunks)
-        self._array = array
-
-    def _read(self, parts: Sequence[range]) -> Array:
-        cut = tuple(slice(part.start, part.stop, part.step) for part in parts)
-        try:
-            return np.array(self._array[cut], self.dtype, order="C")
-        except MemoryError:
-            raise
-        # All at once is faster, and one after the other tells what cannot be read.
-        except Exception:
-            return super()._read(parts)
-
-    def _chunk(self, place: tuple[int, ...]) -> Array:
-        cut = tuple(
-            slice(at * size, (at + 1) * size) for at, size in zip(place, self.chunks)
-        )
-        return np.asarray(self._array[cut])
-
-
-class TiffImage(SlicedImage):
-    """The first page of a TIFF, in tiles or strips."""
-
-    def __init__(
-        self, path: Path, file: BinaryIO, page: Any, shape: Sequence[int]
-    ) -> None:
-        # One of its own, which is closed in `__del__`, too: in a process that the image
-        # was sent to, nobody knows that there is a file to close.
-        self._number = os.dup(file.fileno())
-        self._file, self._page = os.fdopen(self._number, "rb", closefd=False), page
-        # Who reads from one place in a file moves it for everyone.
-        self._lock = threading.Lock()
-        tile = (page.tilelength, page.tilewidth)
-        if not page.is_tiled:
-            # Of a single strip it may say that it goes on forever.
-            tile = (min(page.rowsperstrip, shape[0]), page.imagewidth)
-        self._apart = page.planarconfig == 2 and len(shape) == 3
-        # Now, since tifffile may read the file for these.
-        self._decode = page.decode
-        self._tables = {"jpegtables": page.jpegtables, "jpegheader": page.jpegheader}
-        super().__init__(path, shape, page.dtype, (*tile, 1 if self._apart else 2**16))
-        bands = self.chunks[2:] or (1,)
-        _check_chunk(path, (*tile, *bands), self.dtype)
-        self._grid = [-(-n // size) for n, size in zip(shape, self.chunks)]
-
-    def _chunk(self, place: tuple[int, ...]) -> Array:
-        number = place[0] * self._grid[1] + place[1]
-        if self._apart:
-            number += place[2] * self._grid[0] * self._grid[1]
-        with self._lock:
-            self._file.seek(self._page.dataoffsets[number])
-            data = self._file.read(self._page.databytecounts[number])
-        tile: Array = self._decode(data, number, **self._tables)[0][0]
-        return tile if self.ndim == 3 else tile[..., 0]
-
-    def close(self) -> None:
-        """Close the file."""
-        super().close()
-        with self._lock:
-            if not self._file.closed:
-                self._file.close()
-                os.close(self._number)
-
-    def __del__(self) -> None:
-        self.close()
-
-
-def _check_chunk(path: Path, chunk: Sequence[int], dtype: Any) -> None:
-    size = math.prod(map(int, chunk)) * dtype.itemsize
-    if size > LARGEST_CHUNK:
-        rule = f"have tiles, strips or chunks of at most {LARGEST_CHUNK:,} bytes"
-        found, remedy = f"which has some of {size:,}", "write it with smaller ones"
-        raise ArgumentValueError("path", rule, path, remedy, found=found)
+@contextmanager
+def slice_errors(path: Path) -> Iterator[None]:
+    """Raise ValueError if what stands in a file cannot be understood."""
+    try:
+        yield
+    except (MemoryError, OSError):
+        raise
+    # Damaged files make decoders fail in many ways.
+    except Exception as error:
+        found = "which is damaged, cut short, no image or of a kind that cannot be read"
+        remedy = f"get it anew or convert it to one of {suffixes_in_slices()}"
+        raise ArgumentValueError(
+            "path", "be an image file", path, remedy, found=f"{found} in slices"
+        ) from error
 
 
 def _run(shape: Sequence[int], itemsize: int) -> list[int]:

@@ -1,13 +1,9 @@
-"""Writing image files.
-
-What this file adds: `write_image`, and what each kind of file can hold. What it leaves
-out: who asked for it.
-"""
+"""Writing image files, as a whole or in blocks."""
 
 import math
 import os
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,50 +15,11 @@ from kmeans_np.checks import (
     function,
     real_array,
 )
-from kmeans_np.colors import distinct_colors
-from kmeans_np.files.deep import TIFF_TYPES, encode, libraries
+from kmeans_np.files.formats import ANY_NUMBERS, Format, format_of, suffixes
 from kmeans_np.files.paths import as_path, check_replaceable, write_whole
-from kmeans_np.files.png import png_bytes
-from kmeans_np.files.tiles import check_sliced, write_sliced
+from kmeans_np.files.tiff import TIFF_TYPES
+from kmeans_np.files.write_blocks import check_sliced, write_sliced
 from kmeans_np.lloyd import Array
-
-
-class _Format(NamedTuple):
-    """How a kind of file is written, without loss where it can be, and what it holds.
-
-    A segmented image keeps its k colors in all of them but JPEG.
-    """
-
-    options: dict[str, Any]
-    channels: range | tuple[int, ...]
-    longest: int
-    types: tuple[str, ...] = ("uint8",)
-
-
-_JPEG = _Format({"quality": 95, "subsampling": 0}, (1, 3), 65_500)
-_TIFF = _Format({"compression": "tiff_deflate"}, range(1, 2**16), 2**31 - 1, TIFF_TYPES)
-_FORMATS = {
-    ".png": _Format({}, (1, 2, 3, 4), 2**31 - 1, ("uint8", "uint16")),
-    ".jpg": _JPEG,
-    ".jpeg": _JPEG,
-    ".webp": _Format({"lossless": True, "exact": True}, (1, 3, 4), 16_383),
-    ".tif": _TIFF,
-    ".tiff": _TIFF,
-    ".bmp": _Format({}, (1, 3), 2**31 - 1),
-    ".gif": _Format({}, (1, 3), 65_535),
-}
-_GIF_COLORS = 256
-_KINDS = {1: "gray", 2: "gray with alpha", 3: "RGB", 4: "RGBA"}
-# What Pillow writes as gray only, besides uint8.
-_GRAY_TYPES = {
-    ".png": ("uint16",),
-    ".tif": ("uint16", "int32", "float32"),
-    ".tiff": ("uint16", "int32", "float32"),
-}
-
-
-# Arrays in files, of any size.
-_ARRAYS = (".npy", ".zarr")
 
 
 def write_image(
@@ -133,26 +90,25 @@ def write_image(
     path = as_path(path)
     function(progress, "progress", "Progress")
     if _in_blocks(image, path):
-        _write_in_blocks(path, image, progress)
+        source: Any = image if is_sliced(image) else real_array(image, "image")
+        reporter = Reporter(progress, "paint", math.prod(source.shape[:2]))
+        write_sliced(path, source, progress=lambda done, _: reporter.reach(done))
         return
     array = real_array(in_memory(image), "image")
     array = array.astype(array.dtype.newbyteorder("="), copy=False)
     check_writable(array, path)
     # Before the work of encoding it.
     check_replaceable(path)
-    write_whole(path, _encode(array, path.suffix.lower()))
+    row = format_of(path)
+    assert row.write is not None
+    gray = row.channels is not None and array.shape[2:] == (1,)
+    write_whole(path, row.write(array[..., 0] if gray else array))
 
 
 def _in_blocks(image: Any, path: Path) -> bool:
     """Return whether an image is written to a file block by block."""
-    suffix = path.suffix.lower()
-    return suffix in _ARRAYS or (suffix in (".tif", ".tiff") and is_sliced(image))
-
-
-def _write_in_blocks(path: Path, image: Any, progress: Report | None) -> None:
-    image = image if is_sliced(image) else real_array(image, "image")
-    reporter = Reporter(progress, "paint", math.prod(image.shape[:2]))
-    write_sliced(path, image, progress=lambda done, _: reporter.reach(done))
+    row = format_of(path)
+    return row.write_blocks is not None and (row.write is None or is_sliced(image))
 
 
 def check_writable(image: Any, path: Path) -> None:
@@ -160,94 +116,40 @@ def check_writable(image: Any, path: Path) -> None:
     if _in_blocks(image, path):
         check_sliced(path, image)
         return
-    suffix = path.suffix.lower()
-    if suffix not in _FORMATS:
-        rule = f"end in one of {', '.join((*_FORMATS, *_ARRAYS))} to be written"
+    row, suffix = format_of(path), path.suffix.lower()
+    if row.write is None:
+        names = suffixes(lambda each: each.write or each.write_blocks)
+        rule = f"end in one of {', '.join(names)} to be written"
         remedy = "choose one of these, such as .png"
         raise ArgumentValueError("path", rule, path, remedy)
-    _check_type(image, suffix)
-    kind = _FORMATS[suffix]
-    if (
-        image.ndim not in (2, 3)
-        or 0 in image.shape
-        or _channels(image) not in kind.channels
-    ):
-        names = " or ".join(_KINDS[number] for number in kind.channels[:4])
-        names += " or of up to 65,535 channels" if len(kind.channels) > 4 else ""
+    _check_type(image, row, suffix)
+    if not row.fits(image.shape):
         raise ArgumentValueError(
             "image",
-            f"be {names} to be written as {image.dtype} to a {suffix} file",
+            f"be {row.kinds} to be written as {image.dtype} to a {suffix} file",
             f"shape {image.shape}",
             "choose other channels, another suffix or another type",
         )
-    if max(image.shape[:2]) > kind.longest:
-        rule = f"have at most {kind.longest:,} rows and columns to be written to a "
+    if max(image.shape[:2]) > row.longest:
+        rule = f"have at most {row.longest:,} rows and columns to be written to a "
         rule, got = f"{rule}{suffix} file", f"shape {image.shape}"
         raise ArgumentValueError("image", rule, got, "choose .png")
-    if not _pillow_holds(image, suffix):
-        libraries(
-            "be gray, or of type uint8 with at most 4 channels, as long as tifffile "
-            f"and imagecodecs are missing, to be written to a {suffix} file",
-            f"shape {image.shape} of type {image.dtype}",
-            argument="image",
-        )
+    if row.check:
+        row.check(image, suffix)
 
 
-def _check_type(image: Array, suffix: str) -> None:
-    types = _FORMATS[suffix].types
-    if image.dtype not in types:
+def _check_type(image: Array, row: Format, suffix: str) -> None:
+    if not row.keeps(image.dtype):
         remedy, code = "scale it to 0 to 255 and convert it", "np.rint(255 * image)"
         if image.dtype == np.uint16:
             remedy, code = "choose .png, or convert it", "(image // 257)"
         elif image.dtype in TIFF_TYPES:
             remedy = f"choose .tif, or {remedy}"
+        types = " or ".join(row.types or [ANY_NUMBERS])
         raise ArgumentTypeError(
             "image",
-            f"hold numbers of type {' or '.join(types)} to be written to a {suffix} "
-            "file",
+            f"hold numbers of type {types} to be written to a {suffix} file",
             f"type {image.dtype}",
             f"{remedy}, as in {code}.astype(np.uint8)",
             shell_remedy=remedy,
         )
-
-
-def _channels(image: Array) -> int:
-    return 1 if image.ndim < 3 else image.shape[2]
-
-
-def _pillow_holds(image: Array, suffix: str) -> bool:
-    """Return whether Pillow writes such an image."""
-    if image.dtype == np.uint8:
-        return _channels(image) <= 4
-    return _channels(image) == 1 and image.dtype in _GRAY_TYPES[suffix]
-
-
-def _encode(image: Array, suffix: str) -> bytes:
-    """Return the content of a file of the kind that the suffix names."""
-    if image.ndim == 3 and image.shape[2] == 1:
-        image = image[..., 0]
-    if not _pillow_holds(image, suffix):
-        return encode(image, suffix)
-    if suffix == ".png" and _channels(image) > 2:
-        return png_bytes(image)
-    if suffix == ".gif" and image.ndim == 3:
-        n_colors = len(distinct_colors(image.reshape(-1, 3)).counts)
-        if n_colors > _GIF_COLORS:
-            rule = f"have at most {_GIF_COLORS} colors to be written to a .gif file"
-            remedy = "choose .png, or fewer colors"
-            raise ArgumentValueError("image", rule, f"{n_colors:,}", remedy)
-    options = _FORMATS[suffix].options
-    if suffix == ".gif" and image.ndim == 2:
-        # Cut to the grays that occur, its palette would not be known as one of grays.
-        options = {"optimize": False}
-    from imageio import v3 as iio
-
-    data: bytes = iio.imwrite(
-        "<bytes>",
-        image,
-        extension=suffix,
-        plugin="pillow",
-        is_batch=False,
-        **options,
-    )
-    return data

@@ -1,0 +1,361 @@
+"""The format TIFF: as a whole by Pillow or tifffile, in slices and in tiles."""
+
+import math
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from io import BytesIO
+from itertools import chain
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from kmeans_np.blocks import tiles
+from kmeans_np.checks import ArgumentValueError, pluralize
+from kmeans_np.files.checksums import check_streams
+from kmeans_np.files.formats import DEEP, Format, either
+from kmeans_np.files.open import MappedImage, SlicedImage, slice_errors
+from kmeans_np.files.paths import decode_errors, too_large
+from kmeans_np.files.pillow import (
+    ORIENTATION,
+    check_extra_to_read,
+    check_extra_to_write,
+    header,
+    is_plain,
+    pillow_bytes,
+    read_with_pillow,
+    upright,
+)
+from kmeans_np.files.write_blocks import BLOCK, Source, tile_of
+from kmeans_np.lloyd import Array
+from kmeans_np.threads import in_threads
+
+TIFF_TYPES = (
+    "uint8", "uint16", "uint32", "int8", "int16", "int32", "float32", "float64",
+)  # fmt: skip
+# From here on a TIFF needs places of 64 bits, with something to spare for the rest.
+CLASSIC_TIFF = 2**32 - 2**25
+_PREMULTIPLIED = 1
+_GRAY_OR_RGB, _JPEG = ("MINISBLACK", "RGB"), 7
+# What Pillow writes as gray, besides uint8.
+_GRAY = ("uint16", "int32", "float32")
+# Pillow takes its numbers for those of a classic TIFF.
+_BIG_ENDIAN_BIGTIFF = b"MM\0+"
+# Tags of a TIFF, and the compressions whose parts are streams of zlib.
+_BITS, _COMPRESSION, _CHANNELS, _FORMAT = 258, 259, 277, 339
+_DEFLATE = (8, 32946)
+# To start threads takes longer than to read a smaller file, in bytes.
+_LARGE = 2**20
+_KINDS = {1: "uint", 2: "int", 3: "float"}
+
+
+def read_tiff(file: BinaryIO, path: Path) -> Array:
+    """Read a TIFF, upright."""
+    head = file.read(4)
+    file.seek(0)
+    if head == _BIG_ENDIAN_BIGTIFF:
+        return _read_with_tifffile(file, path, "a BigTIFF of big-endian byte order")
+    with decode_errors(path):
+        tags = _tags(file)
+        channels, bits = int(tags.get(_CHANNELS, 1)), max(tags.get(_BITS, (1,)))
+        kind = _KINDS.get(max(tags.get(_FORMAT, (1,))), "void")
+        by_pillow = _pillow_holds(file, channels, kind, bits)
+    if not by_pillow:
+        what = f"a TIFF of {pluralize(channels, 'channel')} of {kind}{bits}"
+        return _read_with_tifffile(file, path, what)
+    if tags.get(_COMPRESSION) in _DEFLATE:
+        image = _read_and_check(file, path, tags)
+    else:
+        image = read_with_pillow(file, path)
+    # Pillow knows only one type of integers with sign.
+    return image.astype(np.int16) if kind == "int" and bits == 16 else image
+
+
+def _read_and_check(file: BinaryIO, path: Path, tags: Any) -> Array:
+    """Read a TIFF of streams with checksums, and compare these."""
+
+    def check() -> None:
+        with decode_errors(path), path.open("rb") as own:
+            check_streams(own, tags)
+
+    if os.fstat(file.fileno()).st_size < _LARGE:
+        check()
+        return read_with_pillow(file, path)
+    # Both at once: to check alone takes more than half as long as to read.
+    jobs: list[Callable[[], Any]] = [partial(read_with_pillow, file, path), check]
+    image: Array = in_threads(lambda job: job(), jobs)[0]
+    return image
+
+
+def _tags(file: BinaryIO) -> Any:
+    """Return the tags of the first page of a TIFF."""
+    from PIL.TiffImagePlugin import ImageFileDirectory_v2
+
+    head = file.read(8)
+    if 43 in head[2:4]:  # a large TIFF, with places of 64 bits
+        head += file.read(8)
+    tags = ImageFileDirectory_v2(head)
+    file.seek(tags.next)
+    tags.load(file)
+    file.seek(0)
+    return tags
+
+
+def _pillow_holds(file: BinaryIO, channels: int, kind: str, bits: int) -> bool:
+    """Return whether Pillow reads all channels of a TIFF, and all of their bits."""
+    from PIL import UnidentifiedImageError
+
+    # Pillow would print a line about the rest.
+    if channels > 4:
+        return False
+    try:
+        with header(file) as picture:
+            mode, bands = picture.mode, len(picture.getbands())
+    except UnidentifiedImageError:
+        file.seek(0)
+        return False
+    if mode == "I":
+        fits = kind == "int"
+    elif mode == "F":
+        fits = (kind, bits) == ("float", 32)
+    else:
+        fits = kind == "uint" and bits <= (16 if mode.startswith("I;16") else 8)
+    return bands == channels and fits
+
+
+def _read_with_tifffile(file: BinaryIO, path: Path, kind: str) -> Array:
+    """Read a TIFF, all its bands, as they are, upright.
+
+    `kind` says what is known of it, if it cannot be read.
+    """
+    check_extra_to_read(path, kind)
+    with decode_errors(path):
+        page, (rows, columns, bands) = _first_page(file)
+        refusal = _unlike_gray_or_rgb(path, page, kind)
+        # A tile may claim to be larger than the image.
+        highest, widest = max(rows, page.tilelength), max(columns, page.tilewidth)
+    _check_size(path, highest, widest, bands)
+    if refusal:
+        raise refusal
+    with decode_errors(path):
+        _check_parts(file, page)
+        # Axes: bands one after the other, depth, rows, columns, bands side by side.
+        image = np.moveaxis(page.asarray(squeeze=False)[:, 0], 0, -2)
+        image = image.reshape((rows, columns, bands)[: 2 if bands == 1 else 3])
+        if bands in (2, 4) and _PREMULTIPLIED in page.extrasamples:
+            image = _without_alpha(image)
+        return upright(image, page.tags.valueof(ORIENTATION))
+
+
+def _first_page(file: BinaryIO) -> tuple[Any, tuple[int, ...]]:
+    """Return the first page of a TIFF, with its rows, columns and bands."""
+    import tifffile
+
+    page: Any = tifffile.TiffFile(file).pages[0]
+    shape = (page.imagelength, page.imagewidth, page.samplesperpixel)
+    return page, tuple(map(int, shape))
+
+
+def _unlike_gray_or_rgb(path: Path, page: Any, kind: str) -> ValueError | None:
+    """Return the error for a page of another color model, type or depth, if it is."""
+    model = getattr(page.photometric, "name", page.photometric)
+    planes = int(page.imagedepth)
+    # Tiles in JPEG are decoded to RGB.
+    known = model in _GRAY_OR_RGB or (model == "YCBCR" and page.compression == _JPEG)
+    if known and page.dtype in TIFF_TYPES and planes == 1:
+        return None
+    rule = "be a TIFF of one plane of gray, RGB or other bands of the type "
+    rule += either(TIFF_TYPES)
+    return ArgumentValueError(
+        "path",
+        rule,
+        path,
+        "read it with another library and pass the array",
+        found=f"{kind}, of {pluralize(planes, 'plane')} of the color model {model}",
+        shell_remedy="convert it",
+    )
+
+
+def _check_parts(file: BinaryIO, page: Any) -> None:
+    """Refuse missing parts, and parts cut short; tifffile would leave holes."""
+    end = file.seek(0, os.SEEK_END)
+    parts = list(zip(page.dataoffsets, page.databytecounts))
+    cut = any(count == 0 or start + count > end for start, count in parts)
+    if cut or len(parts) != math.prod(page.chunked):
+        raise EOFError
+
+
+def _check_size(path: Path, rows: int, columns: int, bands: int) -> None:
+    """Refuse what Pillow refuses; four bands take the place of a pixel."""
+    from PIL import Image
+
+    limit = Image.MAX_IMAGE_PIXELS
+    if limit is not None and rows * columns * -(-bands // 4) > 2 * limit:
+        raise too_large(path)
+
+
+def _without_alpha(image: Array) -> Array:
+    """Undo that colors were multiplied by their alpha, as Pillow does for 8 bits."""
+    full = 1 if image.dtype.kind == "f" else np.iinfo(image.dtype).max
+    alpha = image[..., -1:].astype(np.float64)
+    result = image * np.divide(full, alpha, out=np.ones_like(alpha), where=alpha > 0)
+    if image.dtype.kind != "f":
+        result = np.rint(np.minimum(result, full))
+    result[..., -1:] = alpha
+    return result.astype(image.dtype)
+
+
+def write_tiff(image: Array) -> bytes:
+    """Return the content of a TIFF file, compressed by deflate."""
+    if is_plain(image, _GRAY):
+        return pillow_bytes(image, ".tif", compression="tiff_deflate")
+    import tifffile
+
+    file, big = BytesIO(), image.nbytes > CLASSIC_TIFF
+    tifffile.imwrite(file, image, bigtiff=big, **_options(image.shape))
+    return file.getvalue()
+
+
+def _options(shape: tuple[int, ...]) -> dict[str, Any]:
+    """Return what tifffile has to know to write an image of this shape."""
+    bands = 1 if len(shape) == 2 else shape[2]
+    return {
+        "photometric": "rgb" if bands in (3, 4) else "minisblack",
+        "planarconfig": None if len(shape) == 2 else "contig",
+        "extrasamples": ["unassalpha"] if bands in (2, 4) else None,
+        "compression": "zlib",
+        "metadata": None,
+    }
+
+
+# ---- In slices and in tiles ------------------------------------------------------
+
+
+class TiffImage(SlicedImage):
+    """The first page of a TIFF, in tiles or strips."""
+
+    def __init__(
+        self, path: Path, file: BinaryIO, page: Any, shape: Sequence[int]
+    ) -> None:
+        # One of its own, which is closed in `__del__`, too: in a process that the image
+        # was sent to, nobody knows that there is a file to close.
+        self._number = os.dup(file.fileno())
+        self._file, self._page = os.fdopen(self._number, "rb", closefd=False), page
+        # Who reads from one place in a file moves it for everyone.
+        self._lock = threading.Lock()
+        tile = (page.tilelength, page.tilewidth)
+        if not page.is_tiled:
+            # Of a single strip it may say that it goes on forever.
+            tile = (min(page.rowsperstrip, shape[0]), page.imagewidth)
+        self._apart = page.planarconfig == 2 and len(shape) == 3
+        # Now, since tifffile may read the file for these.
+        self._decode = page.decode
+        self._tables = {"jpegtables": page.jpegtables, "jpegheader": page.jpegheader}
+        bands = [1] if self._apart else shape[2:]
+        super().__init__(path, shape, page.dtype, (*tile, *bands))
+        self._grid = [-(-n // size) for n, size in zip(shape, self.chunks)]
+
+    def _chunk(self, place: tuple[int, ...]) -> Array:
+        number = place[0] * self._grid[1] + place[1]
+        if self._apart:
+            number += place[2] * self._grid[0] * self._grid[1]
+        with self._lock:
+            self._file.seek(self._page.dataoffsets[number])
+            data = self._file.read(self._page.databytecounts[number])
+        tile: Array = self._decode(data, number, **self._tables)[0][0]
+        return tile if self.ndim == 3 else tile[..., 0]
+
+    def close(self) -> None:
+        """Close the file."""
+        super().close()
+        with self._lock:
+            if not self._file.closed:
+                self._file.close()
+                os.close(self._number)
+
+    def __del__(self) -> None:
+        self.close()
+
+
+def open_tiff(path: Path) -> SlicedImage:
+    """Open the first page of a TIFF."""
+    with path.open("rb") as file:
+        with slice_errors(path):
+            page, (rows, columns, bands) = _first_page(file)
+            kind = f"a TIFF of {pluralize(bands, 'channel')} of {page.dtype}"
+            refusal = _unlike_gray_or_rgb(path, page, kind)
+            refusal = refusal or _unlike_slices(path, page)
+        if refusal:
+            raise refusal
+        with slice_errors(path):
+            _check_parts(file, page)
+        shape = (rows, columns, bands)[: 2 if bands == 1 else 3]
+        if not page.is_final:
+            return TiffImage(path, file, page, shape)
+        # Uncompressed and in one piece, for which one strip of any size is usual.
+        order = page.dtype.newbyteorder(page.parent.byteorder)
+        with slice_errors(path):
+            mapped = np.memmap(file, order, "r", page.dataoffsets[0], page.shaped)
+            image = np.moveaxis(mapped[:, 0], 0, -2).reshape(shape)
+        return MappedImage(path, mapped, image)
+
+
+def _unlike_slices(path: Path, page: Any) -> ValueError | None:
+    """Return the error for what cannot be undone in slices, if there is some."""
+    if page.tags.valueof(ORIENTATION) in range(2, 9):
+        rule, found = "upright", "which is to be turned or mirrored"
+    elif page.samplesperpixel in (2, 4) and _PREMULTIPLIED in page.extrasamples:
+        rule, found = "of colors as they are", "whose colors are multiplied by alpha"
+    else:
+        return None
+    remedy = "read it as a whole with read_image and write it again"
+    rule = f"be a TIFF that is {rule} to be read in slices"
+    return ArgumentValueError("path", rule, path, remedy, found=found)
+
+
+def write_tiles(draft: Path, source: Source) -> None:
+    """Write the tiles of a TIFF, or BigTIFF if it needs that."""
+    import tifffile
+
+    shape, dtype = source.shape, source.dtype
+    if len(shape) == 3 and shape[2] == 1:
+        shape = shape[:2]
+    tile = tile_of(source)
+    padded = math.prod(-(-n // side) * side for n, side in zip(shape, tile))
+    size = padded * math.prod(shape[2:]) * dtype.itemsize
+    parts = _tiles(source, tile, shape[2:])
+    with tifffile.TiffWriter(draft, bigtiff=size > CLASSIC_TIFF) as file:
+        how = {"dtype": dtype, "tile": tile, "buffersize": BLOCK, **_options(shape)}
+        # In a chain, since it would close the generator before the end.
+        file.write(chain(parts), shape=shape, **how)
+    # After the last tile it does not ask for more, but only then is all reported.
+    next(parts, None)
+
+
+def _tiles(
+    source: Source, tile: tuple[int, int], bands: tuple[int, ...]
+) -> Iterator[Array]:
+    """Yield the tiles, row by row, each of full size."""
+    for _, block in source.blocks((*tile, *source.shape[2:])):
+        for place in tiles(block.shape[:2], tile, size=1):
+            part = block[place]
+            rows, columns = part.shape[:2]
+            full = np.zeros((*tile, *bands), source.dtype)
+            full[:rows, :columns] = part.reshape(rows, columns, *bands)
+            yield full
+
+
+TIFF = Format(
+    (".tif", ".tiff"),
+    read_tiff,
+    starts=(b"II", b"MM"),
+    open=open_tiff,
+    write=write_tiff,
+    write_blocks=write_tiles,
+    types=TIFF_TYPES,
+    channels=range(1, 2**16),
+    extra=DEEP,
+    check=partial(check_extra_to_write, gray=_GRAY),
+)
