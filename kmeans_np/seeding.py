@@ -295,6 +295,8 @@ class Seeding(NamedTuple):
 
     Attributes
     ----------
+    about : str
+        Where it starts, for the help of the command line.
     choose : callable
         Returns at most k of some distinct points (m, d), which are in the order of
         their values, given them, k, their weights (m,) and a generator.
@@ -311,6 +313,7 @@ class Seeding(NamedTuple):
         generator. With neither, points outside of memory must have few distinct ones.
     """
 
+    about: str
     choose: Callable[[Array, int, Floats, np.random.Generator], Floats]
     n_starts: int = 1
     n_tried: int = 4
@@ -328,8 +331,16 @@ def _spread_outside(points: Any, k: int, rng: np.random.Generator) -> Floats:
 # A new entry is all that another way needs. Random starts are quick to make, and the
 # more of them there are, the better is the best; k-means++ seldom chooses badly.
 SEEDINGS = {
-    "random": Seeding(random_points, n_starts=10, n_tried=10, draw=distinct_points),
-    "k-means++": Seeding(plus_plus, outside=_spread_outside),
+    "random": Seeding(
+        "random colors of the picture",
+        random_points,
+        n_starts=10,
+        n_tried=10,
+        draw=distinct_points,
+    ),
+    "k-means++": Seeding(
+        "colors that are spread out", plus_plus, outside=_spread_outside
+    ),
 }
 
 

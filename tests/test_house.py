@@ -47,6 +47,7 @@ LADDER = [
     "clustering/data",
     "clustering/column_stats",
     "clustering/partitioned",
+    "clustering/stop_reasons",
     "clustering/fitting",
     "clustering/weights",
     "clustering/kmeans",

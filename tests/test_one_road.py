@@ -201,7 +201,7 @@ def test_weights_of_pixels_outside_of_memory_are_checked(kind, source, tmp_path)
     # What is outside of the mask may be anything.
     weights[100, 20], mask[100, 20] = np.nan, False
     cluster_image(image, 3, weights=weights, mask=mask, max_iter=1)
-    with pytest.raises(ValueError, match=r"one number for each pixel, shape .150, 200."):
+    with pytest.raises(ValueError, match="one number for each pixel, shape"):
         cluster_image(image, 3, weights=weights[1:])
     weights[...], weights[0, :2] = 0, 1
     with pytest.raises(ValueError, match="number of pixels with a weight, 2, got 3"):

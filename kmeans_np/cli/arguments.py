@@ -1,6 +1,7 @@
 """The options of each command, and their help."""
 
 import argparse
+from collections.abc import Mapping
 from typing import Any, NoReturn
 
 import kmeans_np
@@ -8,7 +9,9 @@ from kmeans_np.checks import printable
 from kmeans_np.cli.commands import demo, palette, segment
 from kmeans_np.cli.explaining import explain
 from kmeans_np.cli.outputs import holds_labels
+from kmeans_np.colors import COLOR_SPACES
 from kmeans_np.files.formats import FORMATS, either, suffixes
+from kmeans_np.seeding import SEEDINGS
 
 
 class Parser(argparse.ArgumentParser):
@@ -49,14 +52,19 @@ def _what_takes_part(group: Any) -> None:
     )
 
 
+def _choices(table: Mapping[str, Any]) -> str:
+    """Return what the entries of a table say about themselves."""
+    return ", or ".join(entry.about for entry in table.values() if entry is not None)
+
+
 def _what_to_compare(parser: Parser) -> None:
     group = parser.add_argument_group("what is compared")
     _what_takes_part(group)
     group.add_argument(
         "--color-space",
-        choices=["rgb", "lab"],
+        choices=[*COLOR_SPACES],
         default="rgb",
-        help="compare colors as they are, or in CIELAB, as they look (default: rgb)",
+        help=f"compare colors as they are, or {_choices(COLOR_SPACES)} (default: rgb)",
     )
     group.add_argument(
         "--normalize",
@@ -77,10 +85,9 @@ def _how_to_search(parser: Parser, several_starts: bool = True) -> None:
     group = parser.add_argument_group("how to search")
     group.add_argument(
         "--init",
-        choices=["random", "k-means++"],
+        choices=[*SEEDINGS],
         default="random",
-        help="start from random colors of the picture, or from colors that are "
-        "spread out (default: random)",
+        help=f"start from {_choices(SEEDINGS)} (default: random)",
     )
     if several_starts:
         group.add_argument(

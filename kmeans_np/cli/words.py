@@ -11,6 +11,7 @@ import numpy as np
 
 from kmeans_np.blocks import Progress as BlocksDone
 from kmeans_np.checks import ArgumentError, pluralize, printable, sentence
+from kmeans_np.clustering import STOP_REASONS
 from kmeans_np.image import Segmentation
 from kmeans_np.lloyd import Step
 
@@ -129,10 +130,6 @@ def in_words(answer: Segmentation) -> str:
     colors = pluralize(len(answer.palette), "color")
     if answer.stopped_by == "given":
         return f"{np.count_nonzero(answer.counts)} of {colors} used"
-    reasons = {
-        "labels": "until no pixel changed cluster",
-        "tol": "until the colors hardly moved",
-        "max_iter": "which was the limit",
-    }
     after = pluralize(answer.n_iter, "step")
-    return f"{colors} after {after}, {reasons[answer.stopped_by]}"
+    until = STOP_REASONS[answer.stopped_by].until.format(noun="pixel")
+    return f"{colors} after {after}, {until}"

@@ -5,7 +5,6 @@ from kmeans_np.clustering.data import Data, PointsInMemory
 from kmeans_np.clustering.fitting import (
     Clustering,
     assign_to,
-    describe_stop,
     fit,
     fit_path,
     warn_if_fewer,
@@ -13,8 +12,10 @@ from kmeans_np.clustering.fitting import (
 from kmeans_np.clustering.kmeans import kmeans
 from kmeans_np.clustering.partitioned import PartitionedPoints
 from kmeans_np.clustering.passes import are_many, direct_inertia
+from kmeans_np.clustering.stop_reasons import STOP_REASONS, describe_stop
 
 __all__ = [
+    "STOP_REASONS",
     "Clustering",
     "ColumnStats",
     "Data",

@@ -13,6 +13,7 @@ from kmeans_np import checks
 from kmeans_np.checks import pluralize
 from kmeans_np.clustering.data import Data, PointsInMemory
 from kmeans_np.clustering.passes import pair_for
+from kmeans_np.clustering.stop_reasons import describe_stop
 from kmeans_np.lloyd import Floats, Labels, Step, lloyd
 from kmeans_np.order import Distinct
 from kmeans_np.seeding import SEEDINGS, Histograms, coarse_start
@@ -60,11 +61,6 @@ class Clustering:
             f"<Clustering of {pluralize(n, 'point')} with {pluralize(d, 'feature')} "
             f"into {pluralize(k, 'cluster')}: inertia {self.inertia:.6g}, {end}>"
         )
-
-
-def describe_stop(n_iter: int, stopped_by: str) -> str:
-    """Say in words after how many steps a run stopped, and why."""
-    return f"stopped by {stopped_by!r} after {pluralize(n_iter, 'step')}"
 
 
 def warn_if_fewer(found: int, k: int, noun: str) -> None:

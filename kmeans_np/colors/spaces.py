@@ -117,14 +117,17 @@ class ColorSpace(NamedTuple):
     to_rgb : callable
         Makes red, green and blue from 0 to 1 of (n, 3) coordinates; outside of that if
         no screen can show the color.
+    about : str
+        How colors are compared there, for the help of the command line.
     """
 
     from_rgb: Callable[[Array, float], Floats]
     to_rgb: Callable[[Array], Floats]
+    about: str
 
 
 # None compares the channels as they are, whatever they stand for.
 COLOR_SPACES: dict[str, ColorSpace | None] = {
     "rgb": None,
-    "lab": ColorSpace(lab_from_rgb, rgb_from_lab),
+    "lab": ColorSpace(lab_from_rgb, rgb_from_lab, "in CIELAB, as they look"),
 }

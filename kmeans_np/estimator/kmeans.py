@@ -34,6 +34,7 @@ from kmeans_np.estimator.parameters import (
     whole,
 )
 from kmeans_np.lloyd import Array, Floats, Step, squared_distances
+from kmeans_np.seeding import SEEDINGS
 from kmeans_np.stack_level import find_stack_level
 
 # How many random starts there are if nobody says.
@@ -237,7 +238,7 @@ class KMeans(Parameters):
         n_init = self._starts(given, k)
         rng = generator(self.random_state, "random_state", who)
         if isinstance(init, str):
-            one_of(init, "init", who, ("k-means++", "random"))
+            one_of(init, "init", who, tuple(sorted(SEEDINGS)))
 
         data = PointsInMemory(array, weights, k)
 

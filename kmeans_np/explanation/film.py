@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import kmeans_np.explanation.canvas as ink
+from kmeans_np.clustering import STOP_REASONS
 from kmeans_np.colors import distinct_colors, look_up
 from kmeans_np.explanation.canvas import RGB, Box, Canvas
 from kmeans_np.explanation.material import Material
@@ -178,16 +179,15 @@ def _why(record: Record, noun: str) -> tuple[str, str]:
     n, shift = record.n_iter, ink.brief(record.end.shift)
     least = ink.brief(record.tol * record.mean_variance)
     steps = "1 step" if n == 1 else f"{n} steps"
-    reasons = {
-        "labels": (f"no {noun[:-1]} changes cluster any more", ""),
-        "tol": (
-            "the centroids hardly move" if record.end.shift else "no centroid moves",
-            f"squared moves {shift}, not above tol {ink.TIMES} variance {least}",
-        ),
-        "max_iter": ("no more were allowed", f"max_iter = {record.max_iter}"),
+    stopped_by = str(record.end.stopped_by)
+    why = STOP_REASONS[stopped_by].because.format(noun=noun[:-1])
+    if stopped_by == "tol" and not record.end.shift:
+        why = "no centroid moves"
+    numbers = {
+        "tol": f"squared moves {shift}, not above tol {ink.TIMES} variance {least}",
+        "max_iter": f"max_iter = {record.max_iter}",
     }
-    why, note = reasons.get(str(record.end.stopped_by), ("the callback said so", ""))
-    return f"stopped after {steps}: {why}", note
+    return f"stopped after {steps}: {why}", numbers.get(stopped_by, "")
 
 
 class Painter:
