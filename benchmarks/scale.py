@@ -24,7 +24,7 @@ from benchmarks.report import Verdict, at_most, table
 from benchmarks.scale_jobs import K
 from kmeans_np import write_image
 from kmeans_np.clustering import PointsInMemory, assign_to
-from kmeans_np.colors import Coding, ColorCounts, merge_counts
+from kmeans_np.colors import ColorCounts, ColorPacking, merge_counts
 
 # A gigapixel may take so much, and so many times as long a pixel as 12 megapixels.
 PEAK, SLOWER, DASK_SLOWER = 2**30, 1.3, 1.5
@@ -146,7 +146,7 @@ class Counted(NamedTuple):
 
 def counted(path: Path) -> Counted:
     """Count the colors of a picture."""
-    counts, image = ColorCounts(Coding(np.dtype(np.uint8), 3)), np.load(path, "r")
+    counts, image = ColorCounts(ColorPacking(np.dtype(np.uint8), 3)), np.load(path, "r")
     for start in range(0, len(image), 256):
         counts.add(np.array(image[start : start + 256]).reshape(-1, 3))
     return Counted(counts.colors())

@@ -2,7 +2,7 @@
 
 # First of all, since the other imports take a moment in which Ctrl-C can come.
 from kmeans_np import interrupt as interrupt
-from kmeans_np.blocks import Progress
+from kmeans_np.arrays import Progress
 from kmeans_np.clustering import Clustering, kmeans
 from kmeans_np.estimator import KMeans
 from kmeans_np.explanation import Explanation, explain

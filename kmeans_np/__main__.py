@@ -1,15 +1,11 @@
-"""The command line: ``kmeans-np`` or ``python -m kmeans_np``.
-
-What this file adds: files in, files out, from a shell, and an exit status. What it
-leaves out: the commands and their options (`kmeans_np.cli`).
-"""
+"""The command line: ``kmeans-np`` or ``python -m kmeans_np``."""
 
 import io
 import sys
 from collections.abc import Sequence
 
 from kmeans_np import interrupt
-from kmeans_np.cli import PROBLEMS, build_parser, nobody_reads, report
+from kmeans_np.cli import PROBLEMS, build_parser, discard_stdout, report
 
 
 def _prepare_output() -> None:
@@ -40,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         sys.stdout.flush()
     except OSError:
-        nobody_reads()
+        discard_stdout()
     return status
 
 

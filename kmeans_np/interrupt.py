@@ -1,9 +1,8 @@
 """Ctrl-C while the command line is still being imported.
 
-What this file adds: a handler of SIGINT that ends the process without a traceback. The
-package imports this file before all others, and `main` puts Python's own handler back.
-What it leaves out: Ctrl-C from then on (`kmeans_np.__main__`), and every other program,
-in which nothing is changed.
+The package imports this file before all others. It sets a handler of SIGINT that ends
+the process without a traceback, and `main` puts Python's own handler back. In every
+other program nothing is changed.
 """
 
 # Nothing else, since what is imported here is imported without the handler.

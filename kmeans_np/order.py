@@ -1,10 +1,8 @@
 """Points in the order of their values: by the first feature, of equal ones by the next.
 
-What this file adds: the distinct points in this order, the points at given ranks in it,
-and between which of some others each point lies. Whatever is drawn in this order does
-not depend on how points are stored: not on their type, their unit or their place in
-memory, nor on whether a point is repeated or has that weight. What it leaves out: to
-draw (`kmeans_np.seeding`).
+Whatever is drawn in this order does not depend on how points are stored: not on their
+type, their unit or their place in memory, nor on whether a point is repeated or has
+that weight.
 """
 
 from typing import NamedTuple

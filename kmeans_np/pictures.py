@@ -1,9 +1,4 @@
-"""Pictures to show what was found.
-
-What this file adds: a picture above the bar of its colors, several such in a row; the
-labels laid over a picture; and a segmentation as it shows itself in a notebook. What it
-leaves out: finding anything.
-"""
+"""Pictures of what was found: palettes, overlays, and what a notebook shows."""
 
 from binascii import b2a_base64
 from typing import NamedTuple

@@ -1,8 +1,5 @@
 """A picture that needs no file: sunset over a lake, painted by arithmetic alone.
 
-What this file adds: something to try the package on, with several groups of colors and
-real texture. What it leaves out: everything about clustering.
-
 Only operations that IEEE 754 rounds exactly are used, with integer hashing in place of
 a random generator, so that every machine and NumPy version paints the same bytes.
 """

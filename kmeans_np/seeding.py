@@ -1,10 +1,8 @@
-"""Where the centroids start: at random points, spread out, or where you say.
+"""Starting centroids: at random points, spread out, or where you say.
 
-What this file adds: the choice of the first centroids, which K-means takes as given
-and on which its answer depends. `random_points` and `plus_plus` choose among the
-points; `coarse_start` makes many such starts on a histogram and keeps the best. What it
-leaves out: trying several starts on the points themselves, which is
-`kmeans_np.clustering`.
+`random_points` and `kmeans_plusplus` choose among the points; `coarse_start` makes many
+such starts on a histogram and keeps the best. `SEEDINGS` is the table of the ways that
+have a name.
 
 Every random choice is made by weight, with one number between 0 and 1 from the
 generator for each draw. So a point of weight 3 is drawn just as the same point three
@@ -44,7 +42,7 @@ from kmeans_np.order import (
     distinct,
     distinct_if_few,
 )
-from kmeans_np.pieces import branches, pieces, tree_sum
+from kmeans_np.tree_sums import branches, pieces, tree_sum
 
 # The means of the cells, (m, d), and the weights in them, (m,).
 Histogram = tuple[Floats, Floats]
@@ -81,7 +79,7 @@ SOME_CELLS, MANY_CELLS = 4, 32
 LEAST_STEP = 1e-290
 
 
-def draw(weights: Floats, size: int, rng: np.random.Generator) -> Array:
+def draw_weighted(weights: Floats, size: int, rng: np.random.Generator) -> Array:
     """Draw `size` places, each with a chance in proportion to its weight.
 
     Lay the weights end to end as a ruler, throw a dart at it, and see whose stretch it
@@ -97,12 +95,12 @@ def draw(weights: Floats, size: int, rng: np.random.Generator) -> Array:
     return np.minimum(places, last)
 
 
-def first_of_each(rows: Array) -> Array:
+def unique_rows(rows: Array) -> Array:
     """Drop the rows that are equal to an earlier one, keeping the order."""
     return np.array(list(dict.fromkeys(map(tuple, rows.tolist()))))
 
 
-def among(points: Array, chosen: Array) -> Array:
+def isin_rows(points: Array, chosen: Array) -> Array:
     """Say which points are equal to one of the chosen."""
     if len(chosen) <= MANY:
         found = np.zeros(len(points), bool)
@@ -115,7 +113,7 @@ def among(points: Array, chosen: Array) -> Array:
     return np.isin(numbers[len(chosen) :], numbers[: len(chosen)])
 
 
-class Urn:
+class WeightedSampler:
     """Points to draw from, each with a chance in proportion to its weight.
 
     Parameters
@@ -131,18 +129,19 @@ class Urn:
 
     def draw(self, size: int, rng: np.random.Generator) -> Floats:
         """Draw some points, (size, d), and put them back."""
-        return self.points[draw(self.left, size, rng)].astype(np.float64)
+        return self.points[draw_weighted(self.left, size, rng)].astype(np.float64)
 
     def leave_out(self, chosen: Floats) -> bool:
         """Leave out all copies of chosen points; say whether any others are left."""
-        self.left = np.where(among(self.points, chosen), 0, self.left)
+        self.left = np.where(isin_rows(self.points, chosen), 0, self.left)
         return bool(self.left.any())
 
 
-class RankedUrn:
-    """An `Urn` of points that all count once, which are found by their ranks.
+class RankedSampler:
+    """A sampler of points that all count once, which are found by their ranks.
 
-    It draws what an `Urn` of the distinct points in order draws, without sorting all.
+    It draws what a `WeightedSampler` of the distinct points in order draws, without
+    sorting all.
 
     Parameters
     ----------
@@ -161,7 +160,7 @@ class RankedUrn:
 
     def leave_out(self, chosen: Floats) -> bool:
         """Leave out all copies of chosen points; say whether any others are left."""
-        self.left = self.left[~among(self.left, chosen)]
+        self.left = self.left[~isin_rows(self.left, chosen)]
         return len(self.left) > 0
 
 
@@ -191,31 +190,31 @@ def random_points(
     .. [1] E. Forgy, "Cluster analysis of multivariate data: efficiency versus
        interpretability of classifications", Biometrics 21 (1965), 768-769.
     """
-    return distinct_points(Urn(points, weights), k, rng)
+    return distinct_points(WeightedSampler(points, weights), k, rng)
 
 
-def distinct_points(urn: Any, k: int, rng: np.random.Generator) -> Floats:
-    """Take k distinct points from an `Urn`; fewer if it holds fewer."""
+def distinct_points(sampler: Any, k: int, rng: np.random.Generator) -> Floats:
+    """Take k distinct points from a `WeightedSampler`; fewer if it holds fewer."""
     chosen: Floats | None = None
     while True:
         # Two draws for each missing centroid: equal ones among them cost nothing.
-        new = urn.draw(2 * (k - (0 if chosen is None else len(chosen))), rng)
+        new = sampler.draw(2 * (k - (0 if chosen is None else len(chosen))), rng)
         # subtle: two centroids at the same place would be one, since the lower number
         # wins every tie, and the other would start out empty.
-        new = first_of_each(new)
+        new = unique_rows(new)
         chosen = (new if chosen is None else np.concatenate([chosen, new]))[:k]
         # So few draws were different that copies must abound (a black background, a
         # logo): leave out all copies of what was chosen, and draw from the rest.
-        if len(chosen) == k or not urn.leave_out(new):
+        if len(chosen) == k or not sampler.leave_out(new):
             return chosen
 
 
-def plus_plus(
+def kmeans_plusplus(
     points: Array,
     k: int,
     weights: Floats,
     rng: np.random.Generator,
-    begun: Floats | None = None,
+    warm_start: Floats | None = None,
 ) -> Floats:
     """Spread k starting centroids out: greedy k-means++ [1]_.
 
@@ -234,7 +233,7 @@ def plus_plus(
         How many times each point counts.
     rng : numpy.random.Generator
         Where the random numbers come from.
-    begun : (j, d) array of float64, optional
+    warm_start : (j, d) array of float64, optional
         The first centroids, if there are some already. The others are then looked for
         with more draws, since there is no other start that could make up for bad ones.
 
@@ -250,10 +249,10 @@ def plus_plus(
        (2007), 1027-1035. The greedy form is in the conclusion of the technical report;
        the number of draws is scikit-learn's.
     """
-    n_draws = 2 + int(np.log(k)) if begun is None else MANY_DRAWS
-    if begun is None:
-        begun = points[draw(weights, 1, rng)].astype(np.float64)
-    centroids = begun
+    n_draws = 2 + int(np.log(k)) if warm_start is None else MANY_DRAWS
+    if warm_start is None:
+        warm_start = points[draw_weighted(weights, 1, rng)].astype(np.float64)
+    centroids = warm_start
     nearest = squared_distances(points, centroids[0])
     for centroid in centroids[1:]:
         nearest = np.minimum(nearest, squared_distances(points, centroid))
@@ -263,7 +262,7 @@ def plus_plus(
         chances = weights * nearest
         if not chances.any():
             break
-        candidates = points[draw(chances, n_draws, rng)].astype(np.float64)
+        candidates = points[draw_weighted(chances, n_draws, rng)].astype(np.float64)
         inertias = _inertias_with(candidates, points, weights, nearest)
         # subtle: of equal ones the first; and equal are those that rounding tells
         # apart in one unit, but not in another.
@@ -305,8 +304,8 @@ class Seeding(NamedTuple):
     n_tried : int, default 4
         and how many of them on a histogram.
     draw : callable, optional
-        Makes the same choice with an `Urn` to draw from in place of points and weights;
-        so points need not be sorted, nor come together.
+        Makes the same choice with a `WeightedSampler` to draw from in place of points
+        and weights; so points need not be sorted, nor come together.
     outside : callable, optional
         Makes a choice of its own among points that do not come together
         (`kmeans_np.clustering.partitioned.PartitionedPoints`), given them, k and a
@@ -323,8 +322,8 @@ class Seeding(NamedTuple):
 
 def _spread_outside(points: Any, k: int, rng: np.random.Generator) -> Floats:
     """Spread centroids out among points that do not come together."""
-    first: Floats = points.urn().draw(1, rng)
-    centroids: Floats = points.go_on(first, k, rng)
+    first: Floats = points.sampler().draw(1, rng)
+    centroids: Floats = points.extend(first, k, rng)
     return centroids
 
 
@@ -339,7 +338,7 @@ SEEDINGS = {
         draw=distinct_points,
     ),
     "k-means++": Seeding(
-        "colors that are spread out", plus_plus, outside=_spread_outside
+        "colors that are spread out", kmeans_plusplus, outside=_spread_outside
     ),
 }
 
@@ -382,14 +381,14 @@ class Starts:
         seeding = SEEDINGS[init]
         if seeding.draw is not None and self.count_once and few is None:
             # Without sorting all points, which may take as long as to cluster them.
-            return seeding.draw(RankedUrn(self.points), k, rng)
+            return seeding.draw(RankedSampler(self.points), k, rng)
         points, weights = few or self.all
         return seeding.choose(points, k, weights, rng)
 
-    def go_on(self, begun: Floats, k: int, rng: np.random.Generator) -> Floats:
+    def extend(self, warm_start: Floats, k: int, rng: np.random.Generator) -> Floats:
         """Return some centroids, and others spread out by k-means++, k in all."""
         points, weights = self.few or self.all
-        return plus_plus(points, k, weights, rng, begun)
+        return kmeans_plusplus(points, k, weights, rng, warm_start)
 
 
 def seed(
@@ -430,7 +429,7 @@ class Histograms(NamedTuple):
     step: float
 
 
-class Cells(NamedTuple):
+class HistogramGrid(NamedTuple):
     """A grid that sorts points into cells.
 
     It reaches from the smallest number to the largest, whatever their unit, which makes
@@ -504,7 +503,7 @@ class Extent(NamedTuple):
     origin: Floats
     n_alike: int
 
-    def cells(self) -> Cells | None:
+    def cells(self) -> HistogramGrid | None:
         """Return the cells of such points.
 
         They do not depend on the origin, nor on what is added to all features that are
@@ -516,7 +515,7 @@ class Extent(NamedTuple):
         high[: self.n_alike] = high[: self.n_alike].max()
         step = float((high - low).max()) / 255
         possible = len(low) in SLICES and step > LEAST_STEP
-        return Cells(low - self.origin, step) if possible else None
+        return HistogramGrid(low - self.origin, step) if possible else None
 
 
 def histograms(points: Array, weights: Floats, extent: Extent) -> Histograms | None:
@@ -548,7 +547,7 @@ def _means(totals: Floats) -> Histogram:
     return (totals[1:] / totals[0]).T.copy(), totals[0]
 
 
-class SideBySide(Sweep):
+class BatchedStarts(Sweep):
     """A rough pass for several starts at once, over few weighted points.
 
     What NumPy takes for each call would outweigh the work for a single start. So the
@@ -629,7 +628,7 @@ def coarse_start(
     init: str,
     n_starts: int,
     rng: np.random.Generator,
-    begun: Floats | None = None,
+    warm_start: Floats | None = None,
 ) -> Floats:
     """Run K-means from many starts on a histogram, and return the best centroids.
 
@@ -655,7 +654,7 @@ def coarse_start(
         How many starts to try.
     rng : numpy.random.Generator
         Where the random numbers come from.
-    begun : (j, d) array of float64, optional
+    warm_start : (j, d) array of float64, optional
         The centroids of a run with fewer clusters. As many more starts are then these
         with others spread out.
 
@@ -676,8 +675,11 @@ def coarse_start(
     # Cells have an order of their own, which does not depend on the points' unit.
     choose = SEEDINGS[init].choose
     starts = [choose(points, k, weights, rng) for _ in range(n_starts)]
-    if begun is not None:
-        starts += [plus_plus(points, k, weights, rng, begun) for _ in range(n_starts)]
+    if warm_start is not None:
+        starts += [
+            kmeans_plusplus(points, k, weights, rng, warm_start)
+            for _ in range(n_starts)
+        ]
     # Where steps cost next to nothing, all starts run to the end; else, a few steps
     # show which are worth more of them.
     few = LAST_STEPS if coarse is not fine else 10
@@ -687,7 +689,7 @@ def coarse_start(
         (fine, LAST_STEPS, 1),
     )
     for (points, weights), max_iter, n_best in rounds:
-        sweep = SideBySide(points, weights, len(starts))
+        sweep = BatchedStarts(points, weights, len(starts))
         together = np.concatenate(starts)
         for step in lloyd(sweep, together, max_iter=max_iter, tol=LAST_TOL):
             together = step.new_centroids

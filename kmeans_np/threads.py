@@ -1,12 +1,9 @@
-"""Work for several cores.
+"""Work for several cores: independent blocks of it, given to threads.
 
-What this file adds: to give independent blocks of work to threads. NumPy lets go of the
-interpreter's lock while it sorts, multiplies, compares or looks up large arrays, so
-threads are enough, and no data travels. What it leaves out: to add up what the blocks
-bring back. Their results come in the order of the blocks, whichever thread was first,
-so that whoever adds them up gets the same bits with any number of threads.
-
-No thread outlives the call that started it.
+NumPy lets go of the interpreter's lock while it sorts, multiplies, compares or looks up
+large arrays, so threads are enough, and no data travels. Results come in the order of
+the blocks, whichever thread was first, so that whoever adds them up gets the same bits
+with any number of threads. No thread outlives the call that started it.
 """
 
 import os

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import basic_indices
 
-from kmeans_np.blocks import Progress, Sliced, View, copy, is_sliced, tiles
-from kmeans_np.blocks import sliced as sliced_module
-from kmeans_np.blocks import views as views_module
+from kmeans_np.arrays import BlockReader, LazyArray, Progress, copy, is_sliced, tiles
+from kmeans_np.arrays import chunks as sliced_module
+from kmeans_np.arrays import lazy as views_module
 
 SHAPES = st.lists(st.integers(1, 9), min_size=1, max_size=4).map(tuple)
 
@@ -78,7 +78,7 @@ def test_blocks_of_a_memory_map_are_what_is_in_the_file(tmp_path, mode):
     if mode != "r":
         opened[3] = 7
     expected = array if mode == "r" else np.array(opened)
-    source = Sliced(opened)
+    source = BlockReader(opened)
     assert source.dtype == np.dtype(">u2")
     for place in tiles(source.shape, None, 90):
         assert np.array_equal(source[place], expected[place])
@@ -98,7 +98,7 @@ def test_a_memory_map_in_another_process_is_what_it_is_here(tmp_path, mode):
         if mode != "r":
             opened[3] = 7
         for each in (opened, opened[5:, ::2], opened.T):
-            source = Sliced(each)
+            source = BlockReader(each)
             data = pickle.dumps(source)
             place = tuple(slice(0, n) for n in source.shape)
             assert np.array_equal(pickle.loads(data)[place], each)
@@ -110,7 +110,7 @@ def test_what_was_read_of_a_file_does_not_stay_in_memory(tmp_path):
     array = np.lib.format.open_memmap(tmp_path / "a.npy", "w+", np.uint8, (2**27,))
     array[:] = 1
     array.flush()
-    source = Sliced(np.load(tmp_path / "a.npy", mmap_mode="r"))
+    source = BlockReader(np.load(tmp_path / "a.npy", mmap_mode="r"))
     del array
 
     def resident():
@@ -133,7 +133,7 @@ def view_of(array, chunks=None):
         assert all(cut.step > 0 for cut in place)
         return array[place].copy()
 
-    return View(array.shape, array.dtype, chunks, compute)
+    return LazyArray(array.shape, array.dtype, chunks, compute)
 
 
 @given(shape=SHAPES, size=st.integers(1, 60), data=st.data())
@@ -164,9 +164,9 @@ def test_a_view_is_an_array_wherever_one_is_asked_for():
     assert np.asarray(view, np.float32).dtype == np.float32
     assert view.max() == 11
     assert view.T.shape == (4, 3)
-    with pytest.raises(AttributeError, match="a View has no attribute 'palette'"):
+    with pytest.raises(AttributeError, match="a LazyArray has no attribute 'palette'"):
         view.palette  # noqa: B018
-    assert repr(view) == f"<View of 3 x 4 {array.dtype}, computed when it is read>"
+    assert repr(view) == f"<LazyArray of 3 x 4 {array.dtype}, computed when it is read>"
     for wrong in ((0, 0, 0), (3,), (0, -5), (..., ...)):
         with pytest.raises(IndexError):
             view[wrong]
@@ -294,7 +294,7 @@ def test_only_what_is_asked_for_is_computed():
         asked.append(place)
         return np.zeros([cut.stop - cut.start for cut in place])
 
-    view = View((10**9, 10**9), np.dtype(float), None, compute)
+    view = LazyArray((10**9, 10**9), np.dtype(float), None, compute)
     assert view[5, 7:9].shape == (2,)
     assert asked == [(slice(5, 6, 1), slice(7, 9, 1))]
 

@@ -28,7 +28,7 @@ from kmeans_np import (
     segment_image,
     write_image,
 )
-from kmeans_np.cli import arguments, commands, finding, inputs, words
+from kmeans_np.cli import arguments, clusters, commands, inputs, messages
 
 PICTURE = sample_image()[::5, ::5]
 POSIX = pytest.mark.skipif(os.name != "posix", reason="needs a POSIX shell")
@@ -221,7 +221,7 @@ def test_an_unknown_suffix_is_refused_before_any_work(photo, run, monkeypatch):
     def too_late(*_, **__):
         raise AssertionError("the picture was clustered")
 
-    monkeypatch.setattr(finding, "cluster_image", too_late)
+    monkeypatch.setattr(clusters, "cluster_image", too_late)
     status, out, err = run("segment", photo, "-k", 2, "-o", "out.xyz")
     assert (status, out) == (2, "")
     assert err == (
@@ -237,7 +237,7 @@ def test_an_image_that_cannot_be_so_written_is_refused_before_any_work(
     def too_late(*_, **__):
         raise AssertionError("the picture was clustered")
 
-    monkeypatch.setattr(finding, "cluster_image", too_late)
+    monkeypatch.setattr(clusters, "cluster_image", too_late)
     opaque = np.full(PICTURE.shape[:2], 255, np.uint8)
     write_image(tmp_path / "alpha.png", np.dstack([PICTURE, opaque]))
     status, _, err = run("segment", tmp_path / "alpha.png", "-k", 2, "-o", "out.jpg")
@@ -293,7 +293,7 @@ def test_each_picture_is_told_when_it_is_done(photos, monkeypatch):
         told.append(out.buffer.getvalue().count(b"\n"))
         return cluster_image(*args, **options)
 
-    monkeypatch.setattr(finding, "cluster_image", watched)
+    monkeypatch.setattr(clusters, "cluster_image", watched)
     monkeypatch.setattr(sys, "stdout", out)
     assert cli.main(["segment", *map(str, photos), "-k", "2"]) == 0
     assert told == [0, 1, 2]
@@ -388,7 +388,7 @@ def test_a_lack_of_memory_spares_the_other_pictures(photos, run, monkeypatch):
             raise MemoryError
         return cluster_image(image, *args, **options)
 
-    monkeypatch.setattr(finding, "cluster_image", little_memory)
+    monkeypatch.setattr(clusters, "cluster_image", little_memory)
     status, out, err = run("segment", *photos, "-k", 2)
     assert status == 2
     assert err.splitlines() == [
@@ -404,7 +404,7 @@ def test_an_interruption_ends_it_for_all_pictures(photos, run, monkeypatch):
             raise KeyboardInterrupt
         return cluster_image(image, *args, **options)
 
-    monkeypatch.setattr(finding, "cluster_image", interrupted)
+    monkeypatch.setattr(clusters, "cluster_image", interrupted)
     done = photos[0].with_name("photo-k2.png")
     status, out, err = run("segment", photos[0], photos[2], photos[1], "-k", 2)
     assert (status, err) == (130, "kmeans-np: stopped\n")
@@ -1606,7 +1606,7 @@ def test_a_lack_of_memory_is_one_line(photo, run, monkeypatch):
     def no_memory(*_, **__):
         raise MemoryError
 
-    monkeypatch.setattr(finding, "cluster_image", no_memory)
+    monkeypatch.setattr(clusters, "cluster_image", no_memory)
     assert run("segment", photo, "-k", 2) == (
         2,
         "",
@@ -1616,7 +1616,7 @@ def test_a_lack_of_memory_is_one_line(photo, run, monkeypatch):
 
 @pytest.mark.parametrize(
     ("module", "name"),
-    [(finding, "cluster_image"), (cli, "build_parser"), (cli, "_prepare_output")],
+    [(clusters, "cluster_image"), (cli, "build_parser"), (cli, "_prepare_output")],
 )
 def test_an_interruption_is_one_line_and_status_130(
     photo, run, monkeypatch, module, name
@@ -1646,8 +1646,8 @@ def lines_shown(text):
 
 
 def test_a_person_at_a_terminal_sees_each_step_of_long_work(photo, run, monkeypatch):
-    monkeypatch.setattr(words, "SECONDS_BEFORE_PROGRESS", 0)
-    monkeypatch.setattr(words.time, "monotonic", iter(range(10**6)).__next__)
+    monkeypatch.setattr(messages, "SECONDS_BEFORE_PROGRESS", 0)
+    monkeypatch.setattr(messages.time, "monotonic", iter(range(10**6)).__next__)
     monkeypatch.setattr(sys, "stderr", terminal := Terminal())
     how = ("--n-init", 1, "--tol", 0, "--max-iter", 3)
     status, _, _ = run("segment", photo, "-k", 40, *how)
@@ -1664,8 +1664,8 @@ def test_a_person_at_a_terminal_sees_each_step_of_long_work(photo, run, monkeypa
 def test_the_progress_says_which_picture_it_is(photos, run, monkeypatch, how):
     long = photos[0].with_name(f"a{'b' * 50}.png")
     photos[0].rename(long)
-    monkeypatch.setattr(words, "SECONDS_BEFORE_PROGRESS", 0)
-    monkeypatch.setattr(words.time, "monotonic", iter(range(10**6)).__next__)
+    monkeypatch.setattr(messages, "SECONDS_BEFORE_PROGRESS", 0)
+    monkeypatch.setattr(messages.time, "monotonic", iter(range(10**6)).__next__)
     monkeypatch.setattr(sys, "stderr", terminal := Terminal())
     assert run("segment", *photos[1:], long, "-k", 3, *how)[0] == 0
     shown = [line.split("step")[0] for line in lines_shown(terminal.getvalue())]
@@ -1674,15 +1674,15 @@ def test_the_progress_says_which_picture_it_is(photos, run, monkeypatch, how):
 
 
 def test_short_work_shows_no_progress(photo, run, monkeypatch):
-    monkeypatch.setattr(words.time, "monotonic", lambda: 42.0)
+    monkeypatch.setattr(messages.time, "monotonic", lambda: 42.0)
     monkeypatch.setattr(sys, "stderr", terminal := Terminal())
     run("segment", photo, "-k", 4)
     assert terminal.getvalue() == ""
 
 
 def test_progress_is_shown_ten_times_a_second_at_most(photo, run, monkeypatch):
-    monkeypatch.setattr(words, "SECONDS_BEFORE_PROGRESS", 0)
-    monkeypatch.setattr(words.time, "monotonic", lambda: 42.0)
+    monkeypatch.setattr(messages, "SECONDS_BEFORE_PROGRESS", 0)
+    monkeypatch.setattr(messages.time, "monotonic", lambda: 42.0)
     monkeypatch.setattr(sys, "stderr", terminal := Terminal())
     run("segment", photo, "-k", 4)
     assert len(lines_shown(terminal.getvalue())) == 3  # nothing, one step, nothing
@@ -1693,8 +1693,8 @@ def test_progress_is_taken_away_before_an_error(photo, run, monkeypatch):
         callback(next(lloyd(PICTURE[0], PICTURE[0, :2])))
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(words, "SECONDS_BEFORE_PROGRESS", 0)
-    monkeypatch.setattr(finding, "cluster_image", interrupted)
+    monkeypatch.setattr(messages, "SECONDS_BEFORE_PROGRESS", 0)
+    monkeypatch.setattr(clusters, "cluster_image", interrupted)
     monkeypatch.setattr(sys, "stderr", terminal := Terminal())
     status, _, _ = run("segment", photo, "-k", 2)
     assert status == 130
@@ -1705,7 +1705,8 @@ def test_progress_is_taken_away_before_an_error(photo, run, monkeypatch):
 LONG_JOB = ["-k", 200, "--tol", 0, "--n-init", 1000, "--position-weight", 1]
 AT_ONCE = (
     "-c",
-    "import sys; from kmeans_np.cli import words; words.SECONDS_BEFORE_PROGRESS = 0; "
+    "import sys; from kmeans_np.cli import messages; "
+    "messages.SECONDS_BEFORE_PROGRESS = 0; "
     "from kmeans_np.__main__ import main; sys.exit(main(sys.argv[1:]))",
 )
 
@@ -1801,7 +1802,7 @@ def press(folder, program, at, arguments=("--version",), **options):
     ("program", "at"),
     crossed(
         ["-mkmeans_np", "kmeans-np", "-mkmeans_np.__main__"],
-        ["numpy", "kmeans_np.lloyd", "kmeans_np.cli.words"],
+        ["numpy", "kmeans_np.lloyd", "kmeans_np.cli.messages"],
     ),
 )
 def test_ctrl_c_during_the_import_is_one_line_and_status_130(tmp_path, program, at):
@@ -1822,7 +1823,7 @@ def test_ctrl_c_during_the_import_is_ignored_where_it_was(tmp_path):
 
 @POSIX
 def test_ctrl_c_during_the_import_is_for_the_program_of_the_user(tmp_path):
-    done = press(tmp_path, "user.py", "kmeans_np.cli.words", ["kmeans_np"])
+    done = press(tmp_path, "user.py", "kmeans_np.cli.messages", ["kmeans_np"])
     assert done.returncode == -signal.SIGINT
     assert done.stderr.endswith("\nKeyboardInterrupt\n")
 

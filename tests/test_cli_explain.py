@@ -9,7 +9,7 @@ import pytest
 from test_cli import Terminal, everything_in, lines_shown
 
 from kmeans_np import explain, read_image, sample_image, write_image
-from kmeans_np.cli import explaining, words
+from kmeans_np.cli import explaining, messages
 
 
 def run_of(path):
@@ -185,8 +185,8 @@ def test_an_input_is_written_over_by_force_only(photo, run):
 
 
 def test_progress_is_shown_and_taken_away(photo, run, monkeypatch):
-    monkeypatch.setattr(words, "SECONDS_BEFORE_PROGRESS", 0)
-    monkeypatch.setattr(words.time, "monotonic", iter(range(10**6)).__next__)
+    monkeypatch.setattr(messages, "SECONDS_BEFORE_PROGRESS", 0)
+    monkeypatch.setattr(messages.time, "monotonic", iter(range(10**6)).__next__)
     monkeypatch.setattr(sys, "stderr", terminal := Terminal())
     assert run("explain", photo, "-k", 4)[0] == 0
     shown = lines_shown(terminal.getvalue())

@@ -96,9 +96,9 @@ def test_the_palette_of_a_large_file(tmp_path, capsys):
 
 
 def test_how_far_it_is_with_the_time_left(tmp_path, capsys, monkeypatch):
-    from kmeans_np.cli import words
+    from kmeans_np.cli import messages
 
-    monkeypatch.setattr(words, "SECONDS_BEFORE_PROGRESS", 0)
+    monkeypatch.setattr(messages, "SECONDS_BEFORE_PROGRESS", 0)
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
     write_image(tmp_path / "scene.zarr", PHOTO)
     status, _, err = run(capsys, "segment", tmp_path / "scene.zarr", "-k", 3)

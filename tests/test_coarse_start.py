@@ -144,9 +144,9 @@ def test_the_same_seed_gives_the_same_bits(china, init):
 def test_auto_is_ten_random_starts_or_four_spread_ones(china, init, auto, monkeypatch):
     asked, real = [], fitting.coarse_start
 
-    def watched(pair, k, init, n_starts, rng, begun):
+    def watched(pair, k, init, n_starts, rng, warm_start):
         asked.append((k, init, n_starts))
-        return real(pair, k, init, n_starts, rng, begun)
+        return real(pair, k, init, n_starts, rng, warm_start)
 
     monkeypatch.setattr(fitting, "coarse_start", watched)
     for n_init in ("auto", 1, 7):
@@ -290,13 +290,13 @@ def test_a_histogram_of_few_cells_serves_only_few_clusters(monkeypatch):
     # 24 levels of each channel are 13,824 colors, in 27 cells.
     levels = np.arange(96, 120, dtype=np.uint8)
     image = np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(24, -1, 3)
-    served, real = [], fitting.pair_for
+    served, real = [], fitting.choose_histograms
 
     def watched(short, k):
         served.append(real(short, k))
         return served[-1]
 
-    monkeypatch.setattr(fitting, "pair_for", watched)
+    monkeypatch.setattr(fitting, "choose_histograms", watched)
     # The darkest and the lightest color stretch the grid over all there is.
     image[0, 0], image[-1, -1] = 0, 255
     for k in (7, 8):
@@ -312,7 +312,7 @@ def test_the_cells_of_the_pass_are_those_of_the_histogram(china):
     assert (colors.colors.min(), colors.colors.max()) == (0, 255)
     sweep = CellSweep(colors.colors, colors.counts)
     extent = Extent(np.zeros(3), np.full(3, 255.0), np.zeros(3), 3)
-    short = passes.in_short(sweep, np.zeros(3), 3)
+    short = passes.histograms_of(sweep, np.zeros(3), 3)
     plain = histograms(sweep.points, sweep.weights, extent)
     assert short.step == plain.step == 1
     assert not short.low.any()

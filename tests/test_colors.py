@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from kmeans_np.colors import (
-    color_in,
     distinct,
     distinct_colors,
     distinct_values,
@@ -15,6 +14,7 @@ from kmeans_np.colors import (
     look_up,
     lookup,
     rgb_from_lab,
+    take_colors,
 )
 
 
@@ -70,7 +70,7 @@ def test_color_in_is_indexing(few, data):
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lookup, "FEW_PIXELS", few)
-        assert np.array_equal(color_in(palette, labels), palette[labels])
+        assert np.array_equal(take_colors(palette, labels), palette[labels])
 
 
 def test_a_photograph(china):

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tables import chosen, few_examples
 
 from kmeans_np import assign, cluster_image, sample_image, segment_image
-from kmeans_np.colors import Coding
+from kmeans_np.colors import ColorPacking
 from kmeans_np.image.clusters import LabelCache, NearestColors, NearestPixels
 from kmeans_np.image.features import Features
 from kmeans_np.sweeps.frame import frame_of
@@ -117,7 +117,7 @@ def test_more_clusters_than_colors():
 @few_examples
 def test_known_labels_are_those_of_the_nearest_centroids(dtype, channels, k, seed):
     rng = np.random.default_rng(seed)
-    coding, cache = Coding(np.dtype(dtype), channels), LabelCache()
+    coding, cache = ColorPacking(np.dtype(dtype), channels), LabelCache()
     for _ in range(4):
         # Several sets of clusters, of which not all are kept.
         palette = rng.integers(0, 99, (k, channels)).astype(dtype)

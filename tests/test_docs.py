@@ -1,5 +1,6 @@
 """The code of the README and of docs/ runs, and prints what stands there."""
 
+import ast
 import doctest
 import os
 import re
@@ -182,16 +183,15 @@ def test_chapters_quote_the_package_as_it_is(chapter):
             assert line.strip() in lines, f"{chapter.name}:{number}: {line}"
 
 
-def test_the_readme_lists_every_file_in_reading_order():
-    from test_house import LADDER
+def test_the_contributing_page_lists_every_file_in_reading_order():
+    from test_house import LADDER, tree_of
 
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    listed = re.findall(r"\]\(kmeans_np/([\w/]+)\.py\)", text)
-    assert set(listed) == set(LADDER)
-    first_level, ladder = (
-        [n.split("/")[0] for n in names] for names in (listed, LADDER)
+    text = (ROOT / "docs" / "contributing.md").read_text(encoding="utf-8")
+    listed = re.findall(
+        r"^\| \[`(.+)`\]\(\.\./kmeans_np/\1\.py\) \| (.+) \|$", text, re.M
     )
-    assert list(dict.fromkeys(first_level)) == list(dict.fromkeys(ladder))
+    headers = [ast.get_docstring(tree_of(name)).split("\n")[0] for name in LADDER]
+    assert listed == [*zip(LADDER, headers, strict=True)]
 
 
 def test_the_readme_quotes_lines_of_lloyd_as_they_are():

@@ -24,10 +24,10 @@ from kmeans_np import (
     segment_image,
     write_image,
 )
-from kmeans_np.blocks import View
-from kmeans_np.blocks.dask_rows import place_of_errors
+from kmeans_np.arrays import LazyArray
+from kmeans_np.arrays.dask_rows import locate_errors
 from kmeans_np.checks import errors
-from kmeans_np.cli import build_parser, words
+from kmeans_np.cli import build_parser, messages
 from kmeans_np.files import as_path, check_readable, paths
 
 da = pytest.importorskip("dask.array")
@@ -118,7 +118,7 @@ REFUSALS = {
         ValueError,
         "copy must be True or None for an array that is computed when it is read, got "
         "False; leave it out",
-        lambda _: View((2,), np.dtype("u1"), None, print).__array__(copy=False),
+        lambda _: LazyArray((2,), np.dtype("u1"), None, print).__array__(copy=False),
     ),
     "too many parts of an index": (
         IndexError,
@@ -420,10 +420,10 @@ def test_an_error_of_another_library_is_known_by_its_type():
     array = da.from_array(Broken(), meta=np.empty((0, 0)))
     for fail in (array.compute, lambda: kmeans(array, 2)):
         refused = pytest.raises(OSError, match=r"^points must be readable")
-        with refused, place_of_errors(array, "points"):
+        with refused, locate_errors(array, "points"):
             fail()
     own = errors.ArgumentValueError("k", "be small", 9, "pass another")
-    with pytest.raises(errors.ArgumentError) as caught, place_of_errors(array, "image"):
+    with pytest.raises(errors.ArgumentError) as caught, locate_errors(array, "image"):
         raise own
     assert caught.value is own
 
@@ -462,14 +462,14 @@ def test_a_word_about_pixels_is_only_a_word():
 
 def test_the_command_line_says_the_fields(capsys):
     error = an_error(errors.ArgumentValueError)
-    words.report(error)
+    messages.report(error)
     error.argument = "rng"
-    words.report(error, "picture.png")
+    messages.report(error, "picture.png")
     # A name is a name, even if it is like a sentence.
-    words.report(errors.ArgumentValueError("k", "be x", "a, got b; c", "d"), "b")
-    words.report(errors.ArgumentValueError("k", "be x", "b", "d"), "b")
-    words.report(errors.ArgumentValueError("k", "be x", "b", "d"), "")
-    words.report(errors.ArgumentValueError("k", "be x", "b, c", "d"), "b")
+    messages.report(errors.ArgumentValueError("k", "be x", "a, got b; c", "d"), "b")
+    messages.report(errors.ArgumentValueError("k", "be x", "b", "d"), "b")
+    messages.report(errors.ArgumentValueError("k", "be x", "b", "d"), "")
+    messages.report(errors.ArgumentValueError("k", "be x", "b, c", "d"), "b")
     assert capsys.readouterr().err.splitlines() == [
         r"kmeans-np: error: path must be a picture, got a\nb, which is none; convert "
         "it",
@@ -486,10 +486,10 @@ def test_the_command_line_says_the_fields(capsys):
 )
 def test_an_error_names_the_option(argument, shown):
     error = errors.ArgumentValueError(argument, "be x", "y", "z")
-    with pytest.raises(errors.ArgumentValueError) as caught, words.named("--mask"):
+    with pytest.raises(errors.ArgumentValueError) as caught, messages.named("--mask"):
         raise error
     assert (caught.value.argument, caught.value.rule) == (shown, "be x")
-    with pytest.raises(ValueError, match=r"^--mask: no$"), words.named("--mask"):
+    with pytest.raises(ValueError, match=r"^--mask: no$"), messages.named("--mask"):
         raise OSError("no")
 
 
@@ -504,7 +504,7 @@ def options():
 
 
 def test_options_that_errors_name_are_there():
-    assert {*words._FLAGS.values()} <= {*options()}
+    assert {*messages._FLAGS.values()} <= {*options()}
     said = set()
     for name in LADDER:
         for node in ast.walk(tree_of(name)):

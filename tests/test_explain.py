@@ -11,8 +11,13 @@ from hypothesis import strategies as st
 
 from kmeans_np import assign, explain, lloyd, read_image, sample_image
 from kmeans_np.explanation.examples import examples
-from kmeans_np.explanation.material import MOST_BYTES, cloud, of_image, of_points
-from kmeans_np.explanation.record import kept_steps, record
+from kmeans_np.explanation.recording import kept_steps, record
+from kmeans_np.explanation.subject import (
+    MOST_BYTES,
+    cloud,
+    subject_of_image,
+    subject_of_points,
+)
 
 
 def same_steps(explanation, points, start, weights=None, **options):
@@ -102,7 +107,7 @@ def test_a_volume_is_explained_whole_and_shown_in_its_middle_plane(rng):
     explanation = explain(volume, 2, channel_axis=None, rng=0)
     points = volume.reshape(-1, 1) / 65535
     same_steps(explanation, points, explanation.steps[0].centroids)
-    material = of_image(volume, None, None, "auto")
+    material = subject_of_image(volume, None, None, "auto")
     assert material.plane == (2, 5)
     assert np.array_equal(material.shown[..., 0], volume[2])
     labels = explanation.steps[0].labels
@@ -213,7 +218,7 @@ def test_the_inertia_falls_with_every_move(seed):
 
 def test_what_is_shown_of_a_large_picture_are_pixels_of_it(rng):
     image = rng.integers(0, 255, (900, 1300, 3), dtype=np.uint8)
-    material = of_image(image, None, -1, "auto")
+    material = subject_of_image(image, None, -1, "auto")
     assert material.reduced
     assert material.shown.nbytes <= MOST_BYTES
     assert np.array_equal(
@@ -228,7 +233,7 @@ def test_what_is_shown_of_a_large_picture_are_pixels_of_it(rng):
 def test_the_pixels_shown_of_a_masked_picture_have_their_own_labels(rng):
     image = rng.integers(0, 255, (800, 900, 3), dtype=np.uint8)
     mask = rng.random((800, 900)) > 0.4
-    material = of_image(image, mask, -1, "auto")
+    material = subject_of_image(image, mask, -1, "auto")
     labels, _ = assign(material.points, rng.random((5, 3)))
     shown = material.labels_shown(labels)
     assert np.array_equal(shown >= 0, material.part)
@@ -259,7 +264,7 @@ def test_few_points_are_their_own_cloud(rng):
 
 def test_many_points_are_shown_in_part(rng):
     points = rng.random((200_000, 2))
-    material = of_points(points)
+    material = subject_of_points(points)
     assert material.reduced
     assert material.shown.nbytes <= MOST_BYTES
     assert np.array_equal(material.shown, points[material.where])

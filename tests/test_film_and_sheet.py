@@ -19,9 +19,9 @@ from kmeans_np.explanation.canvas import (
     rgb_of,
 )  # fmt: skip
 from kmeans_np.explanation.film import END, MARGIN, PANEL, TOP, gif_bytes, moves
-from kmeans_np.explanation.material import of_image, of_points
-from kmeans_np.explanation.record import record
+from kmeans_np.explanation.recording import record
 from kmeans_np.explanation.sheet import WIDEST, cells, grid_of, sheet_bytes
+from kmeans_np.explanation.subject import subject_of_image, subject_of_points
 from kmeans_np.seeding import random_points
 
 # The left panel of a frame, where the picture is.
@@ -39,7 +39,7 @@ def run(material, k, **options):
 
 
 def image(array, mask=None, channel_axis=-1, alpha="auto"):
-    return of_image(array, mask, channel_axis, alpha)
+    return subject_of_image(array, mask, channel_axis, alpha)
 
 
 def frames_of(data):
@@ -158,14 +158,14 @@ class TestMoves:
         assert brief(1e-2 * small_run.mean_variance) in stop.note
 
     def test_a_restart_is_told(self):
-        points = of_points(np.array([[0.0, 0], [1, 0], [5, 0], [6, 0]]))
+        points = subject_of_points(np.array([[0.0, 0], [1, 0], [5, 0], [6, 0]]))
         found = run(points, 3, start=np.array([[0.0, 0], [6, 0], [99, 99]]))
         assert words_of(found, points)[3].startswith(
             "update 1: an empty cluster restarted, the farthest centroid moved "
         )
 
     def test_points_are_called_points(self):
-        points = of_points(np.arange(12.0).reshape(6, 2))
+        points = subject_of_points(np.arange(12.0).reshape(6, 2))
         first, *others = moves(run(points, 2), points)
         assert first.name == "points"
         assert first.caption == "6 points of 2 features"
@@ -288,7 +288,9 @@ class TestFilm:
 
     def test_points_have_the_colors_of_their_clusters(self):
         rng = np.random.default_rng(1)
-        points = of_points(rng.normal(size=(60, 2)) + 9 * np.arange(60)[:, None] // 20)
+        points = subject_of_points(
+            rng.normal(size=(60, 2)) + 9 * np.arange(60)[:, None] // 20
+        )
         found = run(points, 3)
         first, *_, last = moves(found, points)
         clusters = {tuple(color) for color in rgb_of(CLUSTERS)[:3].tolist()}
@@ -297,7 +299,7 @@ class TestFilm:
         assert clusters <= colors_in(painter.frame(last).pixels())
 
     def test_what_is_far_away_is_not_drawn_over_the_words(self):
-        points = of_points(np.random.default_rng(1).normal(size=(60, 2)))
+        points = subject_of_points(np.random.default_rng(1).normal(size=(60, 2)))
         frames = []
         for place in (2, 900):
             start = np.array([[0.0, 0], [1, 1], [place, 2 * place]])
@@ -405,14 +407,14 @@ IMAGES = {
     "volume": (image(S[:30, :12, :], channel_axis=None), 3),
 }
 POINTS = {
-    "1 feature": (of_points(RNG.normal(size=(80, 1))), 3),
-    "2 features": (of_points(RNG.normal(size=(80, 2))), 3),
-    "3 features": (of_points(RNG.normal(size=(80, 3))), 3),
-    "7 features": (of_points(RNG.normal(size=(80, 7))), 12),
-    "one point": (of_points(np.zeros((1, 2))), 1),
-    "one place": (of_points(np.full((7, 3), 1e9)), 1),
-    "on a line": (of_points(np.arange(20.0)[:, None] * [[1, 0, 0]]), 2),
-    "large": (of_points(RNG.normal(size=(20, 2)) * 1e150), 2),
+    "1 feature": (subject_of_points(RNG.normal(size=(80, 1))), 3),
+    "2 features": (subject_of_points(RNG.normal(size=(80, 2))), 3),
+    "3 features": (subject_of_points(RNG.normal(size=(80, 3))), 3),
+    "7 features": (subject_of_points(RNG.normal(size=(80, 7))), 12),
+    "one point": (subject_of_points(np.zeros((1, 2))), 1),
+    "one place": (subject_of_points(np.full((7, 3), 1e9)), 1),
+    "on a line": (subject_of_points(np.arange(20.0)[:, None] * [[1, 0, 0]]), 2),
+    "large": (subject_of_points(RNG.normal(size=(20, 2)) * 1e150), 2),
 }
 
 
@@ -450,7 +452,7 @@ def test_a_run_of_one_step(small):
 
 
 def test_a_run_with_more_steps_than_are_kept():
-    line = of_points(np.geomspace(1, 1e6, 4000)[:, None])
+    line = subject_of_points(np.geomspace(1, 1e6, 4000)[:, None])
     found = run(line, 6, tol=0)
     assert found.n_iter > 60
     assert len(list(moves(found, line))) == 43

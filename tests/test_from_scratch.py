@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from kmeans_np import assign, cluster_image, kmeans, lloyd, segment_image, update
-from kmeans_np.seeding import plus_plus
+from kmeans_np.seeding import kmeans_plusplus
 
 
 def test_an_empty_cluster_does_not_become_nan_and_win_every_pixel():
@@ -48,7 +48,9 @@ def test_plus_plus_squares_the_distances():
     # At distances 1 and 10 the second is drawn 100 times as often, not 10 times.
     points, weights = np.array([[0.0], [-1.0], [10.0]]), np.array([1e9, 1.0, 1.0])
     rng = np.random.default_rng(0)
-    near = sum(plus_plus(points, 2, weights, rng)[1, 0] == -1 for _ in range(3000))
+    near = sum(
+        kmeans_plusplus(points, 2, weights, rng)[1, 0] == -1 for _ in range(3000)
+    )
     assert near <= 3
 
 

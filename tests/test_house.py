@@ -16,7 +16,7 @@ PACKAGE = Path(kmeans_np.__file__).parent
 # The reading order. Each file imports only from files before it.
 LADDER = [
     "lloyd",
-    "pieces",
+    "tree_sums",
     "order",
     "seeding",
     "threads",
@@ -26,14 +26,14 @@ LADDER = [
     "checks/options",
     "checks/weights",
     "checks/images",
-    "checks/questions",
+    "checks/features",
     "checks/__init__",
-    "blocks/sliced",
-    "blocks/stacked",
-    "blocks/views",
-    "blocks/rows",
-    "blocks/dask_rows",
-    "blocks/__init__",
+    "arrays/chunks",
+    "arrays/stacked",
+    "arrays/lazy",
+    "arrays/rows",
+    "arrays/dask_rows",
+    "arrays/__init__",
     "sweeps/blocked",
     "sweeps/totals",
     "sweeps/products",
@@ -75,7 +75,7 @@ LADDER = [
     "files/write",
     "files/__init__",
     "pictures",
-    "image/pixels",
+    "image/layout",
     "image/features",
     "image/clusters",
     "image/selection",
@@ -91,8 +91,8 @@ LADDER = [
     "image/curve",
     "image/__init__",
     "sample",
-    "explanation/material",
-    "explanation/record",
+    "explanation/subject",
+    "explanation/recording",
     "explanation/examples",
     "explanation/canvas",
     "explanation/scatter",
@@ -101,10 +101,10 @@ LADDER = [
     "explanation/page",
     "explanation/explain",
     "explanation/__init__",
-    "cli/words",
+    "cli/messages",
     "cli/inputs",
     "cli/outputs",
-    "cli/finding",
+    "cli/clusters",
     "cli/commands",
     "cli/explaining",
     "cli/arguments",
@@ -180,7 +180,7 @@ def test_nothing_but_numpy_imageio_and_the_standard_library(name):
         allowed |= {"PIL"}
     if name == "files/zarr":
         allowed |= {"zarr"}
-    if name in ("image/dask_source", "blocks/dask_rows", "clustering/weights"):
+    if name in ("image/dask_source", "arrays/dask_rows", "clustering/weights"):
         allowed |= {"dask"}
     if name in ("files/png", "files/tiff"):
         allowed |= {"imagecodecs", "tifffile"}

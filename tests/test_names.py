@@ -15,7 +15,7 @@ from tables import crossed
 
 from kmeans_np import cluster_image, explain, open_image, read_image, write_image
 from kmeans_np.checks import ArgumentValueError, printable
-from kmeans_np.cli import words
+from kmeans_np.cli import messages
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="other systems have no such names"
@@ -206,7 +206,7 @@ def test_progress_is_a_line(tmp_path, run, monkeypatch, name):
         def isatty(self):
             return True
 
-    monkeypatch.setattr(words, "SECONDS_BEFORE_PROGRESS", 0)
+    monkeypatch.setattr(messages, "SECONDS_BEFORE_PROGRESS", 0)
     monkeypatch.setattr(sys, "stderr", terminal := Terminal())
     name, shown = os.fsdecode(NAMES[name][0]), NAMES[name][1]
     run("segment", picture(tmp_path, name), picture(tmp_path, "b"), "-k", 2)
@@ -378,10 +378,10 @@ def test_values_keep_their_spaces_and_show_no_escapes():
 
 
 def test_what_others_say_is_a_line_on_stderr(capsys):
-    with words.noted("\x1b[2J"):
+    with messages.noted("\x1b[2J"):
         warnings.warn("two\nlines", stacklevel=1)
     checked(capsys.readouterr().err, r"note: \x1b[2J: two\nlines", 1)
-    words.report(ValueError("two\nlines"), "\x1b[2J")
+    messages.report(ValueError("two\nlines"), "\x1b[2J")
     checked(capsys.readouterr().err, r"error: \x1b[2J: two\nlines", 1)
 
 

@@ -10,13 +10,13 @@ from tables import crossed, few_examples
 from test_partitioned import Outside
 
 from kmeans_np import KMeans, cluster_image, explain, inertia_curve, kmeans, order
-from kmeans_np.blocks import as_rows, rows
+from kmeans_np.arrays import as_rows, rows
 from kmeans_np.clustering import partitioned
-from kmeans_np.clustering.partitioned import PartitionedPoints, PartitionedUrn
+from kmeans_np.clustering.partitioned import PartitionedPoints, PartitionedSampler
 from kmeans_np.order import at_ranks, classes_of, distinct, distinct_if_few
 from kmeans_np.seeding import (
     Extent,
-    RankedUrn,
+    RankedSampler,
     Starts,
     distinct_points,
     histograms,
@@ -107,21 +107,21 @@ def test_points_at_ranks_in_parts_are_those_in_memory(points, chunk, most, data)
         patch.setattr(partitioned, "SPLITTERS", 3)
         patch.setattr(rows, "BLOCK", chunk * points.shape[1])
         outside = PartitionedPoints(as_rows(Outside(points)))
-        urn = PartitionedUrn(outside)
+        sampler = PartitionedSampler(outside)
         # As if there were no more than these.
-        urn.sample = urn.sample[:2]
-        found = urn.at_ranks(np.array(ranks, float))
+        sampler.sample = sampler.sample[:2]
+        found = sampler.at_ranks(np.array(ranks, float))
     assert np.array_equal(found + outside.origin, expected)
 
 
 @given(tied_points(max_k=12), st.integers(0, 99))
 def test_draws_by_rank_are_those_among_distinct_points(case, seed):
     points, start = case
-    urn = RankedUrn(points)
+    sampler = RankedSampler(points)
     merged, counts = distinct(points, np.ones(len(points)))
     k, generator = len(start), np.random.default_rng
     expected = random_points(merged, k, counts, generator(seed))
-    assert np.array_equal(distinct_points(urn, k, generator(seed)), expected)
+    assert np.array_equal(distinct_points(sampler, k, generator(seed)), expected)
 
 
 def test_draws_by_rank_leave_out_all_copies():
@@ -130,8 +130,8 @@ def test_draws_by_rank_leave_out_all_copies():
     points[[5, 4000, 8999, 77]] = [[1, 0], [-1, 0], [0, -1], [0, 2]]
     merged, counts = distinct(points, np.ones(9000))
     for seed in range(20):
-        urn = RankedUrn(points)
-        found = distinct_points(urn, 4, np.random.default_rng(seed))
+        sampler = RankedSampler(points)
+        found = distinct_points(sampler, 4, np.random.default_rng(seed))
         expected = random_points(merged, 4, counts, np.random.default_rng(seed))
         assert np.array_equal(found, expected)
 

@@ -11,16 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tables import few_examples
 
-from kmeans_np import kmeans, pieces
-from kmeans_np.blocks import as_rows, rows
-from kmeans_np.blocks.sliced import Sliced
+from kmeans_np import kmeans, tree_sums
+from kmeans_np.arrays import as_rows, rows
+from kmeans_np.arrays.chunks import BlockReader
 from kmeans_np.clustering import partitioned
 from kmeans_np.clustering.partitioned import PartitionedPoints
 from kmeans_np.lloyd import lloyd
-from kmeans_np.pieces import branches, joined, piece_of, tree_sum
 from kmeans_np.seeding import random_points
 from kmeans_np.sweeps import BlockedSweep, BoundedSweep
 from kmeans_np.sweeps.partitioned import FEW, Shift
+from kmeans_np.tree_sums import branches, merge_branches, piece_of, tree_sum
 
 
 class Outside:
@@ -61,7 +61,7 @@ def crowds(n, d, dtype, offset=0.0, seed=0):
 @pytest.fixture
 def small_pieces(monkeypatch):
     """Pieces of 2,048 points, so that few points are many pieces."""
-    monkeypatch.setattr(pieces, "MOST", 2**11)
+    monkeypatch.setattr(tree_sums, "MOST", 2**11)
     monkeypatch.setattr(rows, "BLOCK", 2**13)
 
 
@@ -83,7 +83,7 @@ def test_a_tree_of_sums_is_the_same_however_it_is_cut_and_merged(
     parts = [branches(sums[a:b], a) for a, b in pairwise(edges)]
     while len(parts) > 1:
         order.shuffle(parts)
-        parts = [joined(parts[:together]), *parts[together:]]
+        parts = [merge_branches(parts[:together]), *parts[together:]]
     assert tree_sum(parts[0]).tobytes() == expected.tobytes()
 
 
@@ -117,7 +117,7 @@ def test_pieces_are_powers_of_two_and_not_too_large(d):
 )
 def test_the_answer_is_that_in_memory(n, d, dtype, offset, k, chunk, tol):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pieces, "MOST", 2**11)
+        patch.setattr(tree_sums, "MOST", 2**11)
         patch.setattr(rows, "BLOCK", chunk * d)
         points = crowds(n, d, dtype, 0 if dtype == "u1" else offset, seed=chunk)
         how = {"rng": n, "tol": tol, "max_iter": 25}
@@ -403,7 +403,7 @@ def interrupt(*_):
 
 
 def test_rows_are_read_through_sliced():
-    assert isinstance(as_rows(Outside(np.zeros((9, 2)))).source, Sliced)
+    assert isinstance(as_rows(Outside(np.zeros((9, 2)))).source, BlockReader)
 
 
 @pytest.mark.parametrize("d", [2, 8, 30])

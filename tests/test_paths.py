@@ -13,7 +13,7 @@ import pytest
 from tables import crossed
 
 from kmeans_np import explain, open_image, read_image, write_image
-from kmeans_np.cli import explaining, finding
+from kmeans_np.cli import clusters, explaining
 from kmeans_np.files import png
 
 pytestmark = pytest.mark.skipif(
@@ -160,7 +160,7 @@ def test_the_command_line_says_so_before_the_work(
     tmp_path, run, monkeypatch, command, option, target
 ):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(finding, "cluster_image", None)
+    monkeypatch.setattr(clusters, "cluster_image", None)
     monkeypatch.setattr(explaining, "explained", None)
     write_image("in.png", OLD)
     Path("folder").mkdir()

@@ -13,12 +13,12 @@ from tables import chosen, crossed, few_examples
 from kmeans_np import (
     cluster_image,
     open_image,
-    pieces,
     sample_image,
     segment_image,
+    tree_sums,
     write_image,
 )
-from kmeans_np.blocks import rows, sliced
+from kmeans_np.arrays import chunks, rows
 
 NOISE = np.random.default_rng(0).normal(scale=0.03, size=(375, 500, 3))
 PHOTO = (sample_image() / 255 + NOISE).astype(np.float32)
@@ -65,7 +65,7 @@ USUAL = pytest.param(2**16, marks=pytest.mark.slow, id="usual pieces")
 
 @pytest.fixture(params=[pytest.param(2**11, id="small pieces"), USUAL])
 def pieces_of_two_sizes(request, monkeypatch):
-    monkeypatch.setattr(pieces, "MOST", request.param)
+    monkeypatch.setattr(tree_sums, "MOST", request.param)
     monkeypatch.setattr(rows, "BLOCK", 4 * request.param)
 
 
@@ -213,7 +213,7 @@ def test_integers_are_counted_by_what_is_in_them(name, masked):
 def test_too_many_colors_are_not_counted_to_the_end(most, monkeypatch):
     monkeypatch.setattr("kmeans_np.colors.distinct.MOST_COLORS", most)
     monkeypatch.setattr("kmeans_np.colors.counts.MANY_COLORS", 50_000)
-    monkeypatch.setattr(sliced.tiles, "__defaults__", (2**15,))
+    monkeypatch.setattr(chunks.tiles, "__defaults__", (2**15,))
     # On average each color has four pixels.
     image = np.tile((PHOTO[:100] * 2**14).clip(0).astype("u2"), (4, 1, 1))
     expected = cluster_image(image, 4, rng=0)
@@ -292,7 +292,7 @@ def test_any_shape_mask_and_chunks(
         "max_iter": 8,
     }
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pieces, "MOST", 2**11)
+        patch.setattr(tree_sums, "MOST", 2**11)
         expected = cluster_image(image, 4, **how)
         found = cluster_image(Outside(image, (*chunk, 2)), 4, **how)
         same(found, expected)

@@ -11,16 +11,16 @@ from strategies import generic_points, repetitions, tied_points
 from kmeans_np import Sweep, assign, lloyd
 from kmeans_np import seeding as seeding_module
 from kmeans_np.seeding import (
+    BatchedStarts,
     Extent,
-    SideBySide,
     coarse_start,
-    draw,
-    plus_plus,
+    draw_weighted,
+    kmeans_plusplus,
     random_points,
     seed,
 )
 
-SEEDINGS = [random_points, plus_plus]
+SEEDINGS = [random_points, kmeans_plusplus]
 
 
 def rows(array):
@@ -70,7 +70,7 @@ class TestBoth:
 
 class TestDraw:
     def test_in_proportion_to_the_weights(self, rng):
-        counts = np.bincount(draw(np.array([1.0, 0, 3, 6]), 100_000, rng))
+        counts = np.bincount(draw_weighted(np.array([1.0, 0, 3, 6]), 100_000, rng))
         np.testing.assert_allclose(counts / 1e5, [0.1, 0, 0.3, 0.6], atol=0.01)
 
     def test_never_a_place_without_weight(self):
@@ -81,11 +81,11 @@ class TestDraw:
                 return np.resize([0.0, np.nextafter(1, 0)], size)
 
         weights = np.array([0.0, 0, 0.1, 0, 0.2, 0.7, 0, 0])
-        assert draw(weights, 2, Corners()).tolist() == [2, 5]
+        assert draw_weighted(weights, 2, Corners()).tolist() == [2, 5]
 
     def test_the_smallest_numbers_do_not_lead_past_the_end(self):
         weights = np.array([0.0, 5e-324, 5e-324, 0.0])
-        assert set(draw(weights, 100, np.random.default_rng(0))) <= {1, 2}
+        assert set(draw_weighted(weights, 100, np.random.default_rng(0))) <= {1, 2}
 
 
 class TestRandomPoints:
@@ -118,7 +118,7 @@ class TestPlusPlus:
         points = np.array([[0.0], [1.0], [3.0]])
         weights = np.array([1e9, 1.0, 1.0])
         rng = np.random.default_rng(0)
-        seconds = [plus_plus(points, 2, weights, rng)[1, 0] for _ in range(5000)]
+        seconds = [kmeans_plusplus(points, 2, weights, rng)[1, 0] for _ in range(5000)]
         assert np.mean(np.equal(seconds, 1)) == pytest.approx(0.1**2, abs=0.005)
 
     def test_finds_separate_groups(self, rng):
@@ -126,7 +126,7 @@ class TestPlusPlus:
         points = np.concatenate([c + rng.normal(size=(50, 1)) for c in centers])
         for attempt in range(20):
             rng = np.random.default_rng(attempt)
-            chosen = plus_plus(points, 9, np.ones(len(points)), rng)
+            chosen = kmeans_plusplus(points, 9, np.ones(len(points)), rng)
             assert sorted(np.round(chosen.ravel() / 100)) == list(range(9))
 
     def test_starts_better_than_random_points(self, iris):
@@ -135,16 +135,16 @@ class TestPlusPlus:
             starts = [seeding(iris, 8, np.ones(len(iris)), rng) for _ in range(50)]
             return np.mean([Sweep(iris)(start).inertia for start in starts])
 
-        assert mean_inertia(plus_plus) < 0.8 * mean_inertia(random_points)
+        assert mean_inertia(kmeans_plusplus) < 0.8 * mean_inertia(random_points)
 
     def test_as_good_as_scikit_learns(self, iris):
-        from sklearn.cluster import kmeans_plusplus
+        from sklearn.cluster import kmeans_plusplus as theirs_of
 
         def ours(s):
-            return plus_plus(iris, 6, np.ones(150), np.random.default_rng(s))
+            return kmeans_plusplus(iris, 6, np.ones(150), np.random.default_rng(s))
 
         def theirs(s):
-            return kmeans_plusplus(iris, 6, random_state=s)[0]
+            return theirs_of(iris, 6, random_state=s)[0]
 
         def mean_inertia(start):
             return np.mean([Sweep(iris)(start(s)).inertia for s in range(100)])
@@ -185,7 +185,7 @@ class TestGreedyCandidates:
     @pytest.mark.parametrize("pair", [(1, 3), (3, 1), (3, 10), (10, 3), (10, 1)])
     def test_the_one_that_leaves_least_is_kept(self, pair):
         rng = Darts(0, *(self.hits[point] for point in pair))
-        chosen = plus_plus(self.points, 2, self.weights, rng)
+        chosen = kmeans_plusplus(self.points, 2, self.weights, rng)
         assert chosen.ravel().tolist() == [0, min(pair, key=self.leaves.get)]
 
     def test_of_equally_good_ones_the_first_drawn(self):
@@ -194,13 +194,13 @@ class TestGreedyCandidates:
         for unit, zero in ((1, 0), (0.1, 0.7), (-0.1, 0.7)):
             for darts, expected in (((0.1, 0.9), -2), ((0.9, 0.1), 2)):
                 darts = Darts(0.5, *darts)
-                chosen = plus_plus(points * unit + zero, 2, np.ones(3), darts)
+                chosen = kmeans_plusplus(points * unit + zero, 2, np.ones(3), darts)
                 levels = np.rint((chosen - zero) / unit)
                 assert levels.ravel().tolist() == [0, expected]
 
 
 def test_seed_goes_by_name_or_takes_what_is_given(iris):
-    for name, seeding in (("random", random_points), ("k-means++", plus_plus)):
+    for name, seeding in (("random", random_points), ("k-means++", kmeans_plusplus)):
         by_name = seed(name, iris, 4, np.ones(150), np.random.default_rng(3))
         points, counts = np.unique(iris, axis=0, return_counts=True)
         direct = seeding(points, 4, counts.astype(float), np.random.default_rng(3))
@@ -223,7 +223,7 @@ def side_by_side_case(n_starts, k, m, d=3, offset=0.0):
 
 def assert_textbook_for_each_start(points, weights, starts):
     k, total = len(starts[0]), weights.sum()
-    sweep = SideBySide(points, weights, len(starts))
+    sweep = BatchedStarts(points, weights, len(starts))
     tally = sweep(np.concatenate(starts))
     spread = np.ptp(points)
     for number, start in enumerate(starts):
@@ -263,7 +263,7 @@ class TestSideBySide:
 
     def test_a_point_between_two_centroids_counts_for_both(self):
         points, weights = np.array([[0.0], [1.0], [2.0]]), np.array([1.0, 4.0, 1.0])
-        sweep = SideBySide(points, weights, 2)
+        sweep = BatchedStarts(points, weights, 2)
         tally = sweep(np.array([[0.0], [2.0], [1.0], [9.0]]))
         assert tally.counts.tolist() == [5, 5, 6, 0]
         assert tally.sums.ravel().tolist() == [4, 6, 6, 0]
@@ -272,7 +272,7 @@ class TestSideBySide:
 
     def test_an_emptied_centroid_stays_and_the_others_move(self):
         points = np.array([[0.0], [1.0], [8.0], [9.0]])
-        sweep = SideBySide(points, np.ones(4), 2)
+        sweep = BatchedStarts(points, np.ones(4), 2)
         together = np.array([[0.0], [500.0], [0.0], [9.0]])
         *_, last = lloyd(sweep, together, max_iter=3, tol=0)
         assert last.new_centroids.ravel().tolist() == [4.5, 500, 0.5, 8.5]
@@ -280,7 +280,7 @@ class TestSideBySide:
 
     def test_many_steps_are_those_of_each_start(self):
         points, weights, starts = side_by_side_case(4, 5, 300)
-        sweep = SideBySide(points, weights, 4)
+        sweep = BatchedStarts(points, weights, 4)
         *_, last = lloyd(sweep, np.concatenate(starts), max_iter=6, tol=0)
         found = last.new_centroids.reshape(4, 5, 3)
         for start, centroids in zip(starts, found):
@@ -289,7 +289,7 @@ class TestSideBySide:
 
     def test_goes_on_for_as_long_as_the_starts_do_on_average(self):
         points, weights, starts = side_by_side_case(6, 3, 80)
-        sweep, one = SideBySide(points, weights, 6), Sweep(points, weights)
+        sweep, one = BatchedStarts(points, weights, 6), Sweep(points, weights)
         assert sweep.mean_variance() == pytest.approx(6 * one.mean_variance())
         # The number of labels that change is not known: never none.
         together = np.concatenate(starts)
@@ -479,16 +479,18 @@ class TestHistograms:
     def test_blocks_do_not_matter(self, rng, monkeypatch):
         points = rng.integers(0, 256, (3000, 3)).astype(np.uint8)
         expected = histograms(points, np.ones(3000))
-        monkeypatch.setattr("kmeans_np.pieces.MOST", 2**10)
+        monkeypatch.setattr("kmeans_np.tree_sums.MOST", 2**10)
         found = histograms(points, np.ones(3000))
         assert found.fine[0].tobytes() == expected.fine[0].tobytes()
 
 
 def test_plus_plus_goes_on_from_centroids_that_are_there(rng):
     points = np.repeat([[0.0], [10.0], [20.0], [30.0]], 5, axis=0)
-    begun = np.array([[10.0], [30.0]])
-    found = plus_plus(points, 4, np.ones(20), rng, begun)
-    assert np.array_equal(found[:2], begun)
+    warm_start = np.array([[10.0], [30.0]])
+    found = kmeans_plusplus(points, 4, np.ones(20), rng, warm_start)
+    assert np.array_equal(found[:2], warm_start)
     assert sorted(found[2:].ravel()) == [0, 20]
-    assert np.array_equal(plus_plus(points, 2, np.ones(20), rng, begun), begun)
-    assert len(plus_plus(points, 9, np.ones(20), rng, begun)) == 4
+    assert np.array_equal(
+        kmeans_plusplus(points, 2, np.ones(20), rng, warm_start), warm_start
+    )
+    assert len(kmeans_plusplus(points, 9, np.ones(20), rng, warm_start)) == 4

@@ -22,7 +22,7 @@ from kmeans_np import (
     segment_image,
     write_image,
 )
-from kmeans_np.blocks.stacked import Again
+from kmeans_np.arrays.stacked import ReIterable
 
 RNG = np.random.default_rng(0)
 POINTS = np.repeat(RNG.normal(scale=30, size=(9, 3)), 2500, axis=0)[:20_000]
@@ -311,12 +311,12 @@ def handed_out(folder):
             expected = kmeans(POINTS, 5, rng=0, max_iter=2)
             yield f"labels of points, {name}", found.labels, expected.labels
     frames = [PICTURE, PICTURE[::-1], FLOATS[..., 0] > 0.5, PICTURE[:, ::-1]][:2]
-    batch = cluster_image(Again(frames, "image"), 4, rng=0)
+    batch = cluster_image(ReIterable(frames, "image"), 4, rng=0)
     whole = [np.asarray(each) for each in batch.labels]
     yield "labels of a batch", batch.labels, whole
     assert [np.array_equal(each.labels, whole[1]) for each in batch[1:]] == [True]
     yield "masks of a batch", batch.mask_of(1), [each == 1 for each in whole]
-    yield "items again and again", Again(Numbers(), "image"), [*range(40)]
+    yield "items again and again", ReIterable(Numbers(), "image"), [*range(40)]
 
 
 @pytest.fixture
@@ -458,7 +458,7 @@ def test_an_iterator_that_breaks_off_is_begun_anew():
                     raise OSError("no signal")
                 yield number
 
-    items = Again(Weak(), "image")
+    items = ReIterable(Weak(), "image")
     assert items[2] == 2
     with pytest.raises(OSError, match="no signal"):
         items[4]
@@ -493,7 +493,7 @@ def test_chunks_and_blocks_that_are_empty(n, where):
 
 
 def test_bands_of_which_no_pixel_takes_part(tmp_path, monkeypatch):
-    monkeypatch.setattr("kmeans_np.blocks.rows.BLOCK", 5 * FLOATS[0].size)
+    monkeypatch.setattr("kmeans_np.arrays.rows.BLOCK", 5 * FLOATS[0].size)
     mask = MASK.copy()
     mask[10:40], mask[-20:] = False, False
     answer, steps = followed(

@@ -16,11 +16,11 @@ from kmeans_np import (
     segment_image,
     write_image,
 )
-from kmeans_np.blocks import View
-from kmeans_np.blocks import sliced as sliced_module
+from kmeans_np.arrays import LazyArray
+from kmeans_np.arrays import chunks as sliced_module
 from kmeans_np.colors import (
-    Coding,
     ColorCounts,
+    ColorPacking,
     distinct_colors,
     distinct_values,
     merge_counts,
@@ -138,7 +138,7 @@ def test_a_memory_map_is_read_in_blocks(tmp_path):
     np.save(tmp_path / "image.npy", image)
     opened = np.load(tmp_path / "image.npy", mmap_mode="r")
     answer = cluster_image(opened, 4, rng=0)
-    assert isinstance(answer.labels, View)
+    assert isinstance(answer.labels, LazyArray)
     same(answer, cluster_image(image, 4, rng=0))
 
 
@@ -169,7 +169,7 @@ def test_a_palette_is_applied_in_blocks():
     palette = [[0, 0, 0], [255, 120, 60], [30, 60, 90]]
     for space in ("rgb", "lab"):
         answer = apply_palette(Elsewhere(image), palette, color_space=space)
-        assert isinstance(answer.image, View)
+        assert isinstance(answer.image, LazyArray)
         same(answer, apply_palette(image, palette, color_space=space))
 
 
@@ -177,7 +177,7 @@ def test_a_palette_is_applied_in_blocks():
 
 
 def counted(blocks, dtype, channels):
-    counts = ColorCounts(Coding(np.dtype(dtype), channels))
+    counts = ColorCounts(ColorPacking(np.dtype(dtype), channels))
     for block in blocks:
         counts.add(block)
     return counts.colors()
@@ -195,7 +195,7 @@ def test_any_cut_into_blocks_in_any_order_counts_the_same(
 ):
     rng = np.random.default_rng(seed)
     pixels = picture(rng, dtype, (channels,), 4, (2000, 1))[:, 0]
-    coding = Coding(np.dtype(dtype), channels)
+    coding = ColorPacking(np.dtype(dtype), channels)
     if not coding.is_possible:
         return
     blocks = np.split(pixels, sorted(cuts))

@@ -8,7 +8,7 @@ from kmeans_np.checks.arrays import (
     LARGEST,
     LARGEST_INTEGER,
     POINTS,
-    Named,
+    ErrorContext,
     finite,
     place_along,
     points,
@@ -30,6 +30,20 @@ from kmeans_np.checks.errors import (
     printable,
     sentence,
 )
+from kmeans_np.checks.features import (
+    check_fraction,
+    check_label,
+    features,
+    image_or_points,
+    largest_k,
+    like,
+    palette,
+    position_weight,
+    range_of_rgb,
+    same_channels,
+    several_k,
+    white,
+)
 from kmeans_np.checks.images import (
     finite_pixels,
     has_alpha,
@@ -50,20 +64,6 @@ from kmeans_np.checks.options import (
     n_clusters,
     one_of,
     options,
-)
-from kmeans_np.checks.questions import (
-    check_fraction,
-    check_label,
-    features,
-    image_or_points,
-    largest_k,
-    like,
-    palette,
-    position_weight,
-    range_of_rgb,
-    same_channels,
-    several_k,
-    white,
 )
 from kmeans_np.checks.weights import (
     WeightStats,
@@ -90,7 +90,7 @@ __all__ = [
     "ArgumentTypeError",
     "ArgumentValueError",
     "Callback",
-    "Named",
+    "ErrorContext",
     "Options",
     "WeightStats",
     "check_bool",

@@ -62,7 +62,7 @@ def place_along(*axes: str) -> Callable[[Array], str]:
     return lambda place: ", ".join(f"{axis} {i}" for axis, i in zip(axes, place))
 
 
-class Named(NamedTuple):
+class ErrorContext(NamedTuple):
     """How errors speak of numbers: what they call them, where one is, and what to do.
 
     Attributes
@@ -109,14 +109,14 @@ class Named(NamedTuple):
             raise ArgumentValueError(self.name, rule, got, self.if_large)
 
 
-POINTS = Named(
+POINTS = ErrorContext(
     "points",
     place_along("row", "column"),
     "leave those rows out, as in points[np.isfinite(points).all(axis=1)]",
 )
 
 
-def finite(array: Array, named: Named) -> None:
+def finite(array: Array, named: ErrorContext) -> None:
     """Refuse NaN, infinity, and numbers whose squares would overflow."""
     if array.dtype.kind in "biu" and array.dtype.itemsize < 8:
         return

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmeans_np.checks.arrays import (
-    Named,
+    ErrorContext,
     finite,
     place_along,
     real_array,
@@ -171,14 +171,18 @@ def finite_pixels(
         finite(values, named_pixels(_place_of_pixel(shape, part), channel_axis))
 
 
-def named_pixels(say_place: Callable[[Array], str], channel_axis: int | None) -> Named:
+def named_pixels(
+    say_place: Callable[[Array], str], channel_axis: int | None
+) -> ErrorContext:
     """Return how errors speak of the pixels of an image."""
     good = "np.isfinite(image)"
     if channel_axis is not None:
         good += f".all(axis={channel_axis})"
     remedy = "leave those pixels out with a mask"
     if_large = "scale it down, or leave out with a mask what stands for no data"
-    return Named("image", say_place, f"{remedy}, such as {good}", if_large, remedy)
+    return ErrorContext(
+        "image", say_place, f"{remedy}, such as {good}", if_large, remedy
+    )
 
 
 def weights_image(value: Any, shape: tuple[int, ...]) -> Array:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kmeans_np.checks.arrays import Named, finite, place_along, real_array
+from kmeans_np.checks.arrays import ErrorContext, finite, place_along, real_array
 from kmeans_np.checks.errors import ArgumentTypeError, ArgumentValueError, describe
 from kmeans_np.lloyd import Floats, Step
 from kmeans_np.seeding import SEEDINGS
@@ -67,7 +67,7 @@ def _given_centroids(value: Any, k: int, d: int) -> Floats:
             "pass another array, or 'random' or 'k-means++'",
         )
     place = place_along("row", "column")
-    finite(array, Named("init", place, "pass finite centroids"))
+    finite(array, ErrorContext("init", place, "pass finite centroids"))
     return array.astype(np.float64)
 
 

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kmeans_np.checks.arrays import LARGEST, Named, place_along, real_array
+from kmeans_np.checks.arrays import LARGEST, ErrorContext, place_along, real_array
 from kmeans_np.checks.errors import ArgumentValueError
 from kmeans_np.lloyd import Array, Floats
 
@@ -74,7 +74,7 @@ def check_weight_stats(
     """Refuse weights of which this has been found; return how many are positive."""
     remedy = f"give {noun}s that do not count a weight of 0"
     if found.not_finite is not None:
-        names = Named(name, say_place, remedy)
+        names = ErrorContext(name, say_place, remedy)
         first = np.array([found.not_finite])
         raise names.not_finite(found.nan, found.infinite, first)
     if found.bad is not None:

@@ -1,6 +1,6 @@
 """The command line: what it reads and writes, what it does, and what it says."""
 
 from kmeans_np.cli.arguments import build_parser
-from kmeans_np.cli.words import PROBLEMS, nobody_reads, report
+from kmeans_np.cli.messages import PROBLEMS, discard_stdout, report
 
-__all__ = ["PROBLEMS", "build_parser", "nobody_reads", "report"]
+__all__ = ["PROBLEMS", "build_parser", "discard_stdout", "report"]

@@ -7,17 +7,24 @@ from pathlib import Path
 import numpy as np
 
 from kmeans_np.checks import ArgumentValueError, printable
-from kmeans_np.cli.finding import (
+from kmeans_np.cli.clusters import (
     Find,
     check_options,
-    in_common,
+    common_palette,
     in_palette,
     one_by_one,
     search,
 )
 from kmeans_np.cli.inputs import open_picture, read_mask, read_palette
+from kmeans_np.cli.messages import (
+    PROBLEMS,
+    describe_segmentation,
+    named,
+    noted,
+    print_lines,
+    report,
+)
 from kmeans_np.cli.outputs import Outputs, Plan, make_folder, write
-from kmeans_np.cli.words import PROBLEMS, in_words, named, noted, report, say
 from kmeans_np.files import write_image
 from kmeans_np.image import cluster_image
 from kmeans_np.lloyd import Array
@@ -39,7 +46,7 @@ def segment(args: argparse.Namespace) -> int:
     if palette is not None:
         find = in_palette(palette, mask, args)
     if args.shared_palette:
-        find, good = in_common([each.source for each in pictures], mask, args)
+        find, good = common_palette([each.source for each in pictures], mask, args)
         pictures = [each for each in pictures if each.source in good]
     status = 0 if len(pictures) == len(plan.pictures) else 2
     for outputs in pictures:
@@ -51,7 +58,7 @@ def segment(args: argparse.Namespace) -> int:
             report(error, about)
             status = 2
         else:
-            say(*lines)
+            print_lines(*lines)
     return status
 
 
@@ -125,11 +132,11 @@ def demo(args: argparse.Namespace) -> None:
     panels = [above_its_colors(image)]
     with named("--output"):
         write_image(folder / "sample.png", image)
-        say(f"{folder / 'sample.png'}: the built-in picture")
+        print_lines(f"{folder / 'sample.png'}: the built-in picture")
         for k, answer in zip(DEMO_KS, answers):
             target = folder / f"sample-k{k}.png"
             write_image(target, answer.image)
-            say(f"{target}: {in_words(answer)}")
+            print_lines(f"{target}: {describe_segmentation(answer)}")
             panels.append(above_its_colors(answer.image, answer.palette, answer.shares))
         write_image(folder / "demo.png", in_a_row(panels))
-        say(f"{folder / 'demo.png'}: all four side by side")
+        print_lines(f"{folder / 'demo.png'}: all four side by side")

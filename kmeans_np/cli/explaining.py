@@ -6,6 +6,7 @@ from pathlib import Path
 
 from kmeans_np import checks
 from kmeans_np.cli.inputs import mask_for, read_mask, read_picture
+from kmeans_np.cli.messages import Progress, named, noted, print_lines
 from kmeans_np.cli.outputs import (
     Output,
     check_output,
@@ -13,7 +14,6 @@ from kmeans_np.cli.outputs import (
     is_folder,
     make_folder,
 )
-from kmeans_np.cli.words import Progress, named, noted, say
 from kmeans_np.clustering import describe_stop
 from kmeans_np.explanation import Explanation, check_suffix
 from kmeans_np.explanation import explain as explained
@@ -43,9 +43,9 @@ def explain(args: argparse.Namespace) -> None:
     with named("-o"):
         answer.save(output.path)
     end = describe_stop(answer.n_iter, answer.stopped_by)
-    say(f"{output.path}: {checks.pluralize(args.k, 'cluster')}, {end}")
+    print_lines(f"{output.path}: {checks.pluralize(args.k, 'cluster')}, {end}")
     if args.open and not webbrowser.open(output.path.resolve().as_uri()):
-        say(f"no browser was found; open {output.path} in one")
+        print_lines(f"no browser was found; open {output.path} in one")
 
 
 def _run(

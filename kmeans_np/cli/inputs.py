@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmeans_np.checks import ArgumentValueError
-from kmeans_np.cli.words import named
+from kmeans_np.cli.messages import named
 from kmeans_np.files import (
     SlicedImage,
     as_path,

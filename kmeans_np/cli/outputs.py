@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kmeans_np.blocks import View, is_sliced
+from kmeans_np.arrays import LazyArray, is_sliced
 from kmeans_np.checks import ArgumentValueError
-from kmeans_np.cli.words import Progress, in_words, named
+from kmeans_np.cli.messages import Progress, describe_segmentation, named
 from kmeans_np.files import (
     as_path,
     check_replaceable,
@@ -221,7 +221,7 @@ def write(outputs: Outputs, answer: Segmentation) -> list[str]:
         with named(output.option):
             if output is outputs.picture:
                 _write(output.path, answer.image)
-                about = in_words(answer)
+                about = describe_segmentation(answer)
             elif output is outputs.labels:
                 about = _write_labels(output.path, answer)
             else:
@@ -256,8 +256,8 @@ def _write_labels(path: Path, answer: Segmentation) -> str:
             return numbers
 
         chunks = getattr(labels, "chunks", None)
-        view = View(labels.shape, np.dtype(kind), chunks, shown)
-        _write(path, view if isinstance(labels, View) else np.asarray(view))
+        view = LazyArray(labels.shape, np.dtype(kind), chunks, shown)
+        _write(path, view if isinstance(labels, LazyArray) else np.asarray(view))
     about = f"labels 0 to {k - 1}"
     if answer.counts.sum() < math.prod(labels.shape):
         about += f", and {nowhere} for pixels that take no part"

@@ -11,7 +11,7 @@ from kmeans_np.clustering.fitting import (
 )
 from kmeans_np.clustering.kmeans import kmeans
 from kmeans_np.clustering.partitioned import PartitionedPoints
-from kmeans_np.clustering.passes import are_many, direct_inertia
+from kmeans_np.clustering.passes import direct_inertia, use_tree_sums
 from kmeans_np.clustering.stop_reasons import STOP_REASONS, describe_stop
 
 __all__ = [
@@ -21,7 +21,6 @@ __all__ = [
     "Data",
     "PartitionedPoints",
     "PointsInMemory",
-    "are_many",
     "assign_to",
     "column_stats",
     "describe_stop",
@@ -29,5 +28,6 @@ __all__ = [
     "fit",
     "fit_path",
     "kmeans",
+    "use_tree_sums",
     "warn_if_fewer",
 ]

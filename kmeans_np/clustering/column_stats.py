@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from kmeans_np import checks
-from kmeans_np.blocks.rows import Part, Rows
+from kmeans_np.arrays.rows import Part, Rows
 from kmeans_np.lloyd import Array, Floats
-from kmeans_np.pieces import branches, joined, pieces, tree_sum
 from kmeans_np.sweeps.frame import extremes, sample_step
+from kmeans_np.tree_sums import branches, merge_branches, pieces, tree_sum
 
 
 class ColumnStats(NamedTuple):
@@ -124,7 +124,7 @@ def _merge(parts: list[_Found]) -> _Found:
         _range_of_all(stored),
         _range_of_all(features),
         [*chain(*samples)],
-        joined(spreads),
+        merge_branches(spreads),
     )
 
 

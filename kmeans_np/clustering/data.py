@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from kmeans_np.clustering.passes import direct_inertia, in_short, sweep_over
+from kmeans_np.clustering.passes import direct_inertia, histograms_of, make_sweep
 from kmeans_np.clustering.uniform import single_points
 from kmeans_np.lloyd import Array, Floats, Labels, Sweep
 from kmeans_np.order import Distinct
@@ -51,7 +51,7 @@ class Data(Protocol):
     def start(self, init: str, k: int, rng: np.random.Generator) -> Floats:
         """Return starting centroids by the seeding of a name; see `Starts.start`."""
 
-    def go_on(self, centroids: Floats, k: int, rng: np.random.Generator) -> Floats:
+    def extend(self, centroids: Floats, k: int, rng: np.random.Generator) -> Floats:
         """Return some centroids, and others spread out, k in all."""
 
     def inertia(self, centroids: Floats, labels: Labels) -> float:
@@ -109,7 +109,7 @@ class PointsInMemory:
         self.n, d = points.shape
         self.n_alike = d if n_alike is None else n_alike
         self.sweep: Sweep
-        self.sweep, self.origin = sweep_over(points, weights, k, cells)
+        self.sweep, self.origin = make_sweep(points, weights, k, cells)
 
     @cached_property
     def _starts(self) -> Starts:
@@ -122,15 +122,15 @@ class PointsInMemory:
 
     def histograms(self) -> Histograms | None:
         """Return histograms of the points, None if there are none."""
-        return in_short(self.sweep, self.origin, self.n_alike)
+        return histograms_of(self.sweep, self.origin, self.n_alike)
 
     def start(self, init: str, k: int, rng: np.random.Generator) -> Floats:
         """Return starting centroids by the seeding of a name; see `Starts.start`."""
         return self._starts.start(init, k, rng)
 
-    def go_on(self, centroids: Floats, k: int, rng: np.random.Generator) -> Floats:
+    def extend(self, centroids: Floats, k: int, rng: np.random.Generator) -> Floats:
         """Return some centroids, and others spread out by k-means++, k in all."""
-        return self._starts.go_on(centroids, k, rng)
+        return self._starts.extend(centroids, k, rng)
 
     def inertia(self, centroids: Floats, labels: Labels) -> float:
         """Add up the weighted squared distances, point by point."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from kmeans_np import checks
 from kmeans_np.checks import pluralize
 from kmeans_np.clustering.data import Data, PointsInMemory
-from kmeans_np.clustering.passes import pair_for
+from kmeans_np.clustering.passes import choose_histograms
 from kmeans_np.clustering.stop_reasons import describe_stop
 from kmeans_np.lloyd import Floats, Labels, Step, lloyd
 from kmeans_np.order import Distinct
@@ -157,7 +157,10 @@ def _best(
     `short` are the points in short, to choose starts on; `warm_start` are fewer
     centroids to which others can come, as seen from the origin of the data.
     """
-    init, short_pair = options.init, None if short is None else pair_for(short, k)
+    init, short_pair = (
+        options.init,
+        None if short is None else choose_histograms(short, k),
+    )
     n_starts = 1
     starts: Iterator[Floats]
     if not isinstance(init, str):
@@ -168,7 +171,7 @@ def _best(
         found = coarse_start(short_pair, k, init, n_tried, options.rng, there)
         starts = iter([found * short.step + short.low])
     elif warm_start is not None:
-        starts = iter([data.go_on(warm_start, k, options.rng)])
+        starts = iter([data.extend(warm_start, k, options.rng)])
     else:
         n_starts = options.n_init or SEEDINGS[init].n_starts
         # Of many distinct points, one start takes long enough.

@@ -7,18 +7,18 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from kmeans_np import checks
-from kmeans_np.blocks import (
+from kmeans_np.arrays import (
     as_rows,
+    check_known_shape,
+    concatenate_blocks,
     in_memory,
     is_dask,
     is_sliced,
-    known_shape,
-    stacked,
 )
 from kmeans_np.clustering.data import Data, PointsInMemory
 from kmeans_np.clustering.fitting import Clustering, fit, warn_if_fewer
 from kmeans_np.clustering.partitioned import PartitionedPoints
-from kmeans_np.clustering.passes import are_many
+from kmeans_np.clustering.passes import use_tree_sums
 from kmeans_np.clustering.weights import checked_weights
 from kmeans_np.lloyd import Weights
 from kmeans_np.sweeps.partitioned import label_rows
@@ -162,7 +162,7 @@ def kmeans(
     >>> sorted(result.centroids.tolist())
     [[1.0, 1.5], [8.5, 8.0]]
     """
-    points = stacked(points)
+    points = concatenate_blocks(points)
     shape = _checked_shape(points) if is_sliced(points) else None
     array: Any = checks.points(points) if shape is None else points
     n, d = array.shape
@@ -179,7 +179,7 @@ def kmeans(
         rng=rng,
         callback=callback,
     )
-    if shape is not None and are_many(n_counting, d, k):
+    if shape is not None and use_tree_sums(n_counting, d, k):
         data: Data = PartitionedPoints(as_rows(array, weights))
         result = fit(data, k, options)
         labels: Any = result.labels
@@ -202,6 +202,6 @@ def _checked_shape(points: Any) -> tuple[int, int]:
     checks.real_array(np.empty(0, points.dtype), "points")
     checks.points_shape(points.shape)
     if is_dask(points):
-        known_shape(points, "points")
+        check_known_shape(points, "points")
     n, d = points.shape
     return n, d

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmeans_np import checks
-from kmeans_np.blocks.rows import Part, Rows
+from kmeans_np.arrays.rows import Part, Rows
 from kmeans_np.clustering.column_stats import ColumnStats, column_stats
 from kmeans_np.clustering.passes import exact_origin, in_32_bits, inertias_of_pieces
 from kmeans_np.clustering.uniform import (
@@ -43,16 +43,15 @@ from kmeans_np.order import (
     distinct_if_few,
     merge_distinct,
 )
-from kmeans_np.pieces import Branches, branches, joined, tree_sum
 from kmeans_np.seeding import (
     FEW_POINTS,
     SEEDINGS,
-    Cells,
     Extent,
+    HistogramGrid,
     Histograms,
-    among,
-    first_of_each,
-    plus_plus,
+    isin_rows,
+    kmeans_plusplus,
+    unique_rows,
 )
 from kmeans_np.sweeps.frame import frame_of
 from kmeans_np.sweeps.partitioned import (
@@ -64,6 +63,7 @@ from kmeans_np.sweeps.partitioned import (
     moments_of_part,
     shift,
 )
+from kmeans_np.tree_sums import Branches, branches, merge_branches, tree_sum
 
 # k-means||: how many rounds, and how many points for each cluster are taken in each.
 ROUNDS, TAKEN = 5, 2
@@ -111,7 +111,7 @@ class PartitionedPoints:
     def inertia(self, centroids: Floats, labels: Any) -> float:
         """Add up the weighted squared distances, point by point."""
         own = labels.centroids
-        found = self.rows.gather(_inertias, joined, self.shift, centroids, own)
+        found = self.rows.gather(_inertias, merge_branches, self.shift, centroids, own)
         return float(tree_sum(found))
 
     def labels_of_all(self, labels: Labels, _centroids: Floats) -> Labels:
@@ -165,7 +165,7 @@ class PartitionedPoints:
             points, weights = self.few
             return seeding.choose(points, k, weights, rng)
         if seeding.draw is not None:
-            return seeding.draw(self.urn(), k, rng)
+            return seeding.draw(self.sampler(), k, rng)
         if seeding.outside is not None:
             return seeding.outside(self, k, rng)
         possible = [repr(name) for name, s in SEEDINGS.items() if s.draw or s.outside]
@@ -177,11 +177,11 @@ class PartitionedPoints:
             "pass one of these, or the points in memory",
         )
 
-    def urn(self) -> PartitionedUrn:
+    def sampler(self) -> PartitionedSampler:
         """Return what draws from the points."""
-        return PartitionedUrn(self)
+        return PartitionedSampler(self)
 
-    def go_on(self, centroids: Floats, k: int, rng: np.random.Generator) -> Floats:
+    def extend(self, centroids: Floats, k: int, rng: np.random.Generator) -> Floats:
         """Spread k starting centroids out in a few looks: k-means|| [1]_.
 
         In each round some points come to the centroids so far, not one but 2 k of them,
@@ -195,8 +195,8 @@ class PartitionedPoints:
             drawn = self.rows.gather(_draw, _first, self.shift, centroids, n, key)
             if not len(drawn.points):
                 break
-            centroids = first_of_each(np.concatenate([centroids, drawn.points]))
-        return plus_plus(centroids, k, self.sweep(centroids).counts, rng)
+            centroids = unique_rows(np.concatenate([centroids, drawn.points]))
+        return kmeans_plusplus(centroids, k, self.sweep(centroids).counts, rng)
 
 
 class SecondLook(NamedTuple):
@@ -221,7 +221,7 @@ class SecondLook(NamedTuple):
 
 
 def _look(
-    part: Part, shift: Shift, buckets: Buckets, cells: Cells | None
+    part: Part, shift: Shift, buckets: Buckets, cells: HistogramGrid | None
 ) -> SecondLook:
     points = shift.apply(part.points)
     return SecondLook(
@@ -238,10 +238,12 @@ def _merge_looks(parts: list[SecondLook]) -> SecondLook:
     if all(some is not None for some in few):
         together = merge_distinct([*few])
         together = together if len(together[0]) <= FEW_POINTS else None
-    return SecondLook(merge_moments([*moments]), together, _sum(counts), joined(cells))
+    return SecondLook(
+        merge_moments([*moments]), together, _sum(counts), merge_branches(cells)
+    )
 
 
-def _cells(part: Part, shift: Shift, cells: Cells) -> Branches:
+def _cells(part: Part, shift: Shift, cells: HistogramGrid) -> Branches:
     sums = cells.sums_of_pieces(shift.apply(part.points), part.weights)
     return branches(sums, part.piece)
 
@@ -249,10 +251,11 @@ def _cells(part: Part, shift: Shift, cells: Cells) -> Branches:
 # ---- Draws ---------------------------------------------------------------------------
 
 
-class PartitionedUrn:
+class PartitionedSampler:
     """Points outside of memory to draw from, each with a chance as its weight is.
 
-    It draws what a `kmeans_np.seeding.Urn` of the distinct points in order draws.
+    It draws what a `kmeans_np.seeding.WeightedSampler` of the distinct points in order
+    draws.
 
     Parameters
     ----------
@@ -314,7 +317,7 @@ def _points_in(part: Part, shift: Shift, out: Array) -> tuple[Array, Floats]:
     points, weights = shift.apply(part.points), part.weights
     if not len(out):
         return points, weights
-    left = ~among(points, out)
+    left = ~isin_rows(points, out)
     return points[left], weights[left]
 
 
@@ -367,7 +370,7 @@ def _thin(parts: list[Array]) -> Array:
     return points[:: max(1, len(points) // SPLITTERS)].copy()
 
 
-class Drawn(NamedTuple):
+class DrawnPoints(NamedTuple):
     """The n points that came first, and what orders them."""
 
     n: int
@@ -375,7 +378,7 @@ class Drawn(NamedTuple):
     points: Floats
 
 
-def _draw(part: Part, shift: Shift, centroids: Floats, n: int, key: int) -> Drawn:
+def _draw(part: Part, shift: Shift, centroids: Floats, n: int, key: int) -> DrawnPoints:
     labels = label_rows(part.points, centroids, shift)
     points = shift.apply(part.points)
     distances = squared_distances(points, centroids[labels])
@@ -390,15 +393,15 @@ def _draw(part: Part, shift: Shift, centroids: Floats, n: int, key: int) -> Draw
     few = np.argpartition(turns, n)[:n] if len(turns) > n else np.arange(len(turns))
     few = few[np.isfinite(turns[few])]
     # In order, also where no others come to be merged with.
-    return _first([Drawn(n, turns[few], points[few].astype(np.float64))])
+    return _first([DrawnPoints(n, turns[few], points[few].astype(np.float64))])
 
 
-def _first(parts: list[Drawn]) -> Drawn:
+def _first(parts: list[DrawnPoints]) -> DrawnPoints:
     """Return the points of several parts that come first, in this order."""
     n = parts[0].n
     turns, points = (np.concatenate(some) for some in list(zip(*parts))[1:])
     order = np.lexsort((*points.T[::-1], turns))[:n]
-    return Drawn(n, turns[order], points[order])
+    return DrawnPoints(n, turns[order], points[order])
 
 
 def _inertias(part: Part, shift: Shift, centroids: Floats, own: Floats) -> Branches:

@@ -1,15 +1,10 @@
-"""Which pass serves which points best, and from where to look at them.
-
-What this file adds: the choice of a pass, of the origin of the points, and whether
-their starts are worth a histogram. What it leaves out: to run anything.
-"""
+"""The choice of a pass over points, of their origin, and of a histogram for starts."""
 
 from collections.abc import Iterator
 
 import numpy as np
 
 from kmeans_np.lloyd import Array, Floats, Sweep, squared_distances
-from kmeans_np.pieces import branches, pieces, tree_sum
 from kmeans_np.seeding import (
     MANY_CELLS,
     SOME_CELLS,
@@ -22,6 +17,7 @@ from kmeans_np.sweeps import BlockedSweep, BoundedSweep, CellSweep
 from kmeans_np.sweeps.frame import extremes
 from kmeans_np.sweeps.partitioned import shift
 from kmeans_np.sweeps.totals import TEXTBOOK
+from kmeans_np.tree_sums import branches, pieces, tree_sum
 
 # From so many differences in a pass of the textbook on (points times features times
 # clusters), it pays to keep account of which points can change cluster.
@@ -33,27 +29,27 @@ FEW_COLORS = 1000
 BLOCK = 2**16
 
 
-def sweep_over(
+def make_sweep(
     points: Array, weights: Floats, k: int, cells: bool = False
 ) -> tuple[Sweep, Floats]:
     """Return the fastest pass over checked points for k clusters, and its origin.
 
     `cells` says that the points are distinct 8-bit colors in the order of their cells.
     """
-    kind, origin = fastest(points, k, cells), np.zeros(points.shape[1])
+    kind, origin = sweep_type(points, k, cells), np.zeros(points.shape[1])
     if kind is not CellSweep:
         origin = exact_origin(*extremes(points))
     return kind(shift(points, origin), weights), origin
 
 
-def fastest(points: Array, k: int, cells: bool) -> type[Sweep]:
-    """Return the fastest kind of pass over points; `cells` as in `sweep_over`."""
+def sweep_type(points: Array, k: int, cells: bool) -> type[Sweep]:
+    """Return the fastest kind of pass over points; `cells` as in `make_sweep`."""
     if cells and len(points) > FEW_COLORS:
         return CellSweep
     return BoundedSweep if points.size * k >= MUCH_WORK else BlockedSweep
 
 
-def are_many(n: int, d: int, k: int) -> bool:
+def use_tree_sums(n: int, d: int, k: int) -> bool:
     """Return whether so many points are added up piece by piece, as those in parts are.
 
     Of few, the sums are those of the textbook.
@@ -87,7 +83,7 @@ def exact_origin(low: Floats, high: Floats) -> Floats:
     return np.where(np.abs(middle) > 8 * width, near, 0.0)
 
 
-def in_short(sweep: Sweep, origin: Floats, n_alike: int) -> Histograms | None:
+def histograms_of(sweep: Sweep, origin: Floats, n_alike: int) -> Histograms | None:
     """Return histograms of the points, with weights that 32 bits can hold.
 
     For the arguments see `kmeans_np.seeding.Extent`.
@@ -112,7 +108,7 @@ def in_32_bits(short: Histograms | None) -> Histograms | None:
     return short._replace(coarse=fine if one else coarse, fine=fine)
 
 
-def pair_for(short: Histograms, k: int) -> tuple[Histogram, Histogram] | None:
+def choose_histograms(short: Histograms, k: int) -> tuple[Histogram, Histogram] | None:
     """Return a coarse and a fine histogram for k clusters, or None if too small."""
     if len(short.fine[1]) < SOME_CELLS * k:
         return None

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kmeans_np.blocks.rows import Part
+from kmeans_np.arrays.rows import Part
 from kmeans_np.lloyd import Array, Floats
 from kmeans_np.sweeps.partitioned import Shift, label_rows
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from kmeans_np import checks
-from kmeans_np.blocks import Part, Sliced, as_rows, in_memory, is_dask, is_sliced
+from kmeans_np.arrays import BlockReader, Part, as_rows, in_memory, is_dask, is_sliced
 from kmeans_np.checks import WeightStats
 from kmeans_np.lloyd import Array
 
@@ -14,7 +14,7 @@ class _Column:
     """Weights (n,) as one column (n, 1), which is read in slices."""
 
     def __init__(self, weights: Any) -> None:
-        self.source, self.dtype = Sliced(weights, "weights"), weights.dtype
+        self.source, self.dtype = BlockReader(weights, "weights"), weights.dtype
         self.shape = (*weights.shape, 1)
         chunks = self.source.chunks
         self.chunks = None if chunks is None else (*chunks, 1)

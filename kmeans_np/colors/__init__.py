@@ -1,6 +1,6 @@
 """Colors: which there are, where they are, and how they look beside each other."""
 
-from kmeans_np.colors.counts import Coding, ColorCounts, Units, merge_counts
+from kmeans_np.colors.counts import ColorCounts, ColorPacking, Units, merge_counts
 from kmeans_np.colors.distinct import (
     TABLE_BITS,
     Colors,
@@ -11,20 +11,19 @@ from kmeans_np.colors.distinct import (
     distinct_values,
     look_up,
 )
-from kmeans_np.colors.lookup import color_in, take
+from kmeans_np.colors.lookup import take, take_colors
 from kmeans_np.colors.spaces import COLOR_SPACES, ColorSpace, lab_from_rgb, rgb_from_lab
 
 __all__ = [
     "COLOR_SPACES",
     "TABLE_BITS",
-    "Coding",
     "ColorCounts",
+    "ColorPacking",
     "ColorSpace",
     "Colors",
     "Counted",
     "Lookup",
     "Units",
-    "color_in",
     "distinct_colors",
     "distinct_of",
     "distinct_values",
@@ -33,4 +32,5 @@ __all__ = [
     "merge_counts",
     "rgb_from_lab",
     "take",
+    "take_colors",
 ]

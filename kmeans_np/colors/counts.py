@@ -16,14 +16,14 @@ from kmeans_np.colors.distinct import (
     TABLE_BITS,
     Colors,
     Counted,
-    begins,
     count_codes,
     in_cells,
-    merged,
+    merge_codes,
     pack,
-    pays,
-    side_by_side,
-    taken_apart,
+    pack_rgb,
+    run_starts,
+    unpack,
+    worth_counting,
 )
 from kmeans_np.lloyd import Array, Floats
 from kmeans_np.threads import in_threads
@@ -35,7 +35,7 @@ MANY_COLORS = 2**22
 Ranges = Sequence[tuple[int, int]]
 
 
-class Coding:
+class ColorPacking:
     """Pixels of a type as one number each, whatever their values.
 
     Parameters
@@ -73,10 +73,10 @@ class Coding:
     def codes(self, pixels: Array) -> Array:
         """Return the codes of pixels (n, c)."""
         if not self.is_rgb:
-            return side_by_side(pixels, self.lows, self.bits)
+            return pack(pixels, self.lows, self.bits)
         codes = np.empty(len(pixels), np.uint32)
         if len(pixels):
-            pack(pixels, codes)
+            pack_rgb(pixels, codes)
         return codes
 
     def count(self, pixels: Array, weights: Floats | None = None) -> list[Counted]:
@@ -97,16 +97,16 @@ class Coding:
         starts = range(0, max(1, len(pixels)), COUNT_BLOCK)
         return in_threads(count_block, starts)
 
-    def pays(self, n_colors: int, n_pixels: int) -> bool:
+    def is_worth_counting(self, n_colors: int, n_pixels: int) -> bool:
         """Return whether to compare colors is better than to compare pixels.
 
-        It is for 8-bit gray and RGB in any case; for others, see `pays`.
+        It is for 8-bit gray and RGB in any case; for others, see `worth_counting`.
         """
-        return self.is_gray or self.is_rgb or pays(n_colors, n_pixels)
+        return self.is_gray or self.is_rgb or worth_counting(n_colors, n_pixels)
 
     def are_too_many(self, n_colors: int) -> bool:
         """Return whether so many colors do not pay, whatever comes besides."""
-        return not self.pays(n_colors, 2 * n_colors)
+        return not self.is_worth_counting(n_colors, 2 * n_colors)
 
     def colors(self, counted: Counted) -> Colors:
         """Return the colors of codes and their counts, without any pixels."""
@@ -117,7 +117,7 @@ class Coding:
         nowhere = color_codes[:0]
         if self.is_rgb:
             return in_cells(color_codes, counts, nowhere)
-        colors = taken_apart(color_codes, self.lows, self.bits, self.dtype)
+        colors = unpack(color_codes, self.lows, self.bits, self.dtype)
         return Colors(
             colors, counts.astype(np.float64), nowhere, color_codes, self.n_bits
         )
@@ -155,14 +155,14 @@ def sum_weights(codes: Array, weights: Floats) -> Counted:
     """Return the distinct codes and the sums of their weights (2, n)."""
     order = np.argsort(codes, kind="stable")
     codes = codes[order]
-    starts = begins(codes)
+    starts = run_starts(codes)
     return codes[starts], np.add.reduceat(weights[:, order], starts, axis=1)
 
 
 def merge_counts(parts: list[Counted]) -> Counted:
     """Return the counts of all parts together, with rising codes."""
     if parts[0][1].ndim == 1:
-        return merged(parts)
+        return merge_codes(parts)
     codes, weights = (np.concatenate(arrays, axis=-1) for arrays in zip(*parts))
     return sum_weights(codes, weights)
 
@@ -176,7 +176,7 @@ class ColorCounts:
         How the pixels are written as numbers.
     """
 
-    def __init__(self, coding: Coding) -> None:
+    def __init__(self, coding: ColorPacking) -> None:
         self.coding, self.n_pixels, self.n_merged = coding, 0, 0
         self.parts: list[Counted] = []
         self.are_too_many = False
@@ -218,6 +218,6 @@ class ColorCounts:
             if self.are_too_many:
                 return None
             codes, counts = self.parts[0]
-        if not self.coding.pays(len(codes), self.n_pixels):
+        if not self.coding.is_worth_counting(len(codes), self.n_pixels):
             return None
         return self.coding.colors((codes, counts))

@@ -1,11 +1,9 @@
 """An image of integers as its distinct colors and how often each occurs.
 
-What this file adds: the exact shortcut for integers. A photograph of 8 bits has far
-fewer colors than pixels, equal pixels always share a cluster, and a weighted mean of
-colors is the mean of their pixels. So it is enough to cluster the colors, each weighted
-by its number of pixels, and to look up each pixel's label afterwards: the answer is
-that of clustering all the pixels. What it leaves out: images of floats, whose values
-hardly repeat.
+A photograph of 8 bits has far fewer colors than pixels, equal pixels always share a
+cluster, and a weighted mean of colors is the mean of their pixels. So it is enough to
+cluster the colors, each weighted by its number of pixels, and to look up each pixel's
+label afterwards: the answer is that of clustering all the pixels [1]_.
 
 References
 ----------
@@ -93,7 +91,7 @@ def distinct_colors(pixels: Array) -> Colors:
 
     def count(start: int) -> Counted:
         block = slice(start, start + COUNT_BLOCK)
-        pack(pixels[block], codes[block])
+        pack_rgb(pixels[block], codes[block])
         return count_codes(codes[block].copy(), 24)
 
     parts = in_threads(count, range(0, len(pixels), COUNT_BLOCK))
@@ -111,7 +109,7 @@ def in_cells(color_codes: Array, numbers: Array, codes: Array) -> Colors:
     return Colors(colors.T, numbers, codes, color_codes, 24)
 
 
-def pack(pixels: Array, codes: Array) -> None:
+def pack_rgb(pixels: Array, codes: Array) -> None:
     """Write one number for each pixel: blue, green and red side by side."""
     # A window of four bytes from the start of each pixel holds its three channels and
     # the next pixel's first. But for the last, which has no next.
@@ -127,16 +125,16 @@ def count_codes(codes: Array, n_bits: int) -> Counted:
     if n_bits <= COUNT_BITS:
         levels = np.bincount(codes)
         found = np.flatnonzero(levels)
-        return found.astype(codes.dtype), levels[found].astype(count_kind(len(codes)))
+        return found.astype(codes.dtype), levels[found].astype(count_dtype(len(codes)))
     codes.sort()
-    starts = begins(codes)
-    counts = np.empty(len(starts), count_kind(len(codes)))
+    starts = run_starts(codes)
+    counts = np.empty(len(starts), count_dtype(len(codes)))
     np.subtract(starts[1:], starts[:-1], out=counts[:-1], casting="unsafe")
     counts[-1:] = len(codes) - starts[-1:]
     return codes.take(starts), counts
 
 
-def begins(ordered: Array) -> Array:
+def run_starts(ordered: Array) -> Array:
     """Return where in ordered numbers each run of equal ones begins."""
     is_first = np.ones(len(ordered), bool)
     np.not_equal(ordered[1:], ordered[:-1], out=is_first[1:])
@@ -153,18 +151,18 @@ def _merge(parts: list[Counted]) -> Counted:
         zip(*(np.split(array, np.searchsorted(part[0], bounds)) for array in part))
         for part in parts
     ]
-    ranges = in_threads(merged, map(list, zip(*cut)))
+    ranges = in_threads(merge_codes, map(list, zip(*cut)))
     codes, counts = (np.concatenate(arrays) for arrays in zip(*ranges))
     return codes, counts
 
 
-def merged(parts: list[Counted]) -> Counted:
+def merge_codes(parts: list[Counted]) -> Counted:
     """Return the counts of all parts together, with rising codes."""
     total = sum(int(counts.sum()) for _, counts in parts)
     parts = [part for part in parts if len(part[0])] or parts[:1]
     if len(parts) == 1:
         codes, counts = parts[0]
-        return codes, counts.astype(count_kind(total), copy=False)
+        return codes, counts.astype(count_dtype(total), copy=False)
     low = min(int(codes[0]) for codes, _ in parts)
     span = max(int(codes[-1]) for codes, _ in parts) - low + 1
     if span <= SPARSE * sum(len(codes) for codes, _ in parts):
@@ -178,14 +176,14 @@ def merged(parts: list[Counted]) -> Counted:
         both |= counts
         both.sort()
         codes = (both >> np.uint64(32)).astype(codes.dtype)
-        starts = begins(codes)
+        starts = run_starts(codes)
         sums = np.add.reduceat(both, starts) & np.uint64(0xFFFFFFFF)
     else:
         order = np.argsort(codes, kind="stable")
         codes = codes[order]
-        starts = begins(codes)
+        starts = run_starts(codes)
         sums = np.add.reduceat(counts[order].astype(np.uint64), starts)
-    return codes[starts], sums.astype(count_kind(total), copy=False)
+    return codes[starts], sums.astype(count_dtype(total), copy=False)
 
 
 def _merged_in_ranges(parts: list[Counted], low: int, span: int, total: int) -> Counted:
@@ -196,7 +194,7 @@ def _merged_in_ranges(parts: list[Counted], low: int, span: int, total: int) -> 
     kind = parts[0][0].dtype.type
     starts = [kind(low + start) for start in range(0, span, RANGE)]
     cuts = [np.append(np.searchsorted(part[0], starts), len(part[0])) for part in parts]
-    table = np.zeros(min(span, RANGE), count_kind(total))
+    table = np.zeros(min(span, RANGE), count_dtype(total))
     found: list[Counted] = []
     for number, start in enumerate(starts):
         for (codes, counts), cut in zip(parts, cuts):
@@ -209,7 +207,7 @@ def _merged_in_ranges(parts: list[Counted], low: int, span: int, total: int) -> 
     return codes, counts
 
 
-def count_kind(total: int) -> type[Any]:
+def count_dtype(total: int) -> type[Any]:
     """Return the type of counts that have this sum: half the bytes where they do."""
     return np.uint32 if total < 2**32 else np.uint64
 
@@ -234,15 +232,15 @@ def distinct_values(pixels: Array) -> Colors | None:
     n_bits = sum(bits)
     if n_bits > 64:
         return None
-    codes = side_by_side(pixels, lows, bits)
+    codes = pack(pixels, lows, bits)
     color_codes, counts = count_codes(codes.copy(), n_bits)
-    if not pays(len(color_codes), len(pixels)):
+    if not worth_counting(len(color_codes), len(pixels)):
         return None
-    colors = taken_apart(color_codes, lows, bits, pixels.dtype)
+    colors = unpack(color_codes, lows, bits, pixels.dtype)
     return Colors(colors, counts.astype(np.float64), codes, color_codes, n_bits)
 
 
-def pays(n_colors: int, n_pixels: int) -> bool:
+def worth_counting(n_colors: int, n_pixels: int) -> bool:
     """Return whether to compare colors is better than to compare pixels.
 
     It is if on average two pixels are equal; and so many colors that their counts take
@@ -251,7 +249,7 @@ def pays(n_colors: int, n_pixels: int) -> bool:
     return 2 * n_colors <= n_pixels and n_colors <= MOST_COLORS
 
 
-def side_by_side(pixels: Array, lows: list[int], bits: list[int]) -> Array:
+def pack(pixels: Array, lows: list[int], bits: list[int]) -> Array:
     """Write one number for each pixel (n, c): its channels, less `lows`, in `bits`."""
     kind = np.uint32 if sum(bits) <= 32 else np.uint64
     codes: Array = np.zeros(len(pixels), kind)
@@ -262,10 +260,10 @@ def side_by_side(pixels: Array, lows: list[int], bits: list[int]) -> Array:
     return codes
 
 
-def taken_apart(
+def unpack(
     codes: Array, lows: list[int], bits: list[int], dtype: np.dtype[Any]
 ) -> Array:
-    """Return the colors, (m, c), of codes: the way back from `side_by_side`."""
+    """Return the colors, (m, c), of codes: the way back from `pack_rgb`."""
     colors = np.empty((len(bits), len(codes)), dtype)
     left = codes.astype(np.uint64)
     for row, low, width in reversed([*zip(colors, lows, bits)]):

@@ -1,8 +1,4 @@
-"""To give every pixel what belongs to its number, fast.
-
-What this file adds: looking up in a table, in blocks and threads, and painting, two
-pixels at a time. What it leaves out: where the numbers come from.
-"""
+"""Looking up what belongs to each pixel's number, fast."""
 
 import numpy as np
 
@@ -18,7 +14,7 @@ LOOK_UP_BLOCK = 2**20
 BLOCK = 2**16
 
 
-def color_in(palette: Array, labels: Array) -> Array:
+def take_colors(palette: Array, labels: Array) -> Array:
     """Give every pixel the color of its label.
 
     Parameters

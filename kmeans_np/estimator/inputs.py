@@ -69,7 +69,7 @@ class InputError(checks.ArgumentValueError):
         return self.words
 
 
-class Input(checks.Named):
+class Input(checks.ErrorContext):
     """An argument of an estimator, of which errors speak in scikit-learn's words."""
 
     def not_finite(self, nan: int, infinite: int, first: Array) -> InputError:

@@ -1,16 +1,11 @@
-"""Four small runs in which something happens that one should have seen.
-
-What this file adds: a bad start, a cluster that loses all its points, a tie, and more
-clusters than colors. Each is a real run of `lloyd` on few points. What it leaves out:
-to show them.
-"""
+"""Four small runs in which something happens that one should have seen."""
 
 from typing import NamedTuple
 
 import numpy as np
 
-from kmeans_np.explanation.material import Material, of_image, of_points
-from kmeans_np.explanation.record import Record, record
+from kmeans_np.explanation.recording import Recording, record
+from kmeans_np.explanation.subject import Subject, subject_of_image, subject_of_points
 from kmeans_np.lloyd import Floats
 
 
@@ -34,8 +29,8 @@ class Example(NamedTuple):
     name: str
     title: str
     words: str
-    material: Material
-    run: Record
+    material: Subject
+    run: Recording
 
 
 def _blobs() -> Floats:
@@ -61,7 +56,7 @@ def _bad_start() -> Example:
         "is about nine times that of the three groups that you see. No step is wrong. "
         "K-means only finds an answer that neither move improves, so it is run from "
         "several starts, of which the best is kept.",
-        of_points(blobs),
+        subject_of_points(blobs),
         [blobs[3], blobs[7], blobs[40]],
     )
 
@@ -76,7 +71,7 @@ def _empty_cluster() -> Example:
         "that is farthest from its own centroid. A program that divides anyway gets "
         "0 / 0, \u201cnot a number\u201d, and argmin then takes that for the "
         "smallest of all distances.",
-        of_points(blobs),
+        subject_of_points(blobs),
         [blobs[0], blobs[45], np.array([14.0, 11.0])],
     )
 
@@ -89,7 +84,7 @@ def _tie() -> Example:
         "The point in the middle is exactly as far from centroid 0 as from centroid 1. "
         "The rule is: the lower number wins. Without a rule, the answer would depend "
         "on the program; with it, all give the same.",
-        of_points(np.array(points, np.float64)),
+        subject_of_points(np.array(points, np.float64)),
         [np.array([1.0, 2.0]), np.array([7.0, 2.0])],
     )
 
@@ -105,13 +100,13 @@ def _more_than_colors() -> Example:
         "centroids start on colors that others have already: they lose every tie and "
         "stay empty, since there is no color left to restart at. The package answers "
         "with three clusters and says so in a warning.",
-        of_image(flag, None, -1, "auto"),
+        subject_of_image(flag, None, -1, "auto"),
         [flag[0, column] / 255 for column in (0, 4, 8, 4, 0)],
     )
 
 
 def _example(
-    name: str, title: str, words: str, material: Material, start: list[Floats]
+    name: str, title: str, words: str, material: Subject, start: list[Floats]
 ) -> Example:
     run = record(
         material.points, material.weights, np.array(start), max_iter=300, tol=1e-4

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from kmeans_np import checks
-from kmeans_np.blocks import in_memory
+from kmeans_np.arrays import in_memory
 from kmeans_np.clustering import describe_stop, warn_if_fewer
-from kmeans_np.explanation.material import Material, of_image, of_points
-from kmeans_np.explanation.record import Record, record
+from kmeans_np.explanation.recording import Recording, record
+from kmeans_np.explanation.subject import Subject, subject_of_image, subject_of_points
 from kmeans_np.files.paths import as_path, check_replaceable, write_whole
 from kmeans_np.lloyd import Floats, Step
 from kmeans_np.seeding import seed
@@ -34,8 +34,8 @@ class Explanation:
     """
 
     title: str
-    _run: Record
-    _material: Material
+    _run: Recording
+    _material: Subject
     _init: str
     _k: int
 
@@ -248,9 +248,9 @@ def explain(
     title = checks.check_str(title, "title")
     array = in_memory(image_or_points, "image_or_points")
     if checks.image_or_points(array, kind, mask, channel_axis, alpha):
-        material = of_image(array, mask, channel_axis, alpha)
+        material = subject_of_image(array, mask, channel_axis, alpha)
     else:
-        material = of_points(checks.points(array))
+        material = subject_of_points(checks.points(array))
     k = checks.n_clusters(k, material.n, "pixels" if material.is_image else "points")
     how = {"max_iter": max_iter, "tol": tol, "rng": rng, "callback": callback}
     d = material.points.shape[1]

@@ -1,9 +1,4 @@
-"""A run as a film: an endless GIF over its moves.
-
-What this file adds: the moves of a run in order (flatten, choose, assign and update at
-each step, stop), each in a sentence with its numbers; a frame for each; and the frames
-as a GIF. What it leaves out: all steps on one picture (`kmeans_np.explanation.sheet`).
-"""
+"""A run as a film: an endless GIF over its moves."""
 
 import io
 from collections.abc import Iterator
@@ -15,9 +10,9 @@ import kmeans_np.explanation.canvas as ink
 from kmeans_np.clustering import STOP_REASONS
 from kmeans_np.colors import distinct_colors, look_up
 from kmeans_np.explanation.canvas import RGB, Box, Canvas
-from kmeans_np.explanation.material import Material
-from kmeans_np.explanation.record import Record
+from kmeans_np.explanation.recording import Recording
 from kmeans_np.explanation.scatter import Cloud
+from kmeans_np.explanation.subject import Subject
 from kmeans_np.lloyd import Array, Floats, Step
 
 WIDTH, HEIGHT, MARGIN, GAP = 760, 434, 28, 24
@@ -67,7 +62,7 @@ class Move(NamedTuple):
     path: Floats | None = None
 
 
-def moves(record: Record, material: Material) -> Iterator[Move]:
+def moves(record: Recording, material: Subject) -> Iterator[Move]:
     """Yield the moves of a run, at most some forty.
 
     Parameters
@@ -105,7 +100,7 @@ def moves(record: Record, material: Material) -> Iterator[Move]:
     )  # fmt: skip
 
 
-def _first(material: Material) -> Move:
+def _first(material: Subject) -> Move:
     """Return the move that makes points of pixels."""
     if not material.is_image:
         what = f"{material.n:,} points of {len(material.axes)} features"
@@ -133,7 +128,7 @@ def shown_steps(steps: list[Step]) -> list[Step]:
 
 
 def _of_step(
-    record: Record, step: Step, path: Floats, before: int, noun: str
+    record: Recording, step: Step, path: Floats, before: int, noun: str
 ) -> Iterator[Move]:
     """Yield the two moves of a step."""
     number, total = step.iteration, record.counts.sum()
@@ -174,7 +169,7 @@ def _of_step(
     yield Move("update", f"update {number}: {words}", note, *both)
 
 
-def _why(record: Record, noun: str) -> tuple[str, str]:
+def _why(record: Recording, noun: str) -> tuple[str, str]:
     """Say why a run stopped, and with what numbers."""
     n, shift = record.n_iter, ink.brief(record.end.shift)
     least = ink.brief(record.tol * record.mean_variance)
@@ -193,7 +188,7 @@ def _why(record: Record, noun: str) -> tuple[str, str]:
 class Painter:
     """What a run is shown with: its picture or points, at any move."""
 
-    def __init__(self, record: Record, material: Material) -> None:
+    def __init__(self, record: Recording, material: Subject) -> None:
         self.record, self.material = record, material
         self.cloud = Cloud(material, record.start)
         self.original: RGB = np.zeros((1, 1, 3), np.uint8)
@@ -276,7 +271,7 @@ def _headlines(paper: Canvas, move: Move, is_image: bool) -> None:
     paper.text(MARGIN, 68, move.caption, size)
 
 
-def gif_bytes(record: Record, material: Material) -> bytes:
+def gif_bytes(record: Recording, material: Subject) -> bytes:
     """Return a run as the content of a GIF file that loops for ever over its moves.
 
     Parameters

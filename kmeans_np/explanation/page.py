@@ -1,8 +1,7 @@
 """A run as one HTML file that needs nothing else.
 
-What this file adds: the page, with the run, the four prepared runs and the player,
-which draws them in a browser. What it leaves out: the player itself, which stands in
-the folder `player` beside this file.
+The player that draws the run in a browser stands in the folder `player` beside this
+file.
 """
 
 import html
@@ -15,14 +14,14 @@ from typing import Any
 import numpy as np
 
 from kmeans_np.explanation.examples import examples
-from kmeans_np.explanation.material import Material, cloud
-from kmeans_np.explanation.record import Record
+from kmeans_np.explanation.recording import Recording
+from kmeans_np.explanation.subject import Subject, cloud
 from kmeans_np.lloyd import Array, Step
 
 SCRIPTS = ("kmeans.js", "material.js", "words.js", "views.js", "player.js")
 
 
-def page(run: Record, material: Material, title: str, init: str, k: int) -> str:
+def page(run: Recording, material: Subject, title: str, init: str, k: int) -> str:
     """Return the page of a run.
 
     Parameters
@@ -81,7 +80,7 @@ def page(run: Record, material: Material, title: str, init: str, k: int) -> str:
     return "".join(pieces)
 
 
-def _told(run: Record, material: Material) -> dict[str, Any]:
+def _told(run: Recording, material: Subject) -> dict[str, Any]:
     """Return what the player needs to know of a run and of what was clustered."""
     dots, weights = cloud(material.points, material.weights)
     low, width = np.broadcast_arrays(material.screen.low, material.screen.width)
@@ -117,7 +116,7 @@ def _told(run: Record, material: Material) -> dict[str, Any]:
     }
 
 
-def _step(run: Record, step: Step) -> dict[str, Any]:
+def _step(run: Recording, step: Step) -> dict[str, Any]:
     """Return a step. Its labels are found again from its centroids."""
     return {
         "iteration": step.iteration,
@@ -151,7 +150,7 @@ def _packed(values: Array) -> dict[str, str]:
     return {"kind": flat.dtype.str[1:], "data": data.decode("ascii")}
 
 
-def _about(material: Material, title: str) -> str:
+def _about(material: Subject, title: str) -> str:
     """Return the line below the heading of the page."""
     what = f"{material.n:,} points"
     if material.is_image:

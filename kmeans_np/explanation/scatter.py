@@ -1,8 +1,4 @@
-"""Points as a cloud, a plane or a histogram, with centroids among them.
-
-What this file adds: what a film and a sheet show of the points themselves. What it
-leaves out: to draw a line or a dot (`kmeans_np.explanation.canvas`).
-"""
+"""Points as a cloud, a plane or a histogram, with centroids among them."""
 
 import numpy as np
 
@@ -19,7 +15,7 @@ from kmeans_np.explanation.canvas import (
     mixed,
     rgb_of,
 )
-from kmeans_np.explanation.material import Material, cloud
+from kmeans_np.explanation.subject import Subject, cloud
 from kmeans_np.lloyd import Array, Floats
 from kmeans_np.sweeps import BlockedSweep
 
@@ -37,7 +33,7 @@ class Cloud:
     one as a histogram; of more, the first three are seen.
     """
 
-    def __init__(self, material: Material, start: Floats) -> None:
+    def __init__(self, material: Subject, start: Floats) -> None:
         self.dots, self.weights = cloud(material.points, material.weights)
         self.own = rgb_of([SOFT]).repeat(len(self.dots), axis=0)
         self.axes, self.unseen = material.axes[:3], len(material.axes) - 3

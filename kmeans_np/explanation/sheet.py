@@ -1,9 +1,4 @@
-"""A run as a sheet: every step on one picture, for a slide.
-
-What this file adds: a grid of the original, each step that is kept and the end, each
-with its palette and inertia; and the curve of the inertia. What it leaves out: assign
-and update as two moves (`kmeans_np.explanation.film`).
-"""
+"""A run as a sheet: every step on one picture, for a slide."""
 
 from typing import NamedTuple
 
@@ -12,8 +7,8 @@ import numpy as np
 import kmeans_np.explanation.canvas as ink
 from kmeans_np.explanation.canvas import RGB, Canvas
 from kmeans_np.explanation.film import Painter
-from kmeans_np.explanation.material import Material
-from kmeans_np.explanation.record import Record
+from kmeans_np.explanation.recording import Recording
+from kmeans_np.explanation.subject import Subject
 from kmeans_np.files import png_bytes
 from kmeans_np.lloyd import Array, Floats
 
@@ -100,7 +95,7 @@ class Grid(NamedTuple):
         return down, MARGIN + column * (self.cell + GAP)
 
 
-def cells(record: Record) -> list[Cell]:
+def cells(record: Recording) -> list[Cell]:
     """Return the pictures of a sheet in order.
 
     Parameters
@@ -142,7 +137,7 @@ def grid_of(n: int, rows: int, columns: int) -> Grid:
     return min(grids, key=lambda g: abs(np.log(g.shape[1] / g.shape[0] / FORM)))
 
 
-def sheet_bytes(record: Record, material: Material) -> bytes:
+def sheet_bytes(record: Recording, material: Subject) -> bytes:
     """Return a run as the content of a PNG file with all of its steps.
 
     Parameters
@@ -174,7 +169,7 @@ def sheet_bytes(record: Record, material: Material) -> bytes:
     return png_bytes(sheet)
 
 
-def _title(record: Record, material: Material, width: int, reduced: bool) -> RGB:
+def _title(record: Recording, material: Subject, width: int, reduced: bool) -> RGB:
     """Draw the title of a sheet."""
     paper, k, n = Canvas(width, TITLE), len(record.start), record.n_iter
     steps = "1 step" if n == 1 else f"{n:,} steps"
@@ -226,7 +221,7 @@ def _drawn(painter: Painter, cell: Cell, grid: Grid) -> RGB:
     return paper.pixels()
 
 
-def _curve(record: Record, width: int, height: int) -> RGB:
+def _curve(record: Recording, width: int, height: int) -> RGB:
     """Draw how the inertia falls."""
     paper = Canvas(width, height)
     values = np.append(record.inertias, record.inertia)

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from kmeans_np.blocks import tiles
+from kmeans_np.arrays import tiles
 from kmeans_np.checks import ArgumentValueError, pluralize
 from kmeans_np.files.checksums import check_streams
 from kmeans_np.files.formats import DEEP, Format, either

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kmeans_np.blocks import Report, Reporter, in_memory, is_sliced
+from kmeans_np.arrays import Report, Reporter, in_memory, is_sliced
 from kmeans_np.checks import (
     ArgumentTypeError,
     ArgumentValueError,

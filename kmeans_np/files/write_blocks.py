@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kmeans_np.blocks import tiles
+from kmeans_np.arrays import tiles
 from kmeans_np.checks import ArgumentTypeError, ArgumentValueError
 from kmeans_np.files.formats import (
     ANY_NUMBERS,

@@ -1,11 +1,4 @@
-"""Images: `segment_image`, `cluster_image`, `apply_palette` and `inertia_curve`.
-
-What this file adds: nothing but the names. An image is taken apart into pixels
-(`pixels`), or counted in blocks (`streamed`), which become what is compared
-(`features`); the answer (`segmentation`) is that of clusters found (`finding`; by Dask,
-`distributed`; of several images, `batch`; asked for by `cluster`) or given (`palette`).
-What it leaves out: the content of files.
-"""
+"""Images: `segment_image`, `cluster_image`, `apply_palette` and `inertia_curve`."""
 
 from kmeans_np.image.batch import Batch
 from kmeans_np.image.cluster import cluster_image, segment_image

@@ -15,15 +15,15 @@ from typing import Any, cast
 import numpy as np
 
 from kmeans_np import checks
-from kmeans_np.blocks import MemoryRows, Report, Reporter, Rows, again, is_sliced
+from kmeans_np.arrays import MemoryRows, Report, Reporter, Rows, is_sliced, re_iterable
 from kmeans_np.checks import pluralize
 from kmeans_np.colors import Colors, distinct_of, look_up
 from kmeans_np.files import open_image, read_image
 from kmeans_np.files.formats import is_opened
 from kmeans_np.image.clusters import Clusters, FoundClusters
+from kmeans_np.image.layout import Layout
 from kmeans_np.image.open_source import open_source
 from kmeans_np.image.pipeline import assign_clusters
-from kmeans_np.image.pixels import Layout
 from kmeans_np.image.segmentation import Segmentation
 from kmeans_np.image.source import Source
 from kmeans_np.lloyd import Array, Floats
@@ -53,7 +53,7 @@ def _is_image(value: Any) -> bool:
     return isinstance(value, np.ndarray) and value.ndim >= 2
 
 
-class Several(Sequence[Array]):
+class LazySequence(Sequence[Array]):
     """Something of each image of a batch, computed when it is asked for."""
 
     def __init__(self, n: int, compute: Callable[[int], Array]) -> None:
@@ -108,7 +108,7 @@ class Batch(Segmentation):
     def __getitem__(self, number: Any) -> Any:
         if isinstance(number, slice):
             return [self[each] for each in range(len(self))[number]]
-        return self.apply(opened(self._images[number]))
+        return self.apply(open_if_path(self._images[number]))
 
     def __iter__(self) -> Iterator[Segmentation]:
         return map(self.__getitem__, range(len(self)))
@@ -133,14 +133,14 @@ class Batch(Segmentation):
         """
         return self._each("mask_of", label=label)
 
-    def _each(self, method: str, **how: Any) -> "Several":
-        return Several(len(self), partial(self._call, method, how))
+    def _each(self, method: str, **how: Any) -> "LazySequence":
+        return LazySequence(len(self), partial(self._call, method, how))
 
     def _call(self, method: str, how: dict[str, Any], number: int) -> Any:
         return getattr(self[number], method)(**how)
 
 
-def opened(image: Any) -> Any:
+def open_if_path(image: Any) -> Any:
     """Return an image that may be given as the name of a file."""
     if not isinstance(image, (str, os.PathLike)):
         return image
@@ -255,14 +255,14 @@ class SeveralImages(ColorPool):
         checks.function(report, "progress", "Progress")
         refuse_for_several(mask=mask is not None, weights=weights is not None)
         self.images, self.report = (
-            again(images, "image", "to count and to paint"),
+            re_iterable(images, "image", "to count and to paint"),
             report,
         )
         if not len(self.images):
             rule = "hold at least one image"
             raise checks.ArgumentValueError("image", rule, "none", "pass some")
         # Kept until it has been counted.
-        self.first: Source | None = self.open(opened(self.images[0]))
+        self.first: Source | None = self.open(open_if_path(self.images[0]))
         self.layout = self.first.layout
 
     def count(self) -> Colors | None:
@@ -270,7 +270,7 @@ class SeveralImages(ColorPool):
         reporter = Reporter(self.report, "count", len(self.images))
         for number in range(len(self.images)):
             source = self.first if number == 0 else None
-            source = source or self.open(opened(self.images[number]))
+            source = source or self.open(open_if_path(self.images[number]))
             self.add(source, f"image {number}")
             reporter.add(1)
         self.first = None
@@ -285,11 +285,11 @@ class SeveralImages(ColorPool):
         painted, labels = (partial(_paint_one, part) for part in (0, 1))
         return self._each(painted, found.clusters), self._each(labels, found.clusters)
 
-    def _each(self, work: Callable[..., Any], clusters: Clusters) -> "Several":
-        return Several(len(self.images), partial(self._one, work, clusters))
+    def _each(self, work: Callable[..., Any], clusters: Clusters) -> "LazySequence":
+        return LazySequence(len(self.images), partial(self._one, work, clusters))
 
     def _one(self, work: Callable[..., Any], clusters: Clusters, number: int) -> Any:
-        source = self.open(opened(self.images[number]))
+        source = self.open(open_if_path(self.images[number]))
         return work(source, source.run(assign_clusters, clusters))
 
 

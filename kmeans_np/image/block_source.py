@@ -8,22 +8,22 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from kmeans_np import checks
-from kmeans_np.blocks import (
+from kmeans_np.arrays import (
     CHUNK_BYTES,
+    BlockReader,
     BlockRows,
+    LazyArray,
     Report,
     Reporter,
-    Sliced,
-    View,
     copy,
-    stand_in,
+    shape_only,
     tiles,
 )
-from kmeans_np.blocks.rows import BLOCK, Selected
+from kmeans_np.arrays.rows import BLOCK, Selected
 from kmeans_np.clustering import column_stats
 from kmeans_np.colors import ColorCounts, Colors, Units
 from kmeans_np.image.clusters import ColorLabels, FindLabels, FoundClusters, paint_block
-from kmeans_np.image.pixels import Pixels, lay_out
+from kmeans_np.image.layout import Pixels, lay_out
 from kmeans_np.image.selection import check_looks, look_at_part
 from kmeans_np.image.source import Source
 from kmeans_np.lloyd import Array, Floats
@@ -46,18 +46,18 @@ class BlockImage(Source):
         alpha: Any,
         report: Report | None,
     ) -> None:
-        self.source, self.report = Sliced(image), report
-        self.layout, _ = lay_out(stand_in(self.source), channel_axis, alpha)
+        self.source, self.report = BlockReader(image), report
+        self.layout, _ = lay_out(shape_only(self.source), channel_axis, alpha)
         self.mask = self.weights = None
         if mask is not None:
             mask = mask if hasattr(mask, "dtype") else np.asarray(mask)
-            self.mask = Sliced(mask, "mask")
-            checks.mask(stand_in(self.mask), self.layout.shape)
+            self.mask = BlockReader(mask, "mask")
+            checks.mask(shape_only(self.mask), self.layout.shape)
         self.weighted = weights is not None
         if weights is not None:
             weights = weights if hasattr(weights, "dtype") else np.asarray(weights)
-            self.weights = Sliced(weights, "weights")
-            checks.weights_image(stand_in(self.weights), self.layout.shape)
+            self.weights = BlockReader(weights, "weights")
+            checks.weights_image(shape_only(self.weights), self.layout.shape)
 
     def pixels(self, place: Place) -> Pixels:
         """Read the pixels at a place, given without channels."""
@@ -123,7 +123,7 @@ class BlockImage(Source):
         """Return the pixels that take part, one a row."""
         return PixelRows(self)
 
-    def paint(self, found: FoundClusters) -> tuple[View, View]:
+    def paint(self, found: FoundClusters) -> tuple[LazyArray, LazyArray]:
         """Return the segmented image and the labels, computed when they are read."""
         find: FindLabels
         if found.colors is None:
@@ -250,8 +250,8 @@ class LazyPainting:
         source, layout = image.source, image.layout
         chunks, dtype = source.chunks, np.min_scalar_type(-len(palette))
         small = None if chunks is None else layout.without_channels(chunks)
-        self.image = View(source.shape, source.dtype, chunks, self._image)
-        self.labels = View(layout.shape, dtype, small, self._labels)
+        self.image = LazyArray(source.shape, source.dtype, chunks, self._image)
+        self.labels = LazyArray(layout.shape, dtype, small, self._labels)
 
     def _paint(self, place: Place) -> tuple[Array, Array]:
         pixels = self.of.pixels(place)

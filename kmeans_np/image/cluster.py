@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from kmeans_np import checks
-from kmeans_np.blocks import Report, is_sliced
+from kmeans_np.arrays import Report, is_sliced
 from kmeans_np.image.batch import Batch, SeveralImages, is_batch, refuse_for_several
 from kmeans_np.image.open_source import open_source
 from kmeans_np.image.pipeline import Plan, find_clusters, make_plan

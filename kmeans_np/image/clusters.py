@@ -9,7 +9,7 @@ import numpy as np
 from kmeans_np.clustering import Clustering
 from kmeans_np.colors import (
     TABLE_BITS,
-    Coding,
+    ColorPacking,
     Colors,
     Lookup,
     distinct_of,
@@ -17,7 +17,7 @@ from kmeans_np.colors import (
     take,
 )
 from kmeans_np.image.features import Features
-from kmeans_np.image.pixels import Pixels, paint
+from kmeans_np.image.layout import Pixels, paint
 from kmeans_np.lloyd import Array, Floats
 from kmeans_np.sweeps.partitioned import Shift, label_rows
 
@@ -76,7 +76,7 @@ class FoundClusters(NamedTuple):
     clusters: Clusters
     result: Clustering
     colors: Colors | None
-    coding: Coding | None
+    coding: ColorPacking | None
     shift: Shift | None
     weighted: bool
 
@@ -114,7 +114,7 @@ class ColorLabels:
         How pixels are written as numbers.
     """
 
-    def __init__(self, labels: Array, color_codes: Array, coding: Coding) -> None:
+    def __init__(self, labels: Array, color_codes: Array, coding: ColorPacking) -> None:
         self.args = labels, color_codes, coding
         self.coding, self.label_of = coding, Lookup(labels, color_codes, coding.n_bits)
 
@@ -131,7 +131,7 @@ class NearestColors(NamedTuple):
     """Finds the labels of pixels by their colors, of which none is known at first."""
 
     nearest: NearestPixels
-    coding: Coding
+    coding: ColorPacking
 
     def __call__(self, pixels: Pixels, place: Place) -> Array:  # noqa: ARG002
         """Return the label of each pixel."""

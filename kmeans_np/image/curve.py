@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from kmeans_np import checks
-from kmeans_np.blocks import in_memory, is_sliced, stand_in
+from kmeans_np.arrays import in_memory, is_sliced, shape_only
 from kmeans_np.clustering import warn_if_fewer
 from kmeans_np.image.open_source import open_source
 from kmeans_np.image.pipeline import find_path, make_plan
@@ -99,7 +99,7 @@ def inertia_curve(
     [104.0, 4.0, 0.0]
     """
     outside = is_sliced(image_or_points)
-    like = stand_in(image_or_points) if outside else image_or_points
+    like = shape_only(image_or_points) if outside else image_or_points
     is_image = checks.image_or_points(
         like, kind, mask, channel_axis, alpha, color_space, position_weight
     )

@@ -14,26 +14,26 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from kmeans_np import checks
-from kmeans_np.blocks import (
+from kmeans_np.arrays import (
     CHUNK_BYTES,
     DaskRows,
     Report,
     Reporter,
-    known_shape,
-    merged_in_tree,
-    place_of_errors,
+    check_known_shape,
+    locate_errors,
+    merge_in_tree,
     select,
-    stand_in,
+    shape_only,
 )
 from kmeans_np.clustering import column_stats
-from kmeans_np.colors import Coding, Colors, Counted, Units, merge_counts
+from kmeans_np.colors import ColorPacking, Colors, Counted, Units, merge_counts
 from kmeans_np.image.clusters import (
     FindLabels,
     FoundClusters,
     NearestColors,
     paint_block,
 )
-from kmeans_np.image.pixels import Layout, lay_out
+from kmeans_np.image.layout import Layout, lay_out
 from kmeans_np.image.selection import (
     PartLook,
     check_looks,
@@ -61,8 +61,8 @@ class DaskImage(Source):
         alpha: Any,
         report: Report | None,
     ) -> None:
-        known_shape(image, "image")
-        self.layout, _ = lay_out(stand_in(image), channel_axis, alpha)
+        check_known_shape(image, "image")
+        self.layout, _ = lay_out(shape_only(image), channel_axis, alpha)
         # All channels of a pixel are in one chunk.
         axis = self.layout.channel_axis
         self.array = image if axis is None else image.rechunk({axis: -1})
@@ -77,15 +77,15 @@ class DaskImage(Source):
         if value is None:
             return None
         array = dask.array.asarray(value)
-        known_shape(array, name)
-        check(stand_in(array), self.layout.shape)
+        check_known_shape(array, name)
+        check(shape_only(array), self.layout.shape)
         return array.rechunk(self.layout.without_channels(self.array.chunks))
 
     # ---- What is asked of any source -------------------------------------------------
 
     def run(self, work: Callable[..., Found], *args: Any) -> Found:
         """Return what `work(source, *args)` returns."""
-        with place_of_errors(self.array, "image"):
+        with locate_errors(self.array, "image"):
             return work(self, *args)
 
     def needs_shift(self, colors: Colors | None) -> bool:
@@ -129,13 +129,13 @@ class DaskImage(Source):
         arrays = (self.array, self.mask, self.weights)
         counts = [work(*blocks) for blocks in zip(*map(self._blocks, arrays))]
         merge = partial(merge_block_counts, coding=coding)
-        found: BlockCount = merged_in_tree(counts, merge).compute()
+        found: BlockCount = merge_in_tree(counts, merge).compute()
         size, is_masked = self.size, self.mask is not None
         Reporter(self.report, "count", size).reach(size)
         n_masked = found.n_masked if is_masked else None
         checks.some_take_part(found.n, size, n_masked)
         counted = found.counted
-        if counted is None or not coding.pays(len(counted[0]), found.n):
+        if counted is None or not coding.is_worth_counting(len(counted[0]), found.n):
             return None
         return coding.colors(counted)
 
@@ -192,7 +192,7 @@ class DaskImage(Source):
         """Write the segmented image into an array."""
         import dask.array
 
-        with place_of_errors(self.array, "image"):
+        with locate_errors(self.array, "image"):
             dask.array.store(self.paint_image(found), out)
         Reporter(self.report, "paint", self.size).reach(self.size)
 
@@ -248,7 +248,7 @@ def count_block(
     return BlockCount(counted, len(pixels.values), n_masked)
 
 
-def merge_block_counts(counts: list[BlockCount], coding: Coding) -> BlockCount:
+def merge_block_counts(counts: list[BlockCount], coding: ColorPacking) -> BlockCount:
     """Merge what several chunks have counted."""
     parts = [one.counted for one in counts if one.counted is not None]
     together = merge_counts(parts) if len(parts) == len(counts) else None

@@ -5,10 +5,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from kmeans_np import checks
-from kmeans_np.blocks import Rows
+from kmeans_np.arrays import Rows
 from kmeans_np.clustering import ColumnStats, column_stats
 from kmeans_np.colors import COLOR_SPACES
-from kmeans_np.image.pixels import Pixels
+from kmeans_np.image.layout import Pixels
 from kmeans_np.lloyd import Array, Floats
 
 

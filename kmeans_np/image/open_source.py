@@ -3,7 +3,7 @@
 from typing import Any
 
 from kmeans_np import checks
-from kmeans_np.blocks import Report, is_dask, is_sliced
+from kmeans_np.arrays import Report, is_dask, is_sliced
 from kmeans_np.image.block_source import BlockImage
 from kmeans_np.image.dask_source import DaskImage
 from kmeans_np.image.source import MemoryImage, Source

@@ -5,18 +5,18 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from kmeans_np import checks
-from kmeans_np.blocks import MemoryRows, Rows
+from kmeans_np.arrays import MemoryRows, Rows
 from kmeans_np.clustering import (
     Clustering,
     ColumnStats,
     Data,
     PartitionedPoints,
     PointsInMemory,
-    are_many,
     assign_to,
     column_stats,
     fit,
     fit_path,
+    use_tree_sums,
     warn_if_fewer,
 )
 from kmeans_np.colors import COLOR_SPACES, Colors
@@ -166,7 +166,7 @@ def as_data(
     `colors` are what the rows are made of, if they are no pixels; for `stats` and
     `coarse_start` see `PartitionedPoints`.
     """
-    if rows.outside and are_many(*rows.shape, k):
+    if rows.outside and use_tree_sums(*rows.shape, k):
         return PartitionedPoints(rows, channels, stats, coarse_start)
     part = rows.load()
     cells = colors is not None and colors.are_cells and part.points is part.values

@@ -10,7 +10,7 @@ import numpy as np
 from kmeans_np import checks
 from kmeans_np.checks import WeightStats
 from kmeans_np.colors import Units
-from kmeans_np.image.pixels import Layout
+from kmeans_np.image.layout import Layout
 from kmeans_np.lloyd import Array
 
 

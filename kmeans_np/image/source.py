@@ -12,10 +12,10 @@ from typing import Any, TypeVar
 import numpy as np
 
 from kmeans_np import checks
-from kmeans_np.blocks import MemoryRows, Rows, in_memory
+from kmeans_np.arrays import MemoryRows, Rows, in_memory
 from kmeans_np.colors import Colors, Units, distinct_of, look_up
 from kmeans_np.image.clusters import FoundClusters
-from kmeans_np.image.pixels import Layout, Pixels, paint, take_apart
+from kmeans_np.image.layout import Layout, Pixels, paint, take_apart
 from kmeans_np.lloyd import Array
 
 Found = TypeVar("Found")

@@ -1,8 +1,4 @@
-"""A pass in blocks that stay in the processor's cache.
-
-What this file adds: to find the nearest centroids without a table of all distances.
-What it leaves out: to look at fewer points, which the passes after it do.
-"""
+"""A pass in blocks that stay in the processor's cache."""
 
 import numpy as np
 from numpy.typing import ArrayLike

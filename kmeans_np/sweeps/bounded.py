@@ -1,9 +1,5 @@
 """A pass that looks only at the points that may have changed cluster.
 
-What this file adds: bounds. A point far inside its cluster stays there, however often
-one looks; so compute when it may leave, and let it alone until then. What it leaves
-out: to take many points at once, which the pass over cells does.
-
 References
 ----------
 .. [1] G. Hamerly, "Making k-means even faster", Proceedings of the 2010 SIAM
@@ -22,7 +18,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kmeans_np.lloyd import Array, Far, Floats, Sweep, Tally, Weights
-from kmeans_np.pieces import branches, pieces, tree_sum
 from kmeans_np.sweeps.blocked import nearest_directly
 from kmeans_np.sweeps.frame import Frame, frame_of, mean_variance, sample_step
 from kmeans_np.sweeps.products import nearest_by_products
@@ -32,6 +27,7 @@ from kmeans_np.sweeps.totals import (
     change_of_totals,
     cluster_totals,
 )
+from kmeans_np.tree_sums import branches, pieces, tree_sum
 
 # How many numbers are looked at together: as many as fit the second-level cache.
 TABLE = 2**19

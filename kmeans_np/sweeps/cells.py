@@ -1,10 +1,5 @@
 """A pass over 8-bit colors that asks whole cells of them at once.
 
-What this file adds: not to look at a color that lies deep inside a cluster. Neighboring
-colors are taken together in cells, and only those of cells that lie between centroids
-are looked at one by one. What it leaves out: any points but 8-bit colors, in the order
-of their cells.
-
 References
 ----------
 .. [1] T. Kanungo et al., "An efficient k-means clustering algorithm: analysis and
@@ -54,7 +49,7 @@ def cell_numbers(colors: Array) -> Array:
     return numbers
 
 
-class Rivals(NamedTuple):
+class Candidates(NamedTuple):
     """Which centroids can be the nearest in which cells.
 
     Attributes
@@ -215,7 +210,7 @@ class CellSweep(Sweep):
         inertia = inertia_from_totals(sums, counts, centroids, self.mean, self.scatter)
         return Tally(self.labels, sums, counts, inertia, n_changed)
 
-    def _filter(self, centroids: Floats) -> Rivals:
+    def _filter(self, centroids: Floats) -> Candidates:
         """Find the centroid nearest to the middle of each cell, and its rivals."""
         k, c = len(centroids), centroids - MIDDLE
         squares = (c**2).sum(axis=1)
@@ -244,7 +239,7 @@ class CellSweep(Sweep):
 
     def _cut_by_planes(
         self, nearest: Array, found: Array, centroids: Floats, real: type
-    ) -> Rivals:
+    ) -> Candidates:
         """Keep of the rivals found, as cell * k + rival, those that win a corner."""
         k, columns = len(centroids), centroids.T.copy()
         cells = found // k
@@ -259,7 +254,7 @@ class CellSweep(Sweep):
         for column, values in zip(planes.T, (*(-2 * apart), farther)):
             column[:] = values.take(keep)
         small = np.min_scalar_type(k - 1)
-        return Rivals(
+        return Candidates(
             nearest.astype(small),
             np.bincount(cells[keep], minlength=len(nearest)),
             rivals[keep].astype(small),
@@ -267,7 +262,9 @@ class CellSweep(Sweep):
             4e-6 * float(reach[keep].max(initial=0)) + doubt,
         )
 
-    def _look_closer(self, cells: Array, rivals: Rivals, centroids: Floats) -> float:
+    def _look_closer(
+        self, cells: Array, rivals: Candidates, centroids: Floats
+    ) -> float:
         """Label the colors of some cells; return the weight of those that changed.
 
         The cells come with the number of their rivals falling.
@@ -294,7 +291,7 @@ class CellSweep(Sweep):
         cells: Array,
         members: Array,
         first: Array,
-        rivals: Rivals,
+        rivals: Candidates,
         centroids: Floats,
     ) -> Array:
         """Find the nearest centroid of each member of some cells.

@@ -1,10 +1,4 @@
-"""From where to look at points.
-
-What this file adds: a place in the middle of the points and the size of things there,
-from which digits are spared and float32 goes far; what follows from sums seen from
-there; and how far the numbers reach. Whoever looks at a part of the points looks from
-the same place. What it leaves out: the looks.
-"""
+"""The middle and the scale of points, from which float32 goes far."""
 
 from typing import Any, NamedTuple
 

@@ -15,14 +15,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kmeans_np.blocks.rows import Part, Rows
-from kmeans_np.blocks.sliced import Place
-from kmeans_np.blocks.views import View
+from kmeans_np.arrays.chunks import Place
+from kmeans_np.arrays.lazy import LazyArray
+from kmeans_np.arrays.rows import Part, Rows
 from kmeans_np.lloyd import Array, Far, Floats, Sweep, Tally
-from kmeans_np.pieces import Branches, branches, joined, tree_sum
 from kmeans_np.sweeps.bounded import BoundedSweep
 from kmeans_np.sweeps.frame import Frame, mean_variance
 from kmeans_np.sweeps.totals import RunningTotals
+from kmeans_np.tree_sums import Branches, branches, merge_branches, tree_sum
 
 # How many of the farthest points are asked for at first.
 FEW = 64
@@ -59,7 +59,7 @@ def label_rows(points: Array, centroids: Floats, shift: Shift) -> Array:
     return np.asarray(sweep.labels)
 
 
-class NearestLabels(View):
+class NearestLabels(LazyArray):
     """Labels that nobody has written down: those of the nearest of some centroids.
 
     Parameters
@@ -133,7 +133,7 @@ class PartitionedSweep(Sweep):
         return self.rows.gather(changes_of_part, merge_changes, self.shift, now, old)
 
     def _anew(self, now: Floats) -> Floats:
-        return tree_sum(self.rows.gather(_sums, joined, self.shift, now))
+        return tree_sum(self.rows.gather(_sums, merge_branches, self.shift, now))
 
     def farthest(self, centroids: Floats, labels: Any) -> Iterator[Far]:
         """Yield the points that are not on their centroid, the farthest first."""
@@ -172,7 +172,7 @@ def moments_of_part(part: Part, shift: Shift) -> Moments:
 def merge_moments(parts: list[Moments]) -> Moments:
     """Return the moments of several parts."""
     sums, weights = zip(*parts)
-    return Moments(joined(sums), joined(weights))
+    return Moments(merge_branches(sums), merge_branches(weights))
 
 
 def _sums(part: Part, shift: Shift, now: Floats) -> Branches:
@@ -204,7 +204,7 @@ def changes_of_part(part: Part, shift: Shift, now: Floats, old: Floats) -> Chang
 def merge_changes(parts: list[Changes]) -> Changes:
     """Return what changes in several parts."""
     sums, weights, numbers = zip(*parts)
-    return Changes(joined(sums), joined(weights), sum(numbers))
+    return Changes(merge_branches(sums), merge_branches(weights), sum(numbers))
 
 
 class Farthest(NamedTuple):

@@ -1,7 +1,4 @@
-"""The nearest centroids of points, from matrix products.
-
-What this file adds: to find the nearest centroids fast, and to know where rounding
-leaves a doubt. What it leaves out: what to do about the doubt.
+"""The nearest centroids of points from matrix products, as far as rounding allows.
 
 References
 ----------

@@ -1,8 +1,4 @@
-"""Sums and counts of clusters.
-
-What this file adds: to add up points of few or of many features fast, and what follows
-from the sums. What it leaves out: which points.
-"""
+"""Sums and counts of clusters, and the inertia that follows from them."""
 
 from collections.abc import Callable
 from typing import Any

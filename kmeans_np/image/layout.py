@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kmeans_np import checks
-from kmeans_np.colors import Coding, color_in
+from kmeans_np.colors import ColorPacking, take_colors
 from kmeans_np.lloyd import Array, Floats
 
 
@@ -121,9 +121,9 @@ class Layout(NamedTuple):
         return len(self.shape) + (self.channel_axis is not None)
 
     @property
-    def coding(self) -> Coding:
+    def coding(self) -> ColorPacking:
         """How the pixels are written as numbers."""
-        return Coding(self.dtype, self.channels, self.ranges)
+        return ColorPacking(self.dtype, self.channels, self.ranges)
 
     @property
     def needs_ranges(self) -> bool:
@@ -196,7 +196,7 @@ def paint(pixels: Pixels, palette: Array, labels: Array) -> tuple[Array, Array]:
     label_image : (rows, columns) or (planes, rows, columns) array
         The labels, -1 where a pixel took no part.
     """
-    colors = color_in(palette, labels)
+    colors = take_colors(palette, labels)
     if pixels.part is None:
         label_image = labels.reshape(pixels.shape)
     else:

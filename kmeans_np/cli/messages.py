@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from kmeans_np.blocks import Progress as BlocksDone
+from kmeans_np.arrays import Progress as BlocksDone
 from kmeans_np.checks import ArgumentError, pluralize, printable, sentence
 from kmeans_np.clustering import STOP_REASONS
 from kmeans_np.image import Segmentation
@@ -74,15 +74,15 @@ def noted(about: object = "") -> Iterator[None]:
         print(line, file=sys.stderr)
 
 
-def say(*lines: str) -> None:
+def print_lines(*lines: str) -> None:
     """Print lines now, if there is somebody to read them."""
     try:
         print(*map(printable, lines), sep="\n", flush=True)
     except BrokenPipeError:
-        nobody_reads()
+        discard_stdout()
 
 
-def nobody_reads() -> None:
+def discard_stdout() -> None:
     """Let what is printed go nowhere: its reader has seen enough, as `head` has."""
     # Not even the interpreter, when it ends, shall try to print the rest.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -125,7 +125,7 @@ class Progress:
             sys.stderr.flush()
 
 
-def in_words(answer: Segmentation) -> str:
+def describe_segmentation(answer: Segmentation) -> str:
     """Say in how many colors a picture is, and how that came."""
     colors = pluralize(len(answer.palette), "color")
     if answer.stopped_by == "given":

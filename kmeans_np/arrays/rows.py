@@ -14,10 +14,10 @@ from typing import Any, Self, TypeVar
 import numpy as np
 
 from kmeans_np import checks
-from kmeans_np.blocks.sliced import Place, Sliced, tiles
-from kmeans_np.blocks.views import Report, Reporter, View
+from kmeans_np.arrays.chunks import BlockReader, Place, tiles
+from kmeans_np.arrays.lazy import LazyArray, Report, Reporter
 from kmeans_np.lloyd import Array, Floats
-from kmeans_np.pieces import piece_of
+from kmeans_np.tree_sums import piece_of
 
 Found = TypeVar("Found")
 # Makes features, (m, d), of stored numbers and of the place of each row, (m, axes).
@@ -96,7 +96,7 @@ class Rows(ABC):
     dtype: np.dtype[Any]
     # Whether they lie outside of memory, and how errors speak of them.
     outside: bool = True
-    names: checks.Named = checks.POINTS
+    names: checks.ErrorContext = checks.POINTS
     # How many numbers say where a point is, and whether that is compared.
     n_axes: int = 0
     with_places: bool = False
@@ -208,10 +208,10 @@ class BlockRows(Rows):
         if rest is not None:
             yield Part(*rest, start, self.transform)
 
-    def each(self, work: Callable[..., Array], dtype: Any, *args: Any) -> View:
+    def each(self, work: Callable[..., Array], dtype: Any, *args: Any) -> LazyArray:
         """Return what `work(points, *args)` gives for each point, when it is read."""
         compute = partial(self._compute, work, args, np.dtype(dtype))
-        return View(self.shape[:1], np.dtype(dtype), None, compute)
+        return LazyArray(self.shape[:1], np.dtype(dtype), None, compute)
 
     def _compute(
         self, work: Callable[..., Array], args: Any, dtype: Any, place: Place
@@ -322,8 +322,8 @@ class ArrayRows(BlockRows):
     """
 
     def __init__(self, array: Any, weights: Any = None) -> None:
-        self.source = Sliced(array, "points")
-        self.weights = None if weights is None else Sliced(weights, "weights")
+        self.source = BlockReader(array, "points")
+        self.weights = None if weights is None else BlockReader(weights, "weights")
         n, d = self.source.shape
         chunk = self.source.chunks[0] if self.source.chunks else 1
         itemsize = self.source.dtype.itemsize
@@ -347,14 +347,14 @@ class ArrayRows(BlockRows):
             return values, weights, None
         return values[some], weights[some], None
 
-    def each(self, work: Callable[..., Array], dtype: Any, *args: Any) -> View:
+    def each(self, work: Callable[..., Array], dtype: Any, *args: Any) -> LazyArray:
         """Return what `work(points, *args)` gives for each point, when it is read."""
         if self.weights is not None:
             return super().each(work, dtype, *args)
         # All of them are there, so that none need be read but those asked for.
         chunks = self.source.chunks and self.source.chunks[:1]
         compute = partial(self._compute_rows, work, args, np.dtype(dtype))
-        return View(self.shape[:1], np.dtype(dtype), chunks, compute)
+        return LazyArray(self.shape[:1], np.dtype(dtype), chunks, compute)
 
     def _compute_rows(
         self, work: Callable[..., Array], args: Any, dtype: Any, place: Place

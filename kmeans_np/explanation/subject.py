@@ -1,9 +1,6 @@
 """What is explained: a picture or points, scaled, flattened, and made small to show.
 
-What this file adds: the way from what a caller passes to the points of the run, and
-what of it is shown: at most so many bytes of pixels, at most so many dots in the cloud.
-Only what is shown is reduced, never what is computed. What it leaves out: the run
-(`kmeans_np.explanation.record`).
+Only what is shown is reduced, never what is computed.
 """
 
 from typing import Any, NamedTuple
@@ -11,10 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from kmeans_np.blocks import in_memory
+from kmeans_np.arrays import in_memory
 from kmeans_np.colors import Colors, look_up
+from kmeans_np.image.layout import Pixels
 from kmeans_np.image.pipeline import colors_or_pixels
-from kmeans_np.image.pixels import Pixels
 from kmeans_np.image.source import MemoryImage
 from kmeans_np.lloyd import Array, Floats
 from kmeans_np.pictures import Screen, screen
@@ -26,7 +23,7 @@ MOST_DOTS = 4000
 CHANNELS = {1: ("gray",), 3: ("red", "green", "blue")}
 
 
-class Material(NamedTuple):
+class Subject(NamedTuple):
     """Something to explain K-means with.
 
     Attributes
@@ -113,12 +110,12 @@ class Material(NamedTuple):
         return self.screen.rgb(colors)
 
 
-def of_points(points: Floats) -> Material:
+def subject_of_points(points: Floats) -> Subject:
     """Return points as material."""
     n, d = points.shape
     most = max(1, MOST_BYTES // (8 * d))
     where = np.arange(n) if n <= most else np.arange(most) * n // most
-    return Material(
+    return Subject(
         is_image=False,
         shape=points.shape,
         dtype=points.dtype,
@@ -138,7 +135,9 @@ def of_points(points: Floats) -> Material:
     )
 
 
-def of_image(image: Any, mask: Any, channel_axis: int | None, alpha: Any) -> Material:
+def subject_of_image(
+    image: Any, mask: Any, channel_axis: int | None, alpha: Any
+) -> Subject:
     """Check an image and return it as material."""
     source = MemoryImage(in_memory(image), mask, None, channel_axis, alpha)
     rows, distinct = colors_or_pixels(source, of_places=False)
@@ -152,7 +151,7 @@ def of_image(image: Any, mask: Any, channel_axis: int | None, alpha: Any) -> Mat
     here = np.ix_(*(_evenly(n, shrink) for n in part.shape))
     channels = pixels.values.shape[1]
     names = tuple(f"channel {number}" for number in range(1, channels + 1))
-    return Material(
+    return Subject(
         is_image=True,
         shape=np.shape(image),
         dtype=kind,

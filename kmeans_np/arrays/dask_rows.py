@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from kmeans_np.blocks.rows import ArrayRows, Found, Part, Rows, Transform
-from kmeans_np.blocks.sliced import Place, unreadable
-from kmeans_np.blocks.views import Report, Reporter
+from kmeans_np.arrays.chunks import Place, unreadable
+from kmeans_np.arrays.lazy import Report, Reporter
+from kmeans_np.arrays.rows import ArrayRows, Found, Part, Rows, Transform
 from kmeans_np.checks import ArgumentError, ArgumentValueError
 from kmeans_np.lloyd import Array
-from kmeans_np.pieces import piece_of
+from kmeans_np.tree_sums import piece_of
 
 # How many findings of chunks a task merges.
 TOGETHER = 16
@@ -30,7 +30,7 @@ def is_dask(value: Any) -> bool:
     return dask is not None and isinstance(value, dask.Array)
 
 
-def known_shape(array: Any, name: str) -> None:
+def check_known_shape(array: Any, name: str) -> None:
     """Refuse a Dask array that does not know its own shape."""
     if any(math.isnan(length) for length in array.shape):
         rule = "have a known shape as a Dask array"
@@ -39,7 +39,7 @@ def known_shape(array: Any, name: str) -> None:
 
 
 @contextmanager
-def place_of_errors(array: Any, name: str) -> Iterator[None]:
+def locate_errors(array: Any, name: str) -> Iterator[None]:
     """Say where a Dask array cannot be read, if that is why a computation fails.
 
     Dask does not tell which chunk it was. So chunks are read again, half of them, half
@@ -81,7 +81,7 @@ def _readable(array: Any, numbers: list[tuple[int, ...]]) -> bool:
     return True
 
 
-def merged_in_tree(found: list[Any], merge: Callable[[list[Any]], Any]) -> Any:
+def merge_in_tree(found: list[Any], merge: Callable[[list[Any]], Any]) -> Any:
     """Return a delayed object that merges all of these, some at a time."""
     import dask
 
@@ -158,9 +158,9 @@ class DaskRows(Rows):
         how = dask.delayed(work, pure=True)
         found = [how(start, *some) for start, *some in zip(starts, *blocks)]
         # Only what reads may be to blame, not what is done between two passes.
-        errors = place_of_errors(self.source, self.name) if self.name else nullcontext()
+        errors = locate_errors(self.source, self.name) if self.name else nullcontext()
         with errors:
-            merged: Found = merged_in_tree(found, merge).compute()
+            merged: Found = merge_in_tree(found, merge).compute()
         Reporter(self.report, "look", self.shape[0]).reach(self.shape[0])
         return merged
 

@@ -4,7 +4,13 @@ from typing import Any
 
 import numpy as np
 
-from kmeans_np.checks.arrays import LARGEST, Named, finite, place_along, real_array
+from kmeans_np.checks.arrays import (
+    LARGEST,
+    ErrorContext,
+    finite,
+    place_along,
+    real_array,
+)
 from kmeans_np.checks.errors import (
     ArgumentTypeError,
     ArgumentValueError,
@@ -151,7 +157,7 @@ def palette(
             shell_remedy="choose another palette",
         )
     place = place_along("row", "column")
-    finite(array, Named("palette", place, "pass finite colors"))
+    finite(array, ErrorContext("palette", place, "pass finite colors"))
     low: float = 0
     high: float = 1 if white is None else white
     if white is None and dtype.kind != "b":

@@ -1,9 +1,4 @@
-"""Arrays that are computed when they are read.
-
-What this file adds: an array of which only what is asked for is ever computed, and to
-write one, block by block, with the time that is left. What it leaves out: what is
-computed.
-"""
+"""Arrays that are computed when they are read."""
 
 import math
 import operator
@@ -15,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kmeans_np.blocks.sliced import BLOCK, Place, chunks_of, forget, tiles
+from kmeans_np.arrays.chunks import BLOCK, Place, chunks_of, release_pages, tiles
 from kmeans_np.checks import ArgumentValueError
 from kmeans_np.lloyd import Array
 
@@ -68,7 +63,7 @@ class Reporter:
             self.report(Progress(self.task, self.done, self.total, spent))
 
 
-class View(np.lib.mixins.NDArrayOperatorsMixin):
+class LazyArray(np.lib.mixins.NDArrayOperatorsMixin):
     """A read-only array that is computed when it is read.
 
     ``view[rows, columns]`` computes a block, ``np.asarray(view)`` all of it; so do
@@ -140,7 +135,7 @@ class View(np.lib.mixins.NDArrayOperatorsMixin):
 
     def __repr__(self) -> str:
         size = " x ".join(f"{length:,}" for length in self.shape)
-        return f"<View of {size} {self.dtype}, computed when it is read>"
+        return f"<LazyArray of {size} {self.dtype}, computed when it is read>"
 
     def __iter__(self) -> Iterator[Array]:
         return map(self.__getitem__, range(len(self)))
@@ -219,7 +214,7 @@ class View(np.lib.mixins.NDArrayOperatorsMixin):
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_") or not hasattr(np.ndarray, name):
-            raise AttributeError(f"a View has no attribute {name!r}")
+            raise AttributeError(f"a LazyArray has no attribute {name!r}")
         return getattr(self._whole(), name)
 
     def __dask_tokenize__(self) -> str:
@@ -231,7 +226,7 @@ class View(np.lib.mixins.NDArrayOperatorsMixin):
         targets = how.get("out", ())
         if method == "at":
             targets = inputs[:1]
-        if any(isinstance(one, View) for one in targets):
+        if any(isinstance(one, LazyArray) for one in targets):
             raise _read_only()
         if "where" in how:
             how["where"] = _computed(how["where"])
@@ -240,7 +235,7 @@ class View(np.lib.mixins.NDArrayOperatorsMixin):
 
 def _computed(value: Any) -> Any:
     """Return a view as an array, and anything else as it is."""
-    return np.asarray(value) if isinstance(value, View) else value
+    return np.asarray(value) if isinstance(value, LazyArray) else value
 
 
 def _read_only() -> ValueError:
@@ -276,7 +271,9 @@ def _forwards(index: Any, n: int) -> tuple[slice, Any]:
     return slice(where[-1], where.start + 1, -where.step), slice(None, None, -1)
 
 
-def copy(image: View | Array, out: Any, report: Report | None, n_pixels: int) -> None:
+def copy(
+    image: LazyArray | Array, out: Any, report: Report | None, n_pixels: int
+) -> None:
     """Write an image of so many pixels into an array, block by block."""
     reporter = Reporter(report, "paint", n_pixels)
     chunks, done = chunks_of(out) or chunks_of(image), 0
@@ -284,6 +281,6 @@ def copy(image: View | Array, out: Any, report: Report | None, n_pixels: int) ->
         block = image[tile]
         out[tile] = block
         if isinstance(out, np.memmap):
-            forget(out)
+            release_pages(out)
         done += block.size
         reporter.reach(done * n_pixels // image.size)

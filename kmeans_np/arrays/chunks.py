@@ -1,8 +1,4 @@
-"""Arrays that lie outside of memory: files, and whatever else is read in slices.
-
-What this file adds: to read them block by block, so that no more of them is in memory
-than a block. What it leaves out: to open them (`kmeans_np.files`).
-"""
+"""Arrays that lie outside of memory: files, and whatever else is read in slices."""
 
 import itertools
 import math
@@ -66,7 +62,7 @@ def tiles(
         yield tuple(map(slice, starts, ends))
 
 
-class Sliced:
+class BlockReader:
     """An array outside of memory, of which blocks are read.
 
     Parameters
@@ -115,7 +111,7 @@ class Sliced:
             raise unreadable(self.name, place, error) from error
         if isinstance(self.array, np.memmap):
             block = np.array(block, order="C")
-            forget(self.array)
+            release_pages(self.array)
         return block
 
 
@@ -135,11 +131,11 @@ def in_memory(value: Any, name: str = "image") -> Any:
     """Return all of what is read in slices, and anything else as it is."""
     if not is_sliced(value):
         return value
-    source = Sliced(value, name)
+    source = BlockReader(value, name)
     return source[tuple(slice(0, n) for n in source.shape)]
 
 
-def stand_in(array: Any) -> Array:
+def shape_only(array: Any) -> Array:
     """Return an array of zeros of the same shape and type, without their memory."""
     return np.broadcast_to(np.zeros((), array.dtype), array.shape)
 
@@ -154,7 +150,7 @@ def chunks_of(array: Any) -> tuple[int, ...] | None:
     return sizes if all(size > 0 for size in sizes) else None
 
 
-def forget(array: np.memmap[Any, Any]) -> None:
+def release_pages(array: np.memmap[Any, Any]) -> None:
     """Give back the memory of what was read of a file, or written to it.
 
     The system would take it back when it needs it; until then it counts as ours.

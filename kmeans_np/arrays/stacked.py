@@ -1,10 +1,4 @@
-"""Several arrays as one: blocks of points that come one after the other.
-
-What this file adds: `stacked`, for points whose blocks lie in different places, files
-say, or are made when they are asked for; and `again`, for what can be iterated over. No
-more than one block is asked for at a time. What it leaves out: to look at the points
-(`kmeans_np.blocks.rows`).
-"""
+"""Several arrays as one: blocks of points that come one after the other."""
 
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from kmeans_np.blocks.sliced import Sliced, is_sliced
+from kmeans_np.arrays.chunks import BlockReader, is_sliced
 from kmeans_np.checks import ArgumentTypeError, ArgumentValueError
 from kmeans_np.lloyd import Array
 
 
-class Again(Sequence[Any]):
+class ReIterable(Sequence[Any]):
     """The items of something to iterate over, again and again.
 
     Items that are asked for in order come from one iterator. It belongs to all threads
@@ -68,7 +62,7 @@ class Again(Sequence[Any]):
         return map(self.__getitem__, range(self.n))
 
 
-def again(items: Any, name: str, why: str) -> Sequence[Any]:
+def re_iterable(items: Any, name: str, why: str) -> Sequence[Any]:
     """Return items that can be looked at more than once."""
     if isinstance(items, Sequence):
         return items
@@ -80,10 +74,10 @@ def again(items: Any, name: str, why: str) -> Sequence[Any]:
             "pass a list, or something that begins anew each time",
             found="which is used up after once",
         )
-    return Again(items, name)
+    return ReIterable(items, name)
 
 
-def stacked(points: Any) -> Any:
+def concatenate_blocks(points: Any) -> Any:
     """Return blocks of points, (m, d) each, as one array; anything else as it is.
 
     Blocks are a sequence of arrays with two axes, or something else to iterate over
@@ -94,17 +88,21 @@ def stacked(points: Any) -> Any:
     if any(hasattr(points, name) for name in ("__array__", "__array_interface__")):
         return points
     if isinstance(points, Sequence):
-        return Stacked(points) if len(points) and _is_block(points[0]) else points
+        return (
+            ConcatenatedBlocks(points)
+            if len(points) and _is_block(points[0])
+            else points
+        )
     if isinstance(points, (set, frozenset, dict)) or not hasattr(points, "__iter__"):
         return points
-    return Stacked(again(points, "points", "once for each step"))
+    return ConcatenatedBlocks(re_iterable(points, "points", "once for each step"))
 
 
 def _is_block(value: Any) -> bool:
     return is_sliced(value) or (isinstance(value, np.ndarray) and value.ndim == 2)
 
 
-class Stacked:
+class ConcatenatedBlocks:
     """Blocks of points as one array that is read in slices of rows.
 
     Parameters
@@ -136,11 +134,11 @@ class Stacked:
         self.dtype: np.dtype[Any] = first[1]
         self.ndim = 2
 
-    def _block(self, number: int) -> Sliced:
+    def _block(self, number: int) -> BlockReader:
         block = self.blocks[number]
         if not is_sliced(block):
             block = np.asarray(block)
-        return Sliced(block, f"block {number} of points")
+        return BlockReader(block, f"block {number} of points")
 
     def __getitem__(self, place: tuple[slice, slice]) -> Array:
         rows, columns = range(self.shape[0])[place[0]], place[1]

@@ -1,9 +1,4 @@
-"""A run of K-means with all that is needed to tell it again.
-
-What this file adds: `record`, which runs the package's own loop, `lloyd`, and keeps
-what each step saw, in a form that long runs and large images do not blow up. What it
-leaves out: to show it.
-"""
+"""A run of `lloyd` with all that is needed to show it again."""
 
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -11,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kmeans_np.clustering.passes import sweep_over
+from kmeans_np.clustering.passes import make_sweep
 from kmeans_np.lloyd import Array, Floats, Step, lloyd
 
 # The steps that are kept of a long run: the first, the last, and others between.
@@ -19,7 +14,7 @@ FIRST, BETWEEN, LAST = 10, 40, 10
 MOST_STEPS = FIRST + BETWEEN + LAST
 
 
-class Record(NamedTuple):
+class Recording(NamedTuple):
     """A run, as it was.
 
     Attributes
@@ -119,7 +114,7 @@ def record(
     max_iter: int,
     tol: float,
     callback: Callable[[Step], Any] | None = None,
-) -> Record:
+) -> Recording:
     """Run `lloyd` from given centroids and keep what the steps saw.
 
     Parameters
@@ -140,7 +135,7 @@ def record(
     Record
         The run.
     """
-    sweep, origin = sweep_over(points, weights, len(start))
+    sweep, origin = make_sweep(points, weights, len(start))
 
     def again() -> Iterator[Step]:
         for step in lloyd(sweep, start - origin, max_iter=max_iter, tol=tol):
@@ -152,7 +147,7 @@ def record(
 
     steps, inertias = _kept(again, callback)
     tally = sweep(steps[-1].new_centroids - origin)
-    return Record(
+    return Recording(
         points=points,
         weights=weights,
         start=start,

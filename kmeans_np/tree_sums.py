@@ -1,9 +1,9 @@
 """Sums over many points, in an order that depends on nothing but their numbers.
 
-What this file adds: to add up piece by piece, and the sums of the pieces in pairs,
-those of pairs in pairs, and so on: a binary tree. Whoever has some pieces that stand
-together can add up whole branches, and others the rest; the sum is the same to the last
-bit. And rounding hardly adds up on so short ways. What it leaves out: what is added up.
+Points are added up piece by piece, the sums of the pieces in pairs, those of pairs in
+pairs, and so on: a binary tree. Whoever has some pieces that stand together can add up
+whole branches, and others the rest; the sum is the same to the last bit. And rounding
+hardly adds up on so short ways.
 """
 
 from collections.abc import Iterable
@@ -35,7 +35,7 @@ def branches(sums: Iterable[Sum], first: int = 0) -> Tree[Sum]:
     return found
 
 
-def joined(parts: Iterable[Tree[Sum]]) -> Tree[Sum]:
+def merge_branches(parts: Iterable[Tree[Sum]]) -> Tree[Sum]:
     """Return the branches of several such parts; in which order does not matter."""
     found: Tree[Sum] = {}
     for part in parts:

@@ -11,7 +11,14 @@ from numpy.typing import NDArray
 from kmeans_np import checks
 from kmeans_np.checks import pluralize
 from kmeans_np.cli.inputs import Palette, mask_for, open_picture
-from kmeans_np.cli.words import PROBLEMS, Progress, in_words, noted, report, say
+from kmeans_np.cli.messages import (
+    PROBLEMS,
+    Progress,
+    describe_segmentation,
+    noted,
+    print_lines,
+    report,
+)
 from kmeans_np.image import Segmentation, apply_palette, cluster_image
 from kmeans_np.image.batch import ColorPool
 from kmeans_np.image.features import feature_spec
@@ -92,7 +99,7 @@ def in_palette(palette: Palette, mask: Mask, args: argparse.Namespace) -> Find:
     return find
 
 
-def in_common(
+def common_palette(
     paths: Sequence[Path], mask: Mask, args: argparse.Namespace
 ) -> tuple[Find, set[Path]]:
     """Return what finds the clusters that pictures have in common, and the pictures.
@@ -119,7 +126,10 @@ def in_common(
             answer = build_segmentation(pool, pool.run(find_clusters, plan))
     finally:
         progress.clear()
-    say(f"one palette for {pluralize(len(good), 'picture')}: {in_words(answer)}")
+    print_lines(
+        f"one palette for {pluralize(len(good), 'picture')}: "
+        f"{describe_segmentation(answer)}"
+    )
 
     def find(image: Array, _: str) -> Segmentation:
         return answer.apply(image, mask=mask_for(image, mask))

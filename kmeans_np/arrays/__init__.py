@@ -1,0 +1,42 @@
+"""Arrays that are read, computed and written block by block."""
+
+from kmeans_np.arrays.chunks import BlockReader, in_memory, is_sliced, shape_only, tiles
+from kmeans_np.arrays.dask_rows import (
+    DaskRows,
+    as_rows,
+    check_known_shape,
+    is_dask,
+    locate_errors,
+    merge_in_tree,
+    select,
+)
+from kmeans_np.arrays.lazy import LazyArray, Progress, Report, Reporter, copy
+from kmeans_np.arrays.rows import CHUNK_BYTES, BlockRows, MemoryRows, Part, Rows
+from kmeans_np.arrays.stacked import concatenate_blocks, re_iterable
+
+__all__ = [
+    "CHUNK_BYTES",
+    "BlockReader",
+    "BlockRows",
+    "DaskRows",
+    "LazyArray",
+    "MemoryRows",
+    "Part",
+    "Progress",
+    "Report",
+    "Reporter",
+    "Rows",
+    "as_rows",
+    "check_known_shape",
+    "concatenate_blocks",
+    "copy",
+    "in_memory",
+    "is_dask",
+    "is_sliced",
+    "locate_errors",
+    "merge_in_tree",
+    "re_iterable",
+    "select",
+    "shape_only",
+    "tiles",
+]
