@@ -49,7 +49,7 @@ LADDER = [
     "clustering/partitioned",
     "clustering/stop_reasons",
     "clustering/fitting",
-    "clustering/weights",
+    "clustering/outside",
     "clustering/kmeans",
     "clustering/__init__",
     "estimator/inputs",
@@ -180,7 +180,7 @@ def test_nothing_but_numpy_imageio_and_the_standard_library(name):
         allowed |= {"PIL"}
     if name == "files/zarr":
         allowed |= {"zarr"}
-    if name in ("image/dask_source", "arrays/dask_rows", "clustering/weights"):
+    if name in ("image/dask_source", "arrays/dask_rows", "clustering/outside"):
         allowed |= {"dask"}
     if name in ("files/png", "files/tiff"):
         allowed |= {"imagecodecs", "tifffile"}

@@ -206,3 +206,16 @@ def test_weights_of_pixels_outside_of_memory_are_checked(kind, source, tmp_path)
     weights[...], weights[0, :2] = 0, 1
     with pytest.raises(ValueError, match="number of pixels with a weight, 2, got 3"):
         cluster_image(image, 3, weights=weights)
+
+
+@pytest.mark.parametrize(("weights", "source"), crossed(POINT_WEIGHTS, POINT_SOURCES))
+def test_curves_of_points(weights, source, tmp_path):
+    points = POINT_SOURCES[source](POINTS, tmp_path)
+    if source.startswith("blocks"):
+        pytest.skip("an image may be a list of lists, so a list of blocks is none")
+    own = POINT_WEIGHTS[weights]
+    how = {"kind": "points", "rng": 0, "max_iter": 5, "normalize": weights == "ones"}
+    found = inertia_curve(points, [3, 5], weights=own, **how)
+    assert np.array_equal(found, inertia_curve(POINTS, [3, 5], weights=own, **how))
+    with pytest.raises(ValueError, match=r"points with a weight, .* got 20,001"):
+        inertia_curve(points, [2, 20_001], weights=own, **how)

@@ -10,6 +10,7 @@ from kmeans_np.clustering.fitting import (
     warn_if_fewer,
 )
 from kmeans_np.clustering.kmeans import kmeans
+from kmeans_np.clustering.outside import check_outside, checked_weights
 from kmeans_np.clustering.partitioned import PartitionedPoints
 from kmeans_np.clustering.passes import direct_inertia, use_tree_sums
 from kmeans_np.clustering.stop_reasons import STOP_REASONS, describe_stop
@@ -22,6 +23,8 @@ __all__ = [
     "PartitionedPoints",
     "PointsInMemory",
     "assign_to",
+    "check_outside",
+    "checked_weights",
     "column_stats",
     "describe_stop",
     "direct_inertia",

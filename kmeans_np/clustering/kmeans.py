@@ -9,17 +9,15 @@ from numpy.typing import ArrayLike
 from kmeans_np import checks
 from kmeans_np.arrays import (
     as_rows,
-    check_known_shape,
     concatenate_blocks,
     in_memory,
-    is_dask,
     is_sliced,
 )
 from kmeans_np.clustering.data import Data, PointsInMemory
 from kmeans_np.clustering.fitting import Clustering, fit, warn_if_fewer
+from kmeans_np.clustering.outside import check_outside, checked_weights
 from kmeans_np.clustering.partitioned import PartitionedPoints
 from kmeans_np.clustering.passes import use_tree_sums
-from kmeans_np.clustering.weights import checked_weights
 from kmeans_np.lloyd import Weights
 from kmeans_np.sweeps.partitioned import label_rows
 
@@ -49,8 +47,8 @@ def kmeans(
         The number of clusters, from 1 to n.
     weights : (n,) array_like of real numbers, optional
         How many times each point counts; once when not given. A point of weight 3 is
-        that point three times, a point of weight 0 has no say (but gets a label). With
-        weights, all points are read into memory.
+        that point three times, a point of weight 0 has no say (but gets a label). If
+        the points are outside of memory, they may be, too, as what points may be.
     init : "random", "k-means++" or (k, d) array_like, default "random"
         Where the centroids start: at k random distinct points [1]_, at points that
         are spread out [2]_, or at these places. Outside of memory, more than 10,000
@@ -100,7 +98,7 @@ def kmeans(
     ValueError
         If `k` is below 1 or above the number of points (with a positive weight).
     ValueError
-        If `weights` are given for a Dask array, or its shape is not known.
+        If the shape of a Dask array is not known.
     ValueError
         If `init` is an unknown word, or an array of another shape or not finite.
     ValueError
@@ -163,8 +161,8 @@ def kmeans(
     [[1.0, 1.5], [8.5, 8.0]]
     """
     points = concatenate_blocks(points)
-    shape = _checked_shape(points) if is_sliced(points) else None
-    array: Any = checks.points(points) if shape is None else points
+    outside = is_sliced(points)
+    array: Any = check_outside(points) if outside else checks.points(points)
     n, d = array.shape
     weights, n_counting = checked_weights(weights, array)
     noun = "points" if weights is None else "points with a weight"
@@ -179,7 +177,7 @@ def kmeans(
         rng=rng,
         callback=callback,
     )
-    if shape is not None and use_tree_sums(n_counting, d, k):
+    if outside and use_tree_sums(n_counting, d, k):
         data: Data = PartitionedPoints(as_rows(array, weights))
         result = fit(data, k, options)
         labels: Any = result.labels
@@ -195,13 +193,3 @@ def kmeans(
         labels = result.labels.astype(np.int32, copy=False)
     warn_if_fewer(len(result.centroids), k, noun)
     return replace(result, labels=labels)
-
-
-def _checked_shape(points: Any) -> tuple[int, int]:
-    """Return the shape of points outside of memory, as far as it can be judged."""
-    checks.real_array(np.empty(0, points.dtype), "points")
-    checks.points_shape(points.shape)
-    if is_dask(points):
-        check_known_shape(points, "points")
-    n, d = points.shape
-    return n, d

@@ -56,7 +56,8 @@ def segment_image(
         anything that takes slices, such as an array of Zarr or HDF5. It may be `image`
         itself. If the call fails while it is written, it holds a part of the answer.
     progress : callable, optional
-        Called with a `Progress` after each block of an image that is read in blocks.
+        Called with a `Progress` after each block of an image that is read in blocks,
+        and after each pass over one on Dask.
 
     Returns
     -------
@@ -160,7 +161,9 @@ def cluster_image(
         others come out unchanged, with the label -1. All when not given.
     weights : (rows, columns) or (planes, rows, columns) array_like, optional
         How many times each pixel counts, as if it were there so many times; once when
-        not given. A pixel of weight 0 has no say, but gets a label and is painted.
+        not given. A pixel of weight 0 has no say, but gets a label and is painted. Like
+        `mask`, they may be a memory map, in Zarr or HDF5, or on Dask if `image` is
+        outside of memory.
     channel_axis : int or None, default -1
         Which axis has the channels; None if there are none.
     alpha : "auto" or bool, default "auto"
@@ -211,7 +214,8 @@ def cluster_image(
         `callback`. Given centroids always start where they are, and so do all in an
         image whose histogram is too small for `k`.
     progress : callable, optional
-        Called with a `Progress` after each block of an image that is read in blocks.
+        Called with a `Progress` after each block of an image that is read in blocks,
+        and after each pass over one on Dask.
 
     Returns
     -------
@@ -289,16 +293,16 @@ def cluster_image(
     integers whose channels side by side take at most 64 bits, of which on average two
     pixels are equal, and at most 8.4 million are different (of 8-bit RGB, any number).
     All others (floats, many bands) are compared pixel by pixel, in a pass for each
-    step; among more than 10,000 distinct colors, k-means++ is k-means|| then [5]_, if
-    no histogram is used. Read as a whole are images with `weights`.
+    step, of which there are three before the first; among more than 10,000 distinct
+    colors, k-means++ is k-means|| then [5]_, if no histogram is used.
 
     For a Dask array, `segment_image` returns a Dask array of the same chunks, of which
     nothing is computed before somebody asks for it; `cluster_image` finds the clusters
     at once, and `labels` and `image` are Dask arrays. Each chunk counts its colors,
     counts are merged in a tree, and the centroids go back to the chunks, on whatever
-    scheduler is yours; the answer is that of the array in memory, to the last bit. If
-    colors cannot be counted, the task that finds the clusters has every pass computed
-    where the chunks are. `weights`, `callback` and `progress` are refused.
+    scheduler is yours; the answer is that of the array in memory, to the last bit. All
+    passes are computed where the chunks are, by the task that finds the clusters, which
+    is also where a `callback` of a lazy answer is called.
 
     The memory needed besides an image in memory is at most 24 bytes for each pixel of a
     photo of 12 megapixels of uint8, and 120 for other images of up to 4 channels,

@@ -6,10 +6,19 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from kmeans_np import checks
-from kmeans_np.arrays import in_memory, is_sliced, shape_only
-from kmeans_np.clustering import warn_if_fewer
+from kmeans_np.arrays import Rows, as_rows, is_sliced, shape_only
+from kmeans_np.clustering import check_outside, checked_weights, warn_if_fewer
+from kmeans_np.colors import Colors
+from kmeans_np.image.features import feature_spec
 from kmeans_np.image.open_source import open_source
-from kmeans_np.image.pipeline import find_path, make_plan
+from kmeans_np.image.pipeline import (
+    Plan,
+    colors_or_pixels,
+    find_path,
+    make_plan,
+    path_of_rows,
+)
+from kmeans_np.image.source import MemoryImage
 from kmeans_np.lloyd import Floats
 
 
@@ -103,21 +112,23 @@ def inertia_curve(
     is_image = checks.image_or_points(
         like, kind, mask, channel_axis, alpha, color_space, position_weight
     )
-    noun = "pixels"
-    if not is_image:
-        # Points are the pixels of an image of one row.
-        noun, points = "points", checks.points(in_memory(image_or_points, "points"))
-        if weights is not None:
-            array = in_memory(weights, "weights")
-            weights = checks.weights(array, len(points))[np.newaxis]
-        image_or_points, alpha = points[np.newaxis], False
-    source = open_source(image_or_points, mask, weights, channel_axis, alpha)
     compared = color_space, normalize, position_weight
     how = {"max_iter": max_iter, "tol": tol, "rng": rng, "callback": callback}
-    plan = make_plan(source, 1, *compared, init="k-means++", n_init="auto", **how)
+    how |= {"init": "k-means++", "n_init": "auto", "coarse_start": True}
     numbers = checks.several_k(ks)
     rising = sorted(set(numbers))
-    inertias, n_clusters = source.run(find_path, rising, noun, plan)
+    if is_image:
+        source = open_source(image_or_points, mask, weights, channel_axis, alpha)
+        plan = make_plan(source, 1, *compared, **how)
+        inertias, n_clusters = source.run(find_path, rising, "pixels", plan)
+    else:
+        rows, colors, n = _points(image_or_points, weights)
+        checks.largest_k(
+            rising[-1], n, "points" + " with a weight" * (weights is not None)
+        )
+        options = checks.options(1, rows.shape[1], **how)
+        plan = Plan(1, feature_spec(*compared), options)
+        inertias, n_clusters = path_of_rows(rows, colors, rising, plan)
     tried = rising[: len(inertias)]
     warn_if_fewer(n_clusters, tried[-1], "colors or points")
     # It does not rise but by rounding.
@@ -125,3 +136,17 @@ def inertia_curve(
     found[: len(tried)] = np.minimum.accumulate(inertias)
     values: Floats = found[np.searchsorted(rising, numbers)]
     return values
+
+
+def _points(points: Any, weights: Any) -> tuple[Rows, Colors | None, int]:
+    """Return points as rows, or their distinct ones, and how many have a weight."""
+    if is_sliced(points):
+        check_outside(points)
+        weights, n = checked_weights(weights, points)
+        return as_rows(points, weights), None, n
+    # Points in memory are the pixels of an image of one row.
+    array = checks.points(points)
+    weights, n = checked_weights(weights, array)
+    row = None if weights is None else weights[np.newaxis]
+    source = MemoryImage(array[np.newaxis], None, row, -1, alpha=False)
+    return *colors_or_pixels(source, of_places=False), n

@@ -125,9 +125,19 @@ def find_path(
     rows, colors = colors_or_pixels(source, bool(plan.spec.position_weight))
     n = n_counting(source, rows, colors)
     checks.largest_k(ks[-1], n, noun + " with a weight" * source.weighted)
-    layout = source.layout
-    _, rows, stats = fit_features(rows, plan.spec, max(layout.shape))
-    data = as_data(rows, ks[-1], layout.channels, colors, stats, coarse_start=True)
+    return path_of_rows(rows, colors, ks, plan, max(source.layout.shape))
+
+
+def path_of_rows(
+    rows: Rows, colors: Colors | None, ks: list[int], plan: Plan, side: int = 1
+) -> tuple[list[float], int]:
+    """Return the same for pixels of an image of this longest side, or for points.
+
+    `colors` are what the rows are made of, if they are no pixels.
+    """
+    channels = rows.shape[1]
+    _, rows, stats = fit_features(rows, plan.spec, side)
+    data = as_data(rows, ks[-1], channels, colors, stats, coarse_start=True)
     results = fit_path(data, ks, plan.options)
     return [result.inertia for result in results], len(results[-1].counts)
 

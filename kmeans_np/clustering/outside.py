@@ -1,11 +1,19 @@
-"""The weights of points, wherever they lie."""
+"""Checks of points outside of memory, and of weights wherever they lie."""
 
 from typing import Any
 
 import numpy as np
 
 from kmeans_np import checks
-from kmeans_np.arrays import BlockReader, Part, as_rows, in_memory, is_dask, is_sliced
+from kmeans_np.arrays import (
+    BlockReader,
+    Part,
+    as_rows,
+    check_known_shape,
+    in_memory,
+    is_dask,
+    is_sliced,
+)
 from kmeans_np.checks import WeightStats
 from kmeans_np.lloyd import Array
 
@@ -21,6 +29,15 @@ class _Column:
 
     def __getitem__(self, place: tuple[slice, slice]) -> Array:
         return self.source[place[:1]][:, np.newaxis]
+
+
+def check_outside(points: Any) -> Any:
+    """Return points outside of memory, of which only shape and type can be judged."""
+    checks.real_array(np.empty(0, points.dtype), "points")
+    checks.points_shape(points.shape)
+    if is_dask(points):
+        check_known_shape(points, "points")
+    return points
 
 
 def checked_weights(weights: Any, points: Any) -> tuple[Any, int]:
