@@ -22,15 +22,15 @@ K = 8
 # that it is spent in, by the module that calls them and the name they have there. None
 # of them may call another one of the table, or time would count twice.
 PARTS: dict[str, tuple[tuple[str, str], ...]] = {
-    "count the colors": (("kmeans_np.image.features", "distinct_colors"),),
+    "count the colors": (("kmeans_np.image.source", "distinct_of"),),
     "fit: build the pass": (
-        ("kmeans_np.clustering.runs", "sweep_over"),
-        ("kmeans_np.clustering.runs", "in_short"),
+        ("kmeans_np.clustering.data", "make_sweep"),
+        ("kmeans_np.clustering.data", "histograms_of"),
     ),
-    "fit: starts on histograms": (("kmeans_np.clustering.runs", "coarse_start"),),
-    "fit: all colors": (("kmeans_np.clustering.runs", "_run"),),
-    "look up": (("kmeans_np.image.features", "look_up"),),
-    "paint": (("kmeans_np.image.segmentation", "paint"),),
+    "fit: starts on histograms": (("kmeans_np.clustering.fitting", "coarse_start"),),
+    "fit: all colors": (("kmeans_np.clustering.fitting", "_run"),),
+    "look up": (("kmeans_np.image.source", "look_up"),),
+    "paint": (("kmeans_np.image.source", "paint"),),
 }
 
 

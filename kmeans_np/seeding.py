@@ -356,7 +356,11 @@ class Starts:
 
     def __init__(self, points: Array, weights: Floats) -> None:
         self.points, self.weights, self.n = points, weights, len(points)
-        self.count_once = bool((weights == 1).all())
+
+    @cached_property
+    def count_once(self) -> bool:
+        """Whether each point counts once."""
+        return bool((self.weights == 1).all())
 
     @cached_property
     def few(self) -> Distinct | None:

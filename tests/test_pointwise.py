@@ -213,7 +213,7 @@ def test_integers_are_counted_by_what_is_in_them(name, masked):
 def test_too_many_colors_are_not_counted_to_the_end(most, monkeypatch):
     monkeypatch.setattr("kmeans_np.colors.distinct.MOST_COLORS", most)
     monkeypatch.setattr("kmeans_np.colors.counts.MANY_COLORS", 50_000)
-    monkeypatch.setattr(chunks.tiles, "__defaults__", (2**15,))
+    monkeypatch.setattr(chunks, "BLOCK", 2**15)
     # On average each color has four pixels.
     image = np.tile((PHOTO[:100] * 2**14).clip(0).astype("u2"), (4, 1, 1))
     expected = cluster_image(image, 4, rng=0)
@@ -365,7 +365,7 @@ def test_apply_to_others():
 @pytest.mark.slow
 def test_memory_does_not_grow_with_the_image(monkeypatch):
     monkeypatch.setattr(rows, "BLOCK", 2**17)
-    monkeypatch.setattr("kmeans_np.image.pointwise.CHUNK_BYTES", 2**18)
+    monkeypatch.setattr("kmeans_np.image.block_source.CHUNK_BYTES", 2**18)
     peaks = []
     for height in (400, 3200):
         image = np.random.default_rng(0).random((height, 512, 3), np.float32)

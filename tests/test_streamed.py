@@ -34,7 +34,6 @@ TYPES = ("bool", "uint8", "int8", "uint16", "int16", "uint32", "int32", ">u2")
 def small_blocks(monkeypatch):
     """So small that a small image has many."""
     monkeypatch.setattr(sliced_module, "BLOCK", 1000)
-    monkeypatch.setattr(sliced_module.tiles, "__defaults__", (1000,))
     monkeypatch.setattr(counts_module, "COUNT_BLOCK", 300)
     monkeypatch.setattr(counts_module, "MANY_COLORS", 200)
 

@@ -34,7 +34,7 @@ def is_sliced(value: Any) -> bool:
 
 
 def tiles(
-    shape: Sequence[int], chunks: Sequence[int] | None, size: int = BLOCK
+    shape: Sequence[int], chunks: Sequence[int] | None, size: int | None = None
 ) -> Iterator[Place]:
     """Cut an array into blocks of whole chunks, in the order of memory.
 
@@ -44,14 +44,16 @@ def tiles(
         The lengths of the axes.
     chunks : sequence of int or None
         Those of the pieces that are best read as a whole; None if any are.
-    size : int
-        How many elements a block has at most, unless a chunk has more.
+    size : int, optional
+        How many elements a block has at most, unless a chunk has more; when not given,
+        `BLOCK`.
 
     Yields
     ------
     tuple of slice
         Where a block is.
     """
+    size = BLOCK if size is None else size
     block = [min(n, c) for n, c in zip(shape, chunks or [1] * len(shape))]
     for axis in reversed(range(len(block))):
         times = max(1, size // max(1, math.prod(block)))

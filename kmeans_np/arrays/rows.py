@@ -235,6 +235,11 @@ class BlockRows(Rows):
         return int(np.searchsorted(self.starts, number, "right")) - 1
 
 
+def bands(shape: tuple[int, ...], chunk: tuple[int, ...], d: int) -> list[Place]:
+    """Cut an array of points with d numbers each into what is read at once."""
+    return [*tiles(shape, chunk, max(1, BLOCK // d))]
+
+
 def _joined(some: Selected, others: Selected) -> Selected:
     values, weights, places = (
         None if a is None or b is None else np.concatenate([a, b])
@@ -329,7 +334,7 @@ class ArrayRows(BlockRows):
         itemsize = self.source.dtype.itemsize
         chunk = min(chunk, max(1, CHUNK_BYTES // (d * itemsize)))
         # In whole chunks if these are not too large.
-        blocks = [*tiles((n, d), (chunk, d), BLOCK)]
+        blocks = [(rows, slice(0, d)) for (rows,) in bands((n,), (chunk,), d)]
         sizes = [rows.stop - rows.start for rows, _ in blocks]
         if self.weights is not None:
             parts = (self.weights[place[:1]] for place in blocks)

@@ -2,8 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain
-from operator import itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -50,7 +48,8 @@ def column_stats(rows: Rows, spread: bool = False) -> ColumnStats:
         bad = rows.gather(_look_for_bad, _merge_bad)
         raise rows.names.not_finite(bad.nan, bad.infinite, np.array(bad.first))
     rows.names.check_size(found.dtype, low, high)
-    sample = np.array([point for _, point in sorted(found.sample, key=itemgetter(0))])
+    numbers, sample = found.sample
+    sample = sample[np.argsort(numbers)]
     mean = variance = np.full(rows.shape[1], np.nan)
     if spread:
         total = tree_sum(found.spread)
@@ -85,12 +84,12 @@ class Spread:
 
 
 class _Found(NamedTuple):
-    """What is found in a part; the points of the sample with their numbers."""
+    """What is found in a part; of the sample, the numbers and the points."""
 
     dtype: np.dtype[Any]
     stored: tuple[Floats, Floats]
     features: tuple[Floats, Floats]
-    sample: list[tuple[int, Array]]
+    sample: tuple[Array, Array]
     spread: dict[tuple[int, int], Spread]
 
 
@@ -98,13 +97,14 @@ def _look(part: Part, every: int, spread: bool) -> _Found:
     stored = extremes(part.values)
     if not (np.abs(stored) <= checks.LARGEST).all():
         # These will be refused; no features follow from them.
-        return _Found(part.values.dtype, stored, (np.empty(0), np.empty(0)), [], {})
+        nothing = np.empty(0), np.empty(0)
+        return _Found(part.values.dtype, stored, nothing, nothing, {})
     points, first = part.points, -part.start % every
     features = stored if points is part.values else extremes(points)
-    some = [*enumerate(points[first::every])]
-    numbered = [(part.start + first + every * i, row.copy()) for i, row in some]
+    numbers = np.arange(part.start + first, part.start + len(part), every)
+    sample = numbers, points[first::every].copy()
     each = branches(_spreads(part), part.piece) if spread else {}
-    return _Found(part.values.dtype, stored, features, numbered, each)
+    return _Found(part.values.dtype, stored, features, sample, each)
 
 
 def _spreads(part: Part) -> Iterator[Spread]:
@@ -123,9 +123,16 @@ def _merge(parts: list[_Found]) -> _Found:
         dtypes[0],
         _range_of_all(stored),
         _range_of_all(features),
-        [*chain(*samples)],
+        _strung(samples),
         merge_branches(spreads),
     )
+
+
+def _strung(samples: Any) -> tuple[Array, Array]:
+    # Those that are empty may have points of no features.
+    some = [sample for sample in samples if len(sample[0])] or samples[:1]
+    numbers, points = (np.concatenate(column) for column in zip(*some))
+    return numbers, points
 
 
 def _range_of_all(ranges: Any) -> tuple[Floats, Floats]:

@@ -73,7 +73,7 @@ class Data(Protocol):
         """
 
 
-class PointsInMemory:
+class PointsInMemory(Starts):
     """Points in memory, to run K-means on.
 
     Parameters
@@ -102,62 +102,44 @@ class PointsInMemory:
         cells: bool = False,
         n_alike: int | None = None,
     ) -> None:
-        self.all, self.counting = points, weights > 0
+        self.every_point, self.counting = points, weights > 0
         self.values = points if values is None else values
         if not self.counting.all():
             points, weights = points[self.counting], weights[self.counting]
-        self.n, d = points.shape
-        self.n_alike = d if n_alike is None else n_alike
+        self.n_alike = points.shape[1] if n_alike is None else n_alike
         self.sweep: Sweep
         self.sweep, self.origin = make_sweep(points, weights, k, cells)
-
-    @cached_property
-    def _starts(self) -> Starts:
-        return Starts(self.sweep.points, self.sweep.weights)
-
-    @property
-    def few(self) -> Distinct | None:
-        """The distinct points in order, if there are few."""
-        return self._starts.few
+        super().__init__(self.sweep.points, self.sweep.weights)
 
     def histograms(self) -> Histograms | None:
         """Return histograms of the points, None if there are none."""
         return histograms_of(self.sweep, self.origin, self.n_alike)
 
-    def start(self, init: str, k: int, rng: np.random.Generator) -> Floats:
-        """Return starting centroids by the seeding of a name; see `Starts.start`."""
-        return self._starts.start(init, k, rng)
-
-    def extend(self, centroids: Floats, k: int, rng: np.random.Generator) -> Floats:
-        """Return some centroids, and others spread out by k-means++, k in all."""
-        return self._starts.extend(centroids, k, rng)
-
     def inertia(self, centroids: Floats, labels: Labels) -> float:
         """Add up the weighted squared distances, point by point."""
-        return direct_inertia(self.sweep.points, self.sweep.weights, centroids, labels)
+        return direct_inertia(self.points, self.weights, centroids, labels)
 
     def labels_of_all(self, labels: Labels, centroids: Floats) -> Labels:
         """Return the labels of all points, also of those that have no weight."""
         if self.counting.all():
             return labels
-        every = np.empty(len(self.all), np.int32)
+        others = ~self.counting
+        every = np.empty(len(others), np.int32)
         every[self.counting] = labels
-        every[~self.counting], _ = BlockedSweep(self.all[~self.counting]).assign(
-            centroids
-        )
+        every[others], _ = BlockedSweep(self.every_point[others]).assign(centroids)
         return every
 
     @cached_property
     def shift(self) -> Shift:
         """From where the points are looked at."""
-        points = self.sweep.points
+        points = self.points
         return Shift(self.origin, frame_of(points[:: sample_step(len(points))]))
 
     def uniform_clusters(
         self, labels: Labels, centroids: Floats
     ) -> tuple[NDArray[np.bool_], Array]:
         """Return which clusters have equal points only, and what is stored of one."""
-        points, values = self.all[:, : self.n_alike], self.values
+        points, values = self.every_point[:, : self.n_alike], self.values
         if not self.counting.all():
             points, values = points[self.counting], values[self.counting]
             labels = labels[self.counting]

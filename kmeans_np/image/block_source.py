@@ -19,7 +19,7 @@ from kmeans_np.arrays import (
     shape_only,
     tiles,
 )
-from kmeans_np.arrays.rows import BLOCK, Selected
+from kmeans_np.arrays.rows import Selected, bands
 from kmeans_np.clustering import column_stats
 from kmeans_np.colors import ColorCounts, Colors, Units
 from kmeans_np.image.clusters import ColorLabels, FindLabels, FoundClusters, paint_block
@@ -172,19 +172,19 @@ class Selection(NamedTuple):
 def select_pixels(image: BlockImage) -> Selection:
     """Look at mask, weights and alpha, but not at more of the image."""
     layout = image.layout
-    bands = [*tiles(layout.shape, _band(image), BLOCK // layout.channels)]
-    sizes = [math.prod(cut.stop - cut.start for cut in band) for band in bands]
+    found = bands(layout.shape, _band(image), layout.channels)
+    sizes = [math.prod(cut.stop - cut.start for cut in band) for band in found]
     if image.mask is None and image.weights is None and not layout.has_alpha:
-        return Selection(bands, sizes, None)
+        return Selection(found, sizes, None)
     looks, start = [], 0
-    for band, n in zip(bands, sizes):
+    for band, n in zip(found, sizes):
         alpha = image.pixels(band).image[..., -1].ravel() if layout.has_alpha else None
         over = (image.mask, image.weights)
         mask, weights = (None if x is None else x[band].ravel() for x in over)
         looks.append(look_at_part(n, mask, alpha, weights, start))
         start += n
     units = check_looks(looks, layout, image.mask is not None)
-    return Selection(bands, [look.size for look in looks], units)
+    return Selection(found, [look.size for look in looks], units)
 
 
 def _band(image: BlockImage) -> tuple[int, ...]:

@@ -130,7 +130,8 @@ class MemoryImage(Source):
             return colors
         m = len(colors.counts)
         numbers = look_up(np.arange(m, dtype=np.int32), colors)
-        sums = [np.bincount(numbers, w, m) for w in self.units.split(self.weights)]
+        split = [w for w in self.units.split(self.weights) if w.any()]
+        sums = [np.bincount(numbers, w, m) for w in split]
         return colors._replace(counts=np.sum(sums, axis=0))
 
     def rows(self) -> Rows:
