@@ -6,10 +6,27 @@ import subprocess
 import sys
 import tokenize
 from pathlib import Path
+from typing import Any
 
+import dask.array as da
+import numpy as np
 import pytest
 
 import kmeans_np
+from kmeans_np import (
+    Clustering,
+    KMeans,
+    Segmentation,
+    Step,
+    cluster_image,
+    explain,
+    inertia_curve,
+    kmeans,
+    lloyd,
+    sample_image,
+    segment_image,
+)
+from kmeans_np.lloyd import Tally
 
 PACKAGE = Path(kmeans_np.__file__).parent
 
@@ -245,3 +262,87 @@ def test_image_libraries_are_not_imported_before_they_are_needed():
 
 def test_the_package_is_typed():
     assert (PACKAGE / "py.typed").exists()
+
+
+# ---- One road ----------------------------------------------------------------------
+
+# Where data lies is asked when it comes, and by what reads, stacks and writes it.
+ASKING = {
+    "arrays/chunks", "arrays/stacked", "arrays/dask_rows", "arrays/__init__",
+    "clustering/outside", "clustering/kmeans", "image/open_source", "image/batch",
+    "image/curve", "files/write", "cli/outputs",
+}  # fmt: skip
+
+
+def test_where_data_lies_is_asked_once():
+    asking = set()
+    for name in LADDER:
+        names = {n.id for n in ast.walk(tree_of(name)) if isinstance(n, ast.Name)}
+        if names & {"is_dask", "is_sliced"}:
+            asking.add(name)
+    assert asking <= ASKING
+
+
+def frames_to_the_loop(call):
+    """The functions of the package from the one called to `lloyd`, the deepest way."""
+    deepest = []
+
+    def profile(frame, event, _):
+        if event == "call" and frame.f_code is lloyd.__code__:
+            names, caller = [], frame.f_back
+            while caller is not None:
+                if Path(caller.f_code.co_filename).is_relative_to(PACKAGE):
+                    names.insert(0, caller.f_code.co_name)
+                caller = caller.f_back
+            deepest.append(names)
+
+    sys.setprofile(profile)
+    try:
+        call()
+    finally:
+        sys.setprofile(None)
+    return max(deepest, key=len)
+
+
+IMAGE = sample_image()[:130, :150]
+FLOATS = IMAGE / np.float32(255)
+
+
+def computed(image, **how):
+    lazy = segment_image(da.from_array(image, chunks=70), 4, rng=0, **how)
+    return lazy.compute(scheduler="synchronous")
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: segment_image(IMAGE, 4, rng=0),
+        lambda: segment_image(FLOATS, 4, rng=0),
+        lambda: segment_image(IMAGE, 4, out=np.empty_like(IMAGE)),
+        lambda: segment_image(FLOATS, 4, out=np.empty_like(FLOATS)),
+        lambda: cluster_image(FLOATS, 4, coarse_start=False, position_weight=1),
+        lambda: cluster_image([IMAGE, IMAGE], 4, rng=0),
+        lambda: cluster_image(da.from_array(IMAGE), 4, rng=0),
+        lambda: inertia_curve(IMAGE, [2, 3], rng=0),
+        lambda: inertia_curve(FLOATS.reshape(-1, 3), [2, 3], kind="points", rng=0),
+        lambda: kmeans(FLOATS.reshape(-1, 3), 4, rng=0),
+        lambda: KMeans(4, n_init=1, random_state=0).fit(FLOATS.reshape(-1, 3)),
+        lambda: explain(IMAGE, 3, rng=0),
+    ],
+)
+def test_the_loop_is_six_calls_away(call):
+    assert len(frames_to_the_loop(call)) <= 6
+
+
+@pytest.mark.parametrize("image", [IMAGE, FLOATS], ids=["colors", "floats"])
+def test_the_loop_is_six_calls_away_from_a_task(image):
+    names = frames_to_the_loop(lambda: computed(image))
+    assert names[0] == "_run_in_task"
+    assert len(names[1:]) <= 6
+
+
+def test_labels_are_arrays_to_the_type_checker():
+    for kind in (Step, Tally, Clustering, Segmentation):
+        hints = kind.__annotations__
+        assert "labels" in hints
+        assert not any(hint is Any or hint == "Any" for hint in hints.values())

@@ -137,8 +137,13 @@ def in_memory(value: Any, name: str = "image") -> Any:
     return source[tuple(slice(0, n) for n in source.shape)]
 
 
-def shape_only(array: Any) -> Array:
-    """Return an array of zeros of the same shape and type, without their memory."""
+def shape_only(array: Any) -> Any:
+    """Return zeros of the same shape and type, without their memory.
+
+    What is not read in slices is returned as it is.
+    """
+    if not is_sliced(array):
+        return array
     return np.broadcast_to(np.zeros((), array.dtype), array.shape)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from kmeans_np import checks
-from kmeans_np.arrays import Report, is_sliced
+from kmeans_np.arrays import Report, shape_only
 from kmeans_np.image.batch import Batch, SeveralImages, is_batch, refuse_for_several
 from kmeans_np.image.open_source import open_source
 from kmeans_np.image.pipeline import Plan, find_clusters, make_plan
@@ -375,7 +375,7 @@ def _check_out(out: Any, image: Any) -> None:
             type(out).__name__,
             "write each image as it comes",
         )
-    like = image if is_sliced(image) else np.asarray(image)
+    like = np.asarray(shape_only(image))
     for name in ("shape", "dtype"):
         wanted, got = getattr(like, name), getattr(out, name, None)
         if got != wanted:

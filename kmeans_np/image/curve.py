@@ -7,17 +7,11 @@ from numpy.typing import ArrayLike
 
 from kmeans_np import checks
 from kmeans_np.arrays import Rows, as_rows, is_sliced, shape_only
-from kmeans_np.clustering import check_outside, checked_weights, warn_if_fewer
+from kmeans_np.clustering import check_outside, checked_weights, fit_path, warn_if_fewer
 from kmeans_np.colors import Colors
 from kmeans_np.image.features import feature_spec
 from kmeans_np.image.open_source import open_source
-from kmeans_np.image.pipeline import (
-    Plan,
-    colors_or_pixels,
-    find_path,
-    make_plan,
-    path_of_rows,
-)
+from kmeans_np.image.pipeline import colors_or_pixels, find_path, prepare_data
 from kmeans_np.image.source import MemoryImage
 from kmeans_np.lloyd import Floats
 
@@ -107,32 +101,34 @@ def inertia_curve(
     >>> inertia_curve([[0.0], [2.0], [10.0], [12.0]], [1, 2, 4], rng=0).tolist()
     [104.0, 4.0, 0.0]
     """
-    outside = is_sliced(image_or_points)
-    like = shape_only(image_or_points) if outside else image_or_points
     is_image = checks.image_or_points(
-        like, kind, mask, channel_axis, alpha, color_space, position_weight
+        shape_only(image_or_points),
+        kind,
+        mask,
+        channel_axis,
+        alpha,
+        color_space,
+        position_weight,
     )
-    compared = color_space, normalize, position_weight
+    numbers = checks.several_k(ks)
+    spec = feature_spec(color_space, normalize, position_weight)
     how = {"max_iter": max_iter, "tol": tol, "rng": rng, "callback": callback}
     how |= {"init": "k-means++", "n_init": "auto", "coarse_start": True}
-    numbers = checks.several_k(ks)
-    rising = sorted(set(numbers))
+    options, rising = checks.options(1, 1, **how), sorted(set(numbers))
     if is_image:
         source = open_source(image_or_points, mask, weights, channel_axis, alpha)
-        plan = make_plan(source, 1, *compared, **how)
-        inertias, n_clusters = source.run(find_path, rising, "pixels", plan)
+        results = source.run(find_path, rising, spec, options)
     else:
         rows, colors, n = _points(image_or_points, weights)
-        checks.largest_k(
-            rising[-1], n, "points" + " with a weight" * (weights is not None)
-        )
-        options = checks.options(1, rows.shape[1], **how)
-        plan = Plan(1, feature_spec(*compared), options)
-        inertias, n_clusters = path_of_rows(rows, colors, rising, plan)
-    tried = rising[: len(inertias)]
-    warn_if_fewer(n_clusters, tried[-1], "colors or points")
+        noun = "points" if weights is None else "points with a weight"
+        checks.largest_k(rising[-1], n, noun)
+        data = prepare_data(rows, colors, rising[-1], spec)
+        results = fit_path(data, rising, options)
+    tried = rising[: len(results)]
+    warn_if_fewer(len(results[-1].counts), tried[-1], "colors or points")
     # It does not rise but by rounding.
     found = np.full(len(rising), np.nan)
+    inertias = [result.inertia for result in results]
     found[: len(tried)] = np.minimum.accumulate(inertias)
     values: Floats = found[np.searchsorted(rising, numbers)]
     return values

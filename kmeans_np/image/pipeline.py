@@ -116,30 +116,17 @@ def _found(
 
 
 def find_path(
-    source: Source, ks: list[int], noun: str, plan: Plan
-) -> tuple[list[float], int]:
-    """Return the inertia for rising numbers of clusters, and how many there were last.
+    source: Source, ks: list[int], spec: FeatureSpec, options: checks.Options
+) -> list[Clustering]:
+    """Return the answers for rising numbers of clusters, each from the one before.
 
-    If the callback ends it, there are fewer than `ks`. `noun` is what is clustered.
+    If the callback ends it, there are fewer than `ks`.
     """
-    rows, colors = colors_or_pixels(source, bool(plan.spec.position_weight))
-    n = n_counting(source, rows, colors)
-    checks.largest_k(ks[-1], n, noun + " with a weight" * source.weighted)
-    return path_of_rows(rows, colors, ks, plan, max(source.layout.shape))
-
-
-def path_of_rows(
-    rows: Rows, colors: Colors | None, ks: list[int], plan: Plan, side: int = 1
-) -> tuple[list[float], int]:
-    """Return the same for pixels of an image of this longest side, or for points.
-
-    `colors` are what the rows are made of, if they are no pixels.
-    """
-    channels = rows.shape[1]
-    _, rows, stats = fit_features(rows, plan.spec, side)
-    data = as_data(rows, ks[-1], channels, colors, stats, coarse_start=True)
-    results = fit_path(data, ks, plan.options)
-    return [result.inertia for result in results], len(results[-1].counts)
+    rows, colors = colors_or_pixels(source, bool(spec.position_weight))
+    noun = "pixels" + " with a weight" * source.weighted
+    checks.largest_k(ks[-1], n_counting(source, rows, colors), noun)
+    data = prepare_data(rows, colors, ks[-1], spec, max(source.layout.shape))
+    return fit_path(data, ks, options)
 
 
 # ---- The steps ---------------------------------------------------------------------
@@ -161,6 +148,19 @@ def n_counting(source: Source, rows: Rows, colors: Colors | None) -> int:
     if source.weighted:
         return source.n_weighted
     return rows.shape[0] if colors is None else int(colors.counts.sum())
+
+
+def prepare_data(
+    rows: Rows, colors: Colors | None, k: int, spec: FeatureSpec, side: int = 1
+) -> Data:
+    """Return points with the features of `spec`, to cluster.
+
+    `colors` are what the rows are made of, if they are no pixels; `side` is the longest
+    of their image.
+    """
+    channels = rows.shape[1]
+    _, rows, stats = fit_features(rows, spec, side)
+    return as_data(rows, k, channels, colors, stats, coarse_start=True)
 
 
 def as_data(

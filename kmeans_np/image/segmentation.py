@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kmeans_np import checks
-from kmeans_np.arrays import is_sliced, shape_only
+from kmeans_np.arrays import shape_only
 from kmeans_np.clustering import describe_stop
 from kmeans_np.image.clusters import Clusters, FoundClusters
 from kmeans_np.image.open_source import open_source
@@ -179,9 +179,7 @@ class Segmentation:
             everywhere.
         """
         first = self._source.layout
-        like = shape_only(image) if is_sliced(image) else image
-        array = checks.like(like, first.ndim, first.dtype)
-        image = image if is_sliced(image) else array
+        checks.like(shape_only(image), first.ndim, first.dtype)
         axis, alpha = first.channel_axis, first.has_alpha
         source = open_source(image, mask, None, axis, alpha)
         checks.same_channels(source.layout.channels, first.channels)
