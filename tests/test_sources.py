@@ -115,7 +115,8 @@ POINT_SOURCES = ARRAYS | {
     "blocks anew": lambda array, _: Anew(array),
 }
 FILES = (".npy", ".zarr", ".tif")
-IMAGE_SOURCES = ARRAYS | {suffix: opened(suffix) for suffix in FILES}
+IMAGE_SOURCES = ARRAYS | {"dask": on_dask}
+IMAGE_SOURCES |= {suffix: opened(suffix) for suffix in FILES}
 IMAGES = {
     "colors": (PICTURE, {}),
     "floats": (FLOATS, {}),
@@ -375,7 +376,7 @@ def test_whatever_is_handed_out_is_sliced_in_steps(tmp_path):
 )
 def test_a_segmentation_goes_to_another_process(kind, source, tmp_path):
     image, how = IMAGES[kind]
-    outside = (IMAGE_SOURCES | {"dask": on_dask})[source](image, tmp_path)
+    outside = IMAGE_SOURCES[source](image, tmp_path)
     answer = cluster_image(outside, 4, rng=0, max_iter=3, **how)
     data = pickle.dumps(answer)
     if kind == "floats" and source in ("memory map", ".npy", ".zarr"):
