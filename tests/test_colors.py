@@ -1,12 +1,16 @@
 """Distinct colors: an exact shortcut, there and back."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from kmeans_np import cluster_image
 from kmeans_np.colors import (
+    Units,
     distinct,
     distinct_colors,
     distinct_values,
@@ -170,3 +174,39 @@ def test_white_black_and_grays_have_no_hue():
     assert lab[0].tolist() == pytest.approx([0, 0, 0], abs=1e-9)
     assert lab[-1, 0] == pytest.approx(100)
     assert (np.diff(lab[:, 0]) > 0).all()
+
+
+# ---- Weights of colors ---------------------------------------------------------------
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([1.0, 1e-90, 1e90]))
+def test_weights_add_up_exactly_in_any_order(seed, scale):
+    rng = np.random.default_rng(seed)
+    weights = rng.random(500) ** 30 * scale
+    split = Units.of(weights.max(), len(weights)).split(weights)
+    order = rng.permutation(500)
+    cuts = np.split(order, [3, 200, 477])
+    for part, exact in zip(split, map(math.fsum, split), strict=True):
+        assert sum(part[cut].sum() for cut in cuts) == part.sum() == exact
+    assert split.sum() == pytest.approx(math.fsum(weights), rel=1e-15)
+    whole = split.sum(axis=0)
+    # To the last digit of the largest, and none is lost, however small it is.
+    assert (np.abs(whole - weights) <= 2.0**-60 * weights.max()).all()
+    assert (whole > 0).all()
+
+
+def test_whole_weights_are_kept_as_they_are():
+    weights = np.arange(1000.0)
+    large, small = Units.of(999, 1000).split(weights)
+    assert np.array_equal(large, weights)
+    assert not small.any()
+
+
+def test_counts_of_weighted_pixels_are_the_sums_of_their_weights():
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 3, (90, 70, 3), np.uint8)
+    weights = rng.random((90, 70)) ** 9
+    answer = cluster_image(image, 5, weights=weights, rng=0)
+    for label, count in enumerate(answer.counts):
+        exact = math.fsum(weights[answer.labels == label])
+        assert count == pytest.approx(exact, rel=1e-14)

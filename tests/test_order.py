@@ -124,16 +124,22 @@ def test_draws_by_rank_are_those_among_distinct_points(case, seed):
     assert np.array_equal(distinct_points(sampler, k, generator(seed)), expected)
 
 
-def test_draws_by_rank_leave_out_all_copies():
+@pytest.mark.parametrize("weighted", [False, True])
+def test_draws_by_rank_leave_out_all_copies(weighted):
     # A black page with some marks on it: draws hit black nearly always.
     points = np.zeros((9000, 2))
     points[[5, 4000, 8999, 77]] = [[1, 0], [-1, 0], [0, -1], [0, 2]]
-    merged, counts = distinct(points, np.ones(9000))
+    weights = np.where(points.any(axis=1), 0.25, 1.5) if weighted else np.ones(9000)
+    merged, counts = distinct(points, weights)
+    outside = PartitionedPoints(as_rows(Outside(points), weights))
     for seed in range(20):
-        sampler = RankedSampler(points)
-        found = distinct_points(sampler, 4, np.random.default_rng(seed))
+        samplers = [PartitionedSampler(outside)]
+        if not weighted:
+            samplers.append(RankedSampler(points))
         expected = random_points(merged, 4, counts, np.random.default_rng(seed))
-        assert np.array_equal(found, expected)
+        for sampler in samplers:
+            found = distinct_points(sampler, 4, np.random.default_rng(seed))
+            assert np.array_equal(found, expected)
 
 
 # ---- Starts do not depend on how points are stored ---------------------------------

@@ -260,11 +260,14 @@ def test_scalable_starts_take_few_passes():
     assert source.n_read < 25 * points.size
 
 
-def test_far_points_are_drawn_by_their_squared_distance():
-    # 20,000 at distance 1 and as many at 2: one in five draws is of the former.
+@pytest.mark.parametrize(("weight", "expected"), [(1, 0.2), (4, 0.5), (36, 0.9)])
+def test_far_points_are_drawn_by_weight_and_squared_distance(weight, expected):
+    # 20,000 at distance 1 and as many at 2: one in five draws is of the former, or more
+    # if they weigh more.
     points = np.repeat([[0.0], [1.0], [2.0]], [1, 20_000, 20_000], axis=0)
+    weights = np.repeat([1.0, weight, 1.0], [1, 20_000, 20_000])
     points += np.linspace(0, 1e-3, len(points))[:, np.newaxis]
-    parts = as_rows(Outside(points))
+    parts = as_rows(Outside(points), weights)
     shift = PartitionedPoints(parts).shift
     centroid = shift.apply(points[:1])
     share = []
@@ -273,7 +276,7 @@ def test_far_points_are_drawn_by_their_squared_distance():
         drawn = parts.gather(look, merge, shift, centroid, 100, key)
         assert len(drawn.points) == 100
         share.append((drawn.points + shift.origin < 1.5).mean())
-    assert np.mean(share) == pytest.approx(0.2, abs=0.03)
+    assert np.mean(share) == pytest.approx(expected, abs=0.03)
 
 
 # ---- Memory, and what is read ------------------------------------------------------
