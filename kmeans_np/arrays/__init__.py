@@ -13,30 +13,3 @@ from kmeans_np.arrays.dask_rows import (
 from kmeans_np.arrays.lazy import LazyArray, Progress, Report, Reporter, copy
 from kmeans_np.arrays.rows import CHUNK_BYTES, BlockRows, MemoryRows, Part, Rows
 from kmeans_np.arrays.stacked import concatenate_blocks, re_iterable
-
-__all__ = [
-    "CHUNK_BYTES",
-    "BlockReader",
-    "BlockRows",
-    "DaskRows",
-    "LazyArray",
-    "MemoryRows",
-    "Part",
-    "Progress",
-    "Report",
-    "Reporter",
-    "Rows",
-    "as_rows",
-    "check_known_shape",
-    "concatenate_blocks",
-    "copy",
-    "in_memory",
-    "is_dask",
-    "is_sliced",
-    "locate_errors",
-    "merge_in_tree",
-    "re_iterable",
-    "select",
-    "shape_only",
-    "tiles",
-]

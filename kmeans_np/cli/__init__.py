@@ -2,5 +2,3 @@
 
 from kmeans_np.cli.arguments import build_parser
 from kmeans_np.cli.messages import PROBLEMS, discard_stdout, report
-
-__all__ = ["PROBLEMS", "build_parser", "discard_stdout", "report"]

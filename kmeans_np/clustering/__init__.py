@@ -14,23 +14,3 @@ from kmeans_np.clustering.outside import check_outside, checked_weights
 from kmeans_np.clustering.partitioned import PartitionedPoints
 from kmeans_np.clustering.passes import direct_inertia, use_tree_sums
 from kmeans_np.clustering.stop_reasons import STOP_REASONS, describe_stop
-
-__all__ = [
-    "STOP_REASONS",
-    "Clustering",
-    "ColumnStats",
-    "Data",
-    "PartitionedPoints",
-    "PointsInMemory",
-    "assign_to",
-    "check_outside",
-    "checked_weights",
-    "column_stats",
-    "describe_stop",
-    "direct_inertia",
-    "fit",
-    "fit_path",
-    "kmeans",
-    "use_tree_sums",
-    "warn_if_fewer",
-]

@@ -13,24 +13,3 @@ from kmeans_np.colors.distinct import (
 )
 from kmeans_np.colors.lookup import take, take_colors
 from kmeans_np.colors.spaces import COLOR_SPACES, ColorSpace, lab_from_rgb, rgb_from_lab
-
-__all__ = [
-    "COLOR_SPACES",
-    "TABLE_BITS",
-    "ColorCounts",
-    "ColorPacking",
-    "ColorSpace",
-    "Colors",
-    "Counted",
-    "Lookup",
-    "Units",
-    "distinct_colors",
-    "distinct_of",
-    "distinct_values",
-    "lab_from_rgb",
-    "look_up",
-    "merge_counts",
-    "rgb_from_lab",
-    "take",
-    "take_colors",
-]

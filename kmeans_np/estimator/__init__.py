@@ -1,5 +1,3 @@
 """K-means as an estimator that scikit-learn's tools take for one of theirs."""
 
 from kmeans_np.estimator.kmeans import KMeans
-
-__all__ = ["KMeans"]

@@ -1,5 +1,3 @@
 """Every step of a run, to be seen: a page, a film and a sheet."""
 
 from kmeans_np.explanation.explain import Explanation, check_suffix, explain
-
-__all__ = ["Explanation", "check_suffix", "explain"]

@@ -17,16 +17,3 @@ from kmeans_np.files.write import check_writable, write_image
 from kmeans_np.files.zarr import ZARR
 
 FORMATS += [PNG, JPEG, WEBP, TIFF, BMP, GIF, NPY, ZARR]
-
-__all__ = [
-    "SlicedImage",
-    "as_path",
-    "check_readable",
-    "check_replaceable",
-    "check_writable",
-    "open_image",
-    "path_errors",
-    "png_bytes",
-    "read_image",
-    "write_image",
-]

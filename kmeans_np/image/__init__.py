@@ -5,12 +5,3 @@ from kmeans_np.image.cluster import cluster_image, segment_image
 from kmeans_np.image.curve import inertia_curve
 from kmeans_np.image.palette import apply_palette
 from kmeans_np.image.segmentation import Segmentation
-
-__all__ = [
-    "Batch",
-    "Segmentation",
-    "apply_palette",
-    "cluster_image",
-    "inertia_curve",
-    "segment_image",
-]

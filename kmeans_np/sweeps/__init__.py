@@ -3,5 +3,3 @@
 from kmeans_np.sweeps.blocked import BlockedSweep
 from kmeans_np.sweeps.bounded import BoundedSweep
 from kmeans_np.sweeps.cells import CellSweep
-
-__all__ = ["BlockedSweep", "BoundedSweep", "CellSweep"]
