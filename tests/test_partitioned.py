@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from tables import few_examples
 
 from kmeans_np import kmeans, tree_sums
-from kmeans_np.arrays import as_rows, rows
+from kmeans_np.arrays import MemoryRows, as_rows, rows
 from kmeans_np.arrays.chunks import BlockReader
-from kmeans_np.clustering import partitioned
+from kmeans_np.clustering import column_stats, partitioned
 from kmeans_np.clustering.partitioned import PartitionedPoints
 from kmeans_np.lloyd import lloyd
 from kmeans_np.seeding import random_points
@@ -525,3 +525,35 @@ class Torn(Outside):
 def test_blocks_that_are_none(blocks, kind, message):
     with pytest.raises(kind, match=message):
         kmeans(blocks, 2)
+
+
+# ---- Range, mean and variance ------------------------------------------------------
+
+
+@pytest.mark.usefixtures("small_pieces")
+@pytest.mark.parametrize("offset", [0.0, 1e7])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_column_stats_are_those_of_all_points(weighted, offset):
+    points = crowds(20_003, 3, "f8", offset)
+    points[:, 2] = 4.75
+    weights = np.random.default_rng(0).random(20_003) if weighted else np.ones(20_003)
+    weights[::7] = weights[::7].round() * 2
+    some = weights > 0
+    expected = np.average(points[some], axis=0, weights=weights[some])
+    spread = np.average((points[some] - expected) ** 2, axis=0, weights=weights[some])
+    lazy = da.from_array(points, chunks=(4000, 2))
+    found = [
+        column_stats(rows, spread=True)
+        for rows in (
+            MemoryRows(points, weights),
+            as_rows(Outside(points), weights),
+            as_rows(lazy, da.from_array(weights, chunks=4000)),
+        )
+    ]
+    for stats in found:
+        assert stats.mean == pytest.approx(expected, rel=1e-13)
+        assert stats.variance == pytest.approx(spread, rel=1e-9, abs=1e-15)
+        assert np.array_equal(stats.low, points[some].min(axis=0))
+        assert np.array_equal(stats.high, points[some].max(axis=0))
+        for one, other in zip(stats, found[0], strict=True):
+            assert one.tobytes() == other.tobytes()

@@ -278,7 +278,8 @@ class MemoryRows(Rows):
         find_places: Callable[[], Array] | None = None,
     ) -> None:
         self.values, self.weights, self.find_places = values, weights, find_places
-        self.shape, self.dtype = values.shape, values.dtype
+        n = len(values) if weights is None else int(np.count_nonzero(weights))
+        self.shape, self.dtype = (n, values.shape[1]), values.dtype
 
     def transformed(self, transform: Transform, d: int, with_places: bool) -> Self:
         """Return the same points with these d features, made of their places too."""
