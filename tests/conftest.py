@@ -1,6 +1,10 @@
 import os
 import signal
 
+# Where pytest keeps every core busy, more threads would only wait for each other.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import numpy as np
 import pytest
 from hypothesis import settings
