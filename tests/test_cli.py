@@ -1876,7 +1876,7 @@ def test_tests_pass_where_ctrl_c_was_ignored_when_they_started():
     tests = ["test_threads.py", "test_parallel.py", "test_sliced_files.py"]
     done = subprocess.run(
         [
-            sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider",
+            sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n0",
             "-k", "interrupt or ctrl_c", *tests,
         ],
         cwd=Path(__file__).parent,
@@ -1893,7 +1893,7 @@ def test_tests_pass_where_ctrl_c_was_ignored_when_they_started():
 
 @POSIX
 @pytest.mark.parametrize(
-    "arguments", chosen(["--version", "--help", "palette"], "--version", "palette")
+    "arguments", chosen(["--version", "--help", "palette"], "palette")
 )
 def test_a_copy_runs_that_is_not_installed(photo, tmp_path, arguments):
     package = Path(cli.__file__).parent

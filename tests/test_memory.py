@@ -51,8 +51,8 @@ def peak_bytes_each(call, values, k, **how):
 
 @pytest.fixture(scope="module")
 def photo(china):
-    """1 megapixel, float32."""
-    return enlarged(china, 864, 1160)
+    """Half a megapixel, float32."""
+    return enlarged(china, 612, 820)
 
 
 @pytest.fixture(scope="module")
@@ -164,7 +164,7 @@ def kinds_of_data(photo):
 def test_memory_does_not_grow_with_k(photo, data, init):
     # 56 more clusters would need 56 more bytes a pixel, and that only with one byte
     # for each distance.
-    call, values = kinds_of_data(photo[:216])[data]
+    call, values = kinds_of_data(photo[:306])[data]
     few = peak_bytes_each(call, values, 8, init=init)
     many = peak_bytes_each(call, values, 64, init=init)
     assert many < few + 4
