@@ -533,7 +533,7 @@ def test_a_cluster_of_one_thread_each():
 
     expected = segment_image(PHOTO, 4, rng=0, max_iter=5)
     workers = {"n_workers": 2, "threads_per_worker": 1, "processes": False}
-    with LocalCluster(**workers, dashboard_address=None) as cluster, Client(cluster):
+    with LocalCluster(**workers, dashboard_address=":0") as cluster, Client(cluster):
         # The task that waits for the passes leaves its thread to them.
         lazy = da.from_array(PHOTO, chunks=(200, 250, 3)).persist()
         painted = segment_image(lazy, 4, rng=0, max_iter=5)
