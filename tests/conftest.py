@@ -1,7 +1,8 @@
 import os
 import signal
 
-# Where pytest keeps every core busy, more threads would only wait for each other.
+# Where pytest keeps every core busy, more threads would only wait for each other. It
+# has to be said before NumPy is loaded.
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
