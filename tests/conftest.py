@@ -1,3 +1,4 @@
+import gc
 import os
 import signal
 
@@ -13,11 +14,20 @@ from hypothesis import settings
 from kmeans_np import sample_image, write_image
 from kmeans_np.__main__ import main
 
+# While tests are collected there is hardly any garbage, and to look for it takes long.
+gc.disable()
+
 # Small machines pause now and then; a slow example says nothing about the code. The
 # gate looks at more examples of each law (HYPOTHESIS_PROFILE=thorough).
 settings.register_profile("quick", deadline=None, max_examples=21)
 settings.register_profile("thorough", deadline=None, max_examples=100)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+
+def pytest_collection_finish():
+    """Look for garbage, but not among what is there for all tests."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)

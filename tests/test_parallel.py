@@ -188,7 +188,7 @@ def digests(full=True):
         found.append(f"{name}:steps:{shown.hexdigest()}")
 
     for init in ("random", "k-means++"):
-        add(f"photo-{init}", cluster_image, photo, 9, init=init, max_iter=20)
+        add(f"photo-{init}", cluster_image, photo, 9, init=init, max_iter=9)
         add(f"table-{init}", kmeans, table, 5, init=init, max_iter=3)
         if full:
             add(f"noise-2-{init}", cluster_image, noise, 2, init=init, max_iter=3)

@@ -27,7 +27,7 @@ from kmeans_np.colors import (
 )
 from kmeans_np.colors import counts as counts_module
 
-PICTURE = sample_image()[::2, ::2]
+PICTURE = sample_image()[::3, ::3]
 TYPES = ("bool", "uint8", "int8", "uint16", "int16", "uint32", "int32", ">u2")
 
 
@@ -326,7 +326,7 @@ def test_progress_is_told_of_both_passes():
     for task in ("count", "paint"):
         last = [one for one in told if one.task == task][-1]
         assert isinstance(last, Progress)
-        assert last.done == last.total == 188 * 250
+        assert last.done == last.total == 125 * 167
 
 
 # ---- Bad input ---------------------------------------------------------------------
@@ -365,7 +365,7 @@ def test_a_block_that_cannot_be_read_says_where_it_is():
             return super().__getitem__(place)
 
     image = Broken(PICTURE)
-    message = r"got RuntimeError: bad sector, at \[100:104, 0:250, 0:3\]; mend that"
+    message = r"got RuntimeError: bad sector, at \[100:105, 0:167, 0:3\]; mend that"
     with pytest.raises(OSError, match=message):
         cluster_image(image, 3)
 
