@@ -31,6 +31,16 @@ def pytest_collection_finish():
 
 
 @pytest.fixture(scope="session", autouse=True)
+def last_look():
+    """Find what is left open while a warning about it still makes a test fail.
+
+    At the very end of a process of pytest-xdist nobody would hear of it.
+    """
+    yield
+    gc.collect()
+
+
+@pytest.fixture(scope="session", autouse=True)
 def ctrl_c():
     """Let Ctrl-C interrupt the tests and the programs that they start.
 
