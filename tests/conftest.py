@@ -1,5 +1,11 @@
+import gc
 import os
 import signal
+
+# Where pytest keeps every core busy, more threads would only wait for each other. It
+# has to be said before NumPy is loaded.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 import pytest
@@ -8,11 +14,30 @@ from hypothesis import settings
 from kmeans_np import sample_image, write_image
 from kmeans_np.__main__ import main
 
+# While tests are collected there is hardly any garbage, and to look for it takes long.
+gc.disable()
+
 # Small machines pause now and then; a slow example says nothing about the code. The
 # gate looks at more examples of each law (HYPOTHESIS_PROFILE=thorough).
-settings.register_profile("quick", deadline=None, max_examples=30)
+settings.register_profile("quick", deadline=None, max_examples=21)
 settings.register_profile("thorough", deadline=None, max_examples=100)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+
+def pytest_collection_finish():
+    """Look for garbage, but not among what is there for all tests."""
+    gc.freeze()
+    gc.enable()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def last_look():
+    """Find what is left open while a warning about it still makes a test fail.
+
+    At the very end of a process of pytest-xdist nobody would hear of it.
+    """
+    yield
+    gc.collect()
 
 
 @pytest.fixture(scope="session", autouse=True)

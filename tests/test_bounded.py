@@ -35,7 +35,7 @@ def mixture(n, d, k, dtype=np.float64, seed=0):
     return points, points[rng.choice(n, k, replace=False)].astype(np.float64)
 
 
-@settings(max_examples=200)
+@settings(max_examples=3 * settings.default.max_examples)
 @given(any_points())
 def test_is_the_textbook(case):
     points, start = case
@@ -75,7 +75,7 @@ def test_sums_of_whole_numbers_are_the_textbooks_to_the_last_bit(case):
 @pytest.mark.parametrize(("d", "k"), [(1, 5), (2, 16), (3, 64), (8, 4), (33, 20)])
 def test_many_points(d, k, dtype):
     points, start = mixture(20_000, d, k, dtype)
-    assert_same_run(BoundedSweep(points), BlockedSweep(points), start, max_iter=15)
+    assert_same_run(BoundedSweep(points), BlockedSweep(points), start, max_iter=9)
 
 
 def test_few_points_are_looked_at_in_late_passes(monkeypatch):

@@ -2,12 +2,9 @@
 
 import ast
 import doctest
-import os
 import re
 import shlex
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -20,14 +17,19 @@ RECIPES = sorted(set(RECIPE_INDEX.parent.glob("*.md")) - {RECIPE_INDEX})
 CHAPTERS = sorted((ROOT / "docs" / "chapters").glob("*.md"))
 OTHERS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), RECIPE_INDEX]
 PAGES = OTHERS + CHAPTERS + RECIPES
-# The chapters whose code takes longest; that of 4 runs below, too.
-LONG = "467"
+# The pages whose code takes longest; that of chapter 4 runs below, too.
+LONG = {"scale.md"} | {page.name for page in CHAPTERS if page.name[0] in "467"}
+LONG |= {"many-bands.md", "stained-tissue.md"}
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FIGURE = re.compile(r"!\[[^\]]+\]\(([^)]+)\)")
 
 
 def name(page):
     return str(page.relative_to(ROOT))
+
+
+def but_long(pages):
+    return chosen(pages, *(page for page in pages if page.name not in LONG))
 
 
 def blocks(page, language):
@@ -69,16 +71,12 @@ def run_python(page):
 
 
 @pytest.mark.usefixtures("beside_a_photo")
-@pytest.mark.parametrize(
-    "page",
-    chosen(OTHERS + CHAPTERS, *OTHERS, *(c for c in CHAPTERS if c.name[0] not in LONG)),
-    ids=name,
-)
+@pytest.mark.parametrize("page", but_long(OTHERS + CHAPTERS), ids=name)
 def test_python_code_runs_and_prints_what_it_says(page):
     run_python(page)
 
 
-@pytest.mark.parametrize("recipe", RECIPES, ids=name)
+@pytest.mark.parametrize("recipe", but_long(RECIPES), ids=name)
 def test_recipes_run_and_make_the_figures_they_show(recipe, beside_a_photo):
     from kmeans_np import read_image
 
@@ -122,13 +120,13 @@ def test_the_readme_has_code_to_run():
 @pytest.mark.parametrize(
     "page", chosen(PAGES, *(p for p in PAGES if p.name != "for-teachers.md")), ids=name
 )
-def test_shell_examples_of_the_command_line_run(page):
+def test_shell_examples_of_the_command_line_run(page, run):
     for _, code in blocks(page, "sh"):
         for command in code.splitlines():
             words = shlex.split(command, comments=True)
             if words and words[0].endswith("kmeans-np"):
-                run = [sys.executable, "-m", "kmeans_np", *words[1:]]
-                subprocess.run(run, check=True, env=os.environ, capture_output=True)
+                status, _, err = run(*words[1:])
+                assert status == 0, err
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
@@ -149,6 +147,7 @@ def test_the_picture_of_the_readme_is_what_the_demo_makes(beside_a_photo):
     assert np.array_equal(read_image(beside_a_photo / "demo.png"), expected)
 
 
+@pytest.mark.slow
 def test_the_walk_makes_the_picture_it_shows(beside_a_photo):
     from kmeans_np import read_image
 

@@ -1,6 +1,7 @@
 """The house: what may import what, how large a file may be, what is public."""
 
 import ast
+import functools
 import io
 import subprocess
 import sys
@@ -137,6 +138,7 @@ def dotted(name):
     return "kmeans_np." + name.removesuffix("/__init__").replace("/", ".")
 
 
+@functools.cache
 def tree_of(name):
     return ast.parse((PACKAGE / f"{name}.py").read_text(encoding="utf-8"))
 

@@ -89,7 +89,7 @@ def test_a_large_float_photo_needs_less_than_120_bytes_a_pixel(
         (np.float32, "random", 0),
         pytest.param(np.float64, "random", 0, marks=pytest.mark.slow),
         # Far from 0, the points are copied, to move their origin.
-        (np.float64, "k-means++", 1e5),
+        pytest.param(np.float64, "k-means++", 1e5, marks=pytest.mark.slow),
     ],
 )
 def test_a_float_photo_needs_less_than_120_bytes_a_pixel(photo, dtype, init, offset):
@@ -111,7 +111,7 @@ def test_partly_transparent_float_pixels_stay_within_the_bound(photo):
     ("dtype", "kind"),
     [
         (np.uint8, "weights"),
-        (np.uint16, "all"),
+        pytest.param(np.uint16, "all", marks=pytest.mark.slow),
         pytest.param(np.float32, "place", marks=pytest.mark.slow),
         *(
             pytest.param(dtype, kind, marks=pytest.mark.slow)

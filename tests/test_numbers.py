@@ -26,14 +26,19 @@ def equal_pixels(millions, dtype, other=None):
 
 
 @pytest.mark.parametrize(
-    "dtype", [np.float32, pytest.param(np.float64, marks=pytest.mark.slow)]
+    ("dtype", "millions"),
+    [
+        (np.float32, 2),
+        pytest.param(np.float32, 10, marks=pytest.mark.slow),
+        pytest.param(np.float64, 10, marks=pytest.mark.slow),
+    ],
 )
-def test_the_mean_of_10_million_equal_pixels_is_their_value(dtype):
-    image = equal_pixels(10, dtype)
+def test_the_mean_of_millions_of_equal_pixels_is_their_value(dtype, millions):
+    image = equal_pixels(millions, dtype)
     answer = cluster_image(image, 1)
     # What the image holds: in float32, the number closest to 200.3.
     assert answer.centroids.tolist() == [[float(dtype(VALUE))]]
-    assert answer.counts.tolist() == [10_000_000]
+    assert answer.counts.tolist() == [millions * 10**6]
     assert answer.inertia == 0
     assert np.array_equal(answer.image, image)
 

@@ -238,8 +238,12 @@ def test_the_unit_does_not_matter(picture, unit, options):
         assert np.array_equal(np.asarray(found.labels), expected.labels), (k, seed)
 
 
-@pytest.mark.parametrize("unit", ["offset", "int32", "float slices", "dask"])
-@pytest.mark.parametrize("options", ["default", "places", "k-means++"])
+@pytest.mark.parametrize(
+    ("unit", "options"),
+    crossed(
+        ["offset", "int32", "float slices", "dask"], ["default", "places", "k-means++"]
+    ),
+)
 def test_the_unit_does_not_matter_where_a_histogram_is_used(unit, options):
     rng = np.random.default_rng(0)
     smooth = np.indices((60, 80)).sum(0)[..., np.newaxis] // 3

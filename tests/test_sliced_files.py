@@ -20,7 +20,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from refusals import refused
-from tables import crossed, few_examples
+from tables import chosen, crossed, few_examples
 from zarr.storage import LocalStore
 
 from kmeans_np import read_image, sample_image, write_image
@@ -1169,7 +1169,7 @@ def test_a_missing_library_is_named(tmp_path, monkeypatch, kind, missing, others
 # ---- Memory ----------------------------------------------------------------------
 
 
-@kinds
+@pytest.mark.parametrize("kind", chosen(KINDS, "npy", "tif"))
 def test_memory_does_not_grow_with_the_image(tmp_path, kind):
     """200 megabytes, of which neither writing nor reading holds more than a part."""
     path = tmp_path / f"image.{kind}"
