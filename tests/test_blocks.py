@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import basic_indices
 
-from kmeans_np.arrays import BlockReader, LazyArray, Progress, copy, is_sliced, tiles
+from kmeans_np import segment_image
+from kmeans_np.arrays import BlockReader, LazyArray, Progress, is_sliced, tiles
 from kmeans_np.arrays import chunks as sliced_module
 from kmeans_np.arrays import lazy as views_module
 
@@ -300,17 +301,35 @@ def test_only_what_is_asked_for_is_computed():
 
 
 @given(shape=st.tuples(st.integers(1, 20), st.integers(1, 20)), size=st.integers(1, 99))
-def test_copying_writes_everything_and_tells_how_far_it_is(shape, size):
-    array = np.arange(math.prod(shape) * 3).reshape(*shape, 3)
-    out, told = np.zeros_like(array), []
+@pytest.mark.parametrize("axis", [0, -1])
+def test_writing_paints_everything_and_tells_how_far_it_is(axis, shape, size):
+    rng = np.random.default_rng(math.prod(shape) + size)
+    image = rng.integers(0, 9, (*shape, 3), np.uint8) * 20
+    image = np.ascontiguousarray(np.moveaxis(image, -1, axis))
+    how = {"rng": 0, "channel_axis": axis, "max_iter": 2}
+    expected, told = segment_image(image, 1, **how), []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(views_module, "BLOCK", size)
-        copy(view_of(array), out, told.append, math.prod(shape))
-    assert np.array_equal(out, array)
+        patch.setattr(sliced_module, "BLOCK", size)
+        for out in (np.zeros_like(image), image):
+            told.clear()
+            segment_image(image, 1, out=out, progress=told.append, **how)
+            assert np.array_equal(out, expected)
+    told = [one for one in told if one.task == "paint"]
     assert [one.done for one in told] == sorted({one.done for one in told})
-    assert {one.task for one in told} == {"paint"}
     assert told[-1].done == told[-1].total == math.prod(shape)
     assert told[-1].seconds_left == 0
+
+
+@pytest.mark.parametrize("axis", [0, 1, -1])
+def test_an_image_may_be_painted_over_in_blocks(axis, monkeypatch):
+    rng = np.random.default_rng(0)
+    image = np.moveaxis(rng.integers(0, 8, (40, 50, 3), np.uint8) * 30, -1, axis)
+    image = np.ascontiguousarray(image)
+    how = {"rng": 0, "channel_axis": axis, "max_iter": 2}
+    expected = segment_image(image, 4, **how)
+    monkeypatch.setattr(sliced_module, "BLOCK", 1000)
+    segment_image(image, 4, out=image, **how)
+    assert np.array_equal(image, expected)
 
 
 def test_the_time_left_is_that_of_the_rest_at_the_same_speed():

@@ -272,7 +272,7 @@ def test_the_package_is_typed():
 ASKING = {
     "arrays/chunks", "arrays/stacked", "arrays/dask_rows", "arrays/__init__",
     "clustering/outside", "clustering/kmeans", "image/open_source", "image/batch",
-    "image/curve", "files/write", "cli/outputs",
+    "image/curve", "image/cluster", "files/write", "cli/outputs",
 }  # fmt: skip
 
 

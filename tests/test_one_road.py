@@ -1,5 +1,7 @@
 """Every source gives the same answer, to the last bit, whatever is asked of it."""
 
+import pickle
+
 import dask.array as da
 import numpy as np
 import pytest
@@ -222,3 +224,141 @@ def test_curves_of_points(weights, source, tmp_path):
     assert np.array_equal(found, inertia_curve(MANY, [3, 5], weights=own, **how))
     with pytest.raises(ValueError, match=r"points with a weight, .* got 35,001"):
         inertia_curve(points, [2, 35_001], weights=own, **how)
+
+
+# ---- What lies over pixels, and what it leaves out ---------------------------------
+
+FEW = RNG.integers(0, 60, (150, 200, 3)).astype("u1") // 8 * 8
+OVER = {
+    "huge weights outside of the mask": (
+        {"weights": np.where(MASK, REPEATS + 1.0, 3e38), "mask": MASK},
+        {"weights": REPEATS + 1.0, "mask": MASK},
+    ),
+    "huge weights where nothing is seen": (
+        {"weights": np.where(PLACES % 256 > 0, REPEATS + 1.0, 3e38)},
+        {"weights": REPEATS + 1.0},
+    ),
+    "small weights, none in some chunks": (
+        {"weights": (REPEATS + 1) * 1e-20 * (np.arange(150) > 80)[:, np.newaxis]},
+        {"weights": (REPEATS + 1) * 1e-20 * (np.arange(150) > 80)[:, np.newaxis]},
+    ),
+    "a mask of any whole numbers": (
+        {"mask": (PLACES % 3 - 1).astype("i1")},
+        {"mask": PLACES % 3 != 1},
+    ),
+    "a mask of negative numbers": ({"mask": -MASK.astype("i2")}, {"mask": MASK}),
+}
+
+
+@pytest.mark.parametrize("floats", [False, True])
+@pytest.mark.parametrize(("over", "source"), crossed(OVER, SOURCES))
+def test_what_lies_over_pixels(over, source, floats, tmp_path):
+    image = FEW / 255 if floats else FEW
+    if "seen" in over:
+        image = np.dstack([image, (PLACES % 256).astype(image.dtype)])
+    given, plain = OVER[over]
+    how = {"rng": 0, "max_iter": 5}
+    found = cluster_image(SOURCES[source](image, tmp_path), 4, **how, **given)
+    assert_same(found, cluster_image(image, 4, **how, **plain))
+
+
+REFUSED = r"image must (be finite|lie between)"
+
+
+@pytest.mark.parametrize("bad", [np.nan, 1e200])
+@pytest.mark.parametrize("source", SOURCES)
+def test_pixels_without_weight_are_checked(source, bad, tmp_path):
+    image = FLOATS.astype("f8")
+    image[120, 7, 1] = bad
+    weights = np.ones(MASK.shape)
+    weights[120, 7] = 0
+    stored = SOURCES[source](image, tmp_path)
+    for how in ({}, {"normalize": True}, {"position_weight": 1}):
+        with pytest.raises(ValueError, match=REFUSED) as e:
+            cluster_image(stored, 4, weights=weights, **how)
+        assert bad == 1e200 or "row 120, column 7" in str(e.value)
+    # Outside of the mask nothing is.
+    mask = weights > 0
+    cluster_image(stored, 4, weights=weights, mask=mask, max_iter=1)
+
+
+@pytest.mark.parametrize("source", POINT_SOURCES)
+@pytest.mark.parametrize("weight", [0, 1])
+def test_points_that_are_no_numbers_are_found_with_weights(source, weight, tmp_path):
+    points, weights = MANY.copy(), np.ones(len(MANY))
+    weights[:100] = 0
+    points[30_000, 1], weights[30_000] = np.nan, weight
+    stored = POINT_SOURCES[source](points, tmp_path)
+    with pytest.raises(ValueError, match="points must be finite") as error:
+        kmeans(stored, 3, weights=weights)
+    assert "row 30000, column 1" in str(error.value)
+
+
+@pytest.mark.parametrize("bad", [np.nan, 1e200])
+@pytest.mark.parametrize("how", [{}, {"normalize": True}])
+@pytest.mark.parametrize("source", SOURCES)
+def test_one_bad_image_among_several_is_refused(source, how, bad, tmp_path):
+    image = FLOATS.astype("f8")
+    image[120, 7, 1] = bad
+    images = [FLOATS.astype("f8"), SOURCES[source](image, tmp_path)]
+    with pytest.raises(ValueError, match=REFUSED) as error:
+        cluster_image(images, 3, **how)
+    assert bad == 1e200 or "row 120, column 7" in str(error.value)
+
+
+@pytest.mark.parametrize("kind", ["colors", "bands"])
+@pytest.mark.parametrize("source", SOURCES)
+def test_an_answer_that_was_followed_goes_to_another_process(kind, source, tmp_path):
+    if source in ("slices", "hdf5"):
+        pytest.skip("the image itself does not")
+    image, how = stored(source, kind, tmp_path)
+    how = how | {"rng": 0, "max_iter": 2, "progress": lambda _: None}
+    answer = cluster_image(image, 3, weights=WEIGHTS, **how)
+    sent = pickle.dumps(answer)
+    assert_same(pickle.loads(sent), answer)
+    # Neither pixels, colors nor weights go with it twice, or at all.
+    assert len(sent) < 2.4 * KINDS[kind][0].nbytes + 20_000
+
+
+def test_arrays_of_unknown_length_are_refused():
+    points = da.from_array(MANY, chunks=999)
+    unknown = points[points[:, 0] > 0]
+    sentence = "must have a known shape as a Dask array, .*compute_chunk_sizes.. first"
+    for call in (
+        lambda: kmeans(unknown, 3),
+        lambda: kmeans(MANY, 3, weights=unknown[:, 0]),
+        lambda: inertia_curve(unknown, [3], kind="points"),
+        lambda: cluster_image(unknown[None], 3),
+        lambda: segment_image(unknown[None], 3, out=np.zeros((1, 2, 3))),
+        lambda: cluster_image(PICTURE, 3, mask=unknown[:, :1] > 0),
+        lambda: cluster_image(PICTURE, 3, weights=unknown[:, :1]),
+    ):
+        with pytest.raises(ValueError, match=sentence):
+            call()
+
+
+def test_where_nothing_can_be_written_is_refused_before_the_work():
+    locked = np.zeros_like(PICTURE)
+    locked.flags.writeable = False
+    lazy = da.from_array(PICTURE)
+    for image, out in ((PICTURE, locked), (lazy, lazy), (lazy, locked)):
+        with pytest.raises(ValueError, match="out must be an array that can be"):
+            segment_image(image, 3, out=out)
+
+
+@pytest.mark.parametrize("name", ["mask", "weights"])
+def test_what_cannot_be_read_on_dask_is_named(name):
+    def read(block, block_info=None):
+        if block_info and block_info[0]["array-location"][0][0] == 100:
+            raise OSError("the disk is gone")
+        return block
+
+    over = da.ones(MASK.shape, chunks=50).map_blocks(read, dtype="f8")
+    over = over > 0 if name == "mask" else over
+    lazy = da.from_array(FLOATS, chunks=50)
+    with pytest.raises(OSError, match=f"{name} must be readable.* the disk is gone"):
+        cluster_image(lazy, 3, **{name: over})
+    if name == "weights":
+        weights = da.ones(len(MANY), chunks=50).map_blocks(read, dtype="f8")
+        with pytest.raises(OSError, match=r"weights must be readable.*100:150"):
+            kmeans(da.from_array(MANY, chunks=9000), 3, weights=weights)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from kmeans_np.checks import ArgumentOSError
+from kmeans_np.checks import ArgumentOSError, ArgumentValueError
 from kmeans_np.lloyd import Array
 
 Place = tuple[slice, ...]
@@ -76,6 +76,7 @@ class BlockReader:
     """
 
     def __init__(self, array: Any, name: str = "image") -> None:
+        check_known_shape(array, name)
         self.array, self.name = array, name
         self.shape = tuple(map(int, array.shape))
         self.ndim = len(self.shape)
@@ -137,13 +138,22 @@ def in_memory(value: Any, name: str = "image") -> Any:
     return source[tuple(slice(0, n) for n in source.shape)]
 
 
-def shape_only(array: Any) -> Any:
+def check_known_shape(array: Any, name: str) -> None:
+    """Refuse a Dask array that does not know its own shape."""
+    if any(math.isnan(length) for length in array.shape):
+        rule = "have a known shape as a Dask array"
+        remedy = f"call {name}.compute_chunk_sizes() first"
+        raise ArgumentValueError(name, rule, array.shape, remedy)
+
+
+def shape_only(array: Any, name: str = "image") -> Any:
     """Return zeros of the same shape and type, without their memory.
 
-    What is not read in slices is returned as it is.
+    What is not read in slices is returned as it is. Errors call it `name`.
     """
     if not is_sliced(array):
         return array
+    check_known_shape(array, name)
     return np.broadcast_to(np.zeros((), array.dtype), array.shape)
 
 

@@ -4,7 +4,6 @@ Each chunk is looked at by a task, and findings are merged in a tree of tasks, s
 the points never come together.
 """
 
-import math
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -13,10 +12,19 @@ from typing import Any
 
 import numpy as np
 
+from kmeans_np import checks
 from kmeans_np.arrays.chunks import Place, unreadable
 from kmeans_np.arrays.lazy import Report, Reporter
-from kmeans_np.arrays.rows import ArrayRows, Found, Part, Rows, Transform
-from kmeans_np.checks import ArgumentError, ArgumentValueError
+from kmeans_np.arrays.rows import (
+    ROW_AND_COLUMN,
+    ArrayRows,
+    Found,
+    Part,
+    Rows,
+    Transform,
+    names_of_rows,
+)
+from kmeans_np.checks import ArgumentError
 from kmeans_np.lloyd import Array
 from kmeans_np.tree_sums import piece_of
 
@@ -30,27 +38,19 @@ def is_dask(value: Any) -> bool:
     return dask is not None and isinstance(value, dask.Array)
 
 
-def check_known_shape(array: Any, name: str) -> None:
-    """Refuse a Dask array that does not know its own shape."""
-    if any(math.isnan(length) for length in array.shape):
-        rule = "have a known shape as a Dask array"
-        remedy = f"call {name}.compute_chunk_sizes() first"
-        raise ArgumentValueError(name, rule, array.shape, remedy)
-
-
 @contextmanager
 def locate_errors(array: Any, name: str) -> Iterator[None]:
     """Say where a Dask array cannot be read, if that is why a computation fails.
 
     Dask does not tell which chunk it was. So chunks are read again, half of them, half
-    of the half that cannot be read, and so on.
+    of the half that cannot be read, and so on. None for no array.
     """
     try:
         yield
     except ArgumentError:
         raise
     except Exception as error:
-        place = _unreadable(array)
+        place = None if array is None else _unreadable(array)
         if place is None:
             raise
         raise unreadable(name, place, error) from error
@@ -229,46 +229,93 @@ def _compute(
     return done
 
 
-def select(columns: list[Any], keep: Any, sizes: list[int]) -> list[Any]:
+def select(
+    columns: list[Any],
+    keep: Any,
+    sizes: list[int],
+    checked: Any = None,
+    names_of: Callable[[Array], checks.ErrorContext] | None = None,
+) -> list[Any]:
     """Return those rows of Dask arrays with the same chunks that are to be kept.
 
     Parameters
     ----------
-    columns : list of (n, ...) dask.array.Array, or None
-        The arrays; None stays None.
+    columns : list of dask.array.Array
+        Values (n, c), weights (n,) or None, and the numbers of the rows (n,).
     keep : (n,) dask.array.Array of bool
         Which rows to keep.
     sizes : list of int
         How many of each chunk these are.
+    checked : (n,) dask.array.Array of bool, optional
+        Which of the others must be finite as well.
+    names_of : callable, optional
+        Returns how errors speak of rows with these numbers.
     """
     if sum(sizes) == len(keep):
         return columns
-    selected = []
-    for column in columns:
-        if column is not None:
-            some = keep if column.ndim == 1 else keep[:, None]
-            chunks = (tuple(sizes), *column.chunks[1:])
-            column = column.map_blocks(_keep, some, chunks=chunks, dtype=column.dtype)
-        selected.append(column)
-    return selected
+    values, weights, numbers = columns
+    others = (None, None) if checked is None else (checked[:, None], numbers[:, None])
+    values = values.map_blocks(
+        _keep_values,
+        keep[:, None],
+        *(other for other in others if other is not None),
+        names_of=names_of,
+        chunks=(tuple(sizes), values.chunks[1]),
+        dtype=values.dtype,
+    )
+    kept = [
+        None
+        if column is None
+        else column.map_blocks(_keep, keep, chunks=(tuple(sizes),), dtype=column.dtype)
+        for column in (weights, numbers)
+    ]
+    return [values, *kept]
 
 
 def _keep(column: Array, keep: Array) -> Array:
-    return column[keep.reshape(len(column))]
+    return column[keep]
 
 
-def as_rows(points: Any, weights: Any = None) -> Rows:
-    """Return points outside of memory, and their weights, as what is looked at."""
+def _keep_values(
+    values: Array,
+    keep: Array,
+    checked: Array | None = None,
+    numbers: Array | None = None,
+    *,
+    names_of: Any,
+) -> Array:
+    if checked is not None and numbers is not None and checked.any():
+        some = checked[:, 0]
+        checks.finite(values[some], names_of(numbers[some, 0]))
+    return values[keep[:, 0]]
+
+
+def as_rows(points: Any, weights: Any = None, name: str = "points") -> Rows:
+    """Return points outside of memory, and their weights, as what is looked at.
+
+    `name` is what errors call them where they cannot be read.
+    """
     if not is_dask(points):
         return ArrayRows(points, weights)
     if weights is None:
-        return DaskRows(points, name="points")
-    import dask
+        return DaskRows(points, name=name)
+    import dask.array
 
     values = points.rechunk({1: -1})
     weights = weights.rechunk(points.chunks[:1]).astype(np.float64)
+    numbers = dask.array.arange(len(points), chunks=points.chunks[:1])
     keep = weights > 0
     counts = [dask.delayed(np.count_nonzero)(b) for b in keep.to_delayed().ravel()]
     sizes = [int(count) for count in dask.compute(*counts)]
-    values, weights = select([values, weights], keep, sizes)
-    return DaskRows(values, weights, name="points")
+    columns = [values, weights, numbers]
+    values, weights, numbers = select(columns, keep, sizes, ~keep, names_of_rows)
+    rows = DaskRows(values, weights, numbers, name=name)
+    rows.names = checks.POINTS._replace(say_place=partial(_say_row, numbers))
+    return rows
+
+
+def _say_row(numbers: Any, index: Array) -> str:
+    """Say where a number is, given its row among those that were kept."""
+    row = int(index[0])
+    number = int(numbers[row : row + 1].compute()[0])
+    return ROW_AND_COLUMN(np.array([number, index[1]]))

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kmeans_np.arrays.chunks import BLOCK, Place, chunks_of, release_pages, tiles
+from kmeans_np.arrays.chunks import BLOCK, Place, tiles
 from kmeans_np.checks import ArgumentValueError
 from kmeans_np.lloyd import Array
 
@@ -24,7 +24,8 @@ class Progress(NamedTuple):
         What is done: "count" the colors, "paint" the pixels, or, where most pixels have
         a color of their own, "look" at them, in one of many passes.
     done, total : int
-        How many pixels are done, and how many there are.
+        How many pixels (of several images, how many images) are done, and how many
+        there are.
     seconds : float
         How long it has taken so far.
     """
@@ -269,18 +270,3 @@ def _forwards(index: Any, n: int) -> tuple[slice, Any]:
     if where.step > 0:
         return slice(where.start, where[-1] + 1, where.step), slice(None)
     return slice(where[-1], where.start + 1, -where.step), slice(None, None, -1)
-
-
-def copy(
-    image: LazyArray | Array, out: Any, report: Report | None, n_pixels: int
-) -> None:
-    """Write an image of so many pixels into an array, block by block."""
-    reporter = Reporter(report, "paint", n_pixels)
-    chunks, done = chunks_of(out) or chunks_of(image), 0
-    for tile in tiles(image.shape, chunks, BLOCK * (image.size // n_pixels)):
-        block = image[tile]
-        out[tile] = block
-        if isinstance(out, np.memmap):
-            release_pages(out)
-        done += block.size
-        reporter.reach(done * n_pixels // image.size)

@@ -1,4 +1,4 @@
-"""Points outside of memory, one a row, looked at in whole pieces.
+"""Points, one a row, looked at part by part, in memory or not.
 
 `Rows` is what the passes know of points that do not come together: `gather` has parts
 of them looked at and merges what is found, `each` computes something for every point
@@ -82,7 +82,7 @@ class Part:
 
 
 class Rows(ABC):
-    """Points (n, d), each with a weight, that do not come together.
+    """Points (n, d), each with a weight, that are looked at part by part.
 
     Attributes
     ----------
@@ -314,6 +314,18 @@ class MemoryRows(Rows):
         return work(self._part.points, *args).astype(dtype, copy=False)
 
 
+ROW_AND_COLUMN = checks.place_along("row", "column")
+
+
+def names_of_rows(numbers: Array) -> checks.ErrorContext:
+    """Return how errors speak of points that have these numbers among all."""
+
+    def say_place(index: Array) -> str:
+        return ROW_AND_COLUMN(np.array([numbers[index[0]], index[1]]))
+
+    return checks.POINTS._replace(say_place=say_place)
+
+
 class ArrayRows(BlockRows):
     """Points (n, d) that are an array outside of memory.
 
@@ -323,8 +335,6 @@ class ArrayRows(BlockRows):
         The points.
     weights : (n,) array, or anything with shape, dtype and slices, optional
         How many times each counts; once when not given. They have passed their checks.
-    sizes : list of int, optional
-        How many points of each block have a weight, if not all of them.
     """
 
     def __init__(self, array: Any, weights: Any = None) -> None:
@@ -341,9 +351,10 @@ class ArrayRows(BlockRows):
             parts = (self.weights[place[:1]] for place in blocks)
             sizes = [int(np.count_nonzero(part)) for part in parts]
         super().__init__((sum(sizes), d), self.source.dtype, blocks, sizes)
+        self.names = checks.POINTS._replace(say_place=self._say_place)
 
     def read(self, block: Place) -> Selected:
-        """Read the points of a block that have a weight."""
+        """Read the points of a block that have a weight; refuse others not finite."""
         values = self.source[block]
         if self.weights is None:
             return values, None, None
@@ -351,7 +362,17 @@ class ArrayRows(BlockRows):
         some = weights > 0
         if some.all():
             return values, weights, None
+        others = np.flatnonzero(~some) + block[0].start
+        checks.finite(values[~some], names_of_rows(others))
         return values[some], weights[some], None
+
+    def _say_place(self, index: Array) -> str:
+        """Say where a number is, given its row among those with a weight."""
+        number = self.block_of(int(index[0]))
+        rows, inside = self.blocks[number][0], int(index[0]) - self.starts[number]
+        if self.weights is not None:
+            inside = np.flatnonzero(self.weights[(rows,)])[inside]
+        return ROW_AND_COLUMN(np.array([rows.start + inside, index[1]]))
 
     def each(self, work: Callable[..., Array], dtype: Any, *args: Any) -> LazyArray:
         """Return what `work(points, *args)` gives for each point, when it is read."""

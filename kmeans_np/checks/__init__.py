@@ -50,6 +50,7 @@ from kmeans_np.checks.images import (
     image,
     mask,
     named_pixels,
+    names_of_pixels,
     pixel_weights,
     place_of_pixel,
     some_take_part,

@@ -1,4 +1,4 @@
-"""Checks of arrays: that they hold finite real numbers, and of points and weights."""
+"""Checks of arrays and of points: that they hold finite real numbers."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple

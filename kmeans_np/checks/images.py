@@ -171,6 +171,11 @@ def finite_pixels(
         finite(values, named_pixels(_place_of_pixel(shape, part), channel_axis))
 
 
+def names_of_pixels(places: Array, channel_axis: int | None) -> ErrorContext:
+    """Return how errors speak of pixels at these places, (n, axes)."""
+    return named_pixels(lambda index: place_of_pixel(places[index[0]]), channel_axis)
+
+
 def named_pixels(
     say_place: Callable[[Array], str], channel_axis: int | None
 ) -> ErrorContext:

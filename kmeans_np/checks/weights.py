@@ -90,10 +90,10 @@ def check_weight_stats(
 
 
 def largest_weight(weights: Array) -> float:
-    """Return the largest weight that is finite; 1 if there is none above 0."""
+    """Return the largest weight that is finite; 0 if there is none above that."""
     with np.errstate(invalid="ignore"):
         sizes = np.where(np.isfinite(weights), weights, 0)
-    return float(sizes.max(initial=0)) or 1.0
+    return float(sizes.max(initial=0))
 
 
 def not_negative(

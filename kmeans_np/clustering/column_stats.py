@@ -84,7 +84,7 @@ class Spread:
 
 
 class _Found(NamedTuple):
-    """What is found in a part; of the sample, the numbers and the points."""
+    """What is found in a part; `sample` has the numbers of points and these points."""
 
     dtype: np.dtype[Any]
     stored: tuple[Floats, Floats]

@@ -54,7 +54,7 @@ def checked_weights(weights: Any, points: Any) -> tuple[Any, int]:
     checks.real_array(np.empty(0, weights.dtype), "weights")
     checks.check_weights_shape(weights.shape, n)
     column = weights[:, np.newaxis] if is_dask(weights) else _Column(weights)
-    found = as_rows(column).gather(_look, checks.merge_weight_stats)
+    found = as_rows(column, name="weights").gather(_look, checks.merge_weight_stats)
     n_positive = checks.check_weight_stats(found, checks.place_along("place"), "point")
     return _like(weights, points), n_positive
 

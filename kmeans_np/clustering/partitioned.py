@@ -1,8 +1,8 @@
 """Points that do not come together, from a second look at them to the answer.
 
 All that is asked of such points beside the passes: which of them are the starts (random
-ones, or k-means|| [1]_), what are they in short, and what is the inertia. Each is a
-look at all parts whose findings are merged.
+ones, or k-means|| [1]_), their histograms, and the inertia. Each is a look at all parts
+whose findings are merged.
 
 References
 ----------

@@ -36,7 +36,7 @@ Ranges = Sequence[tuple[int, int]]
 
 
 class ColorPacking:
-    """Pixels of a type as one number each, whatever their values.
+    """Pixels as one number each, by the range of their type, or by one that is given.
 
     Parameters
     ----------
@@ -172,7 +172,7 @@ class ColorCounts:
 
     Parameters
     ----------
-    coding : Coding
+    coding : ColorPacking
         How the pixels are written as numbers.
     """
 

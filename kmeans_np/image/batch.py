@@ -121,6 +121,8 @@ class Batch(Segmentation):
         sequence of arrays
             The pictures, computed when they are asked for.
         """
+        alpha = checks.check_fraction(alpha, "alpha")
+        outline = checks.check_bool(outline, "outline")
         return self._each("overlay", alpha=alpha, outline=outline)
 
     def mask_of(self, label: int) -> Any:
@@ -131,6 +133,7 @@ class Batch(Segmentation):
         sequence of arrays of bool
             The masks, computed when they are asked for.
         """
+        label = checks.check_label(label, len(self.palette))
         return self._each("mask_of", label=label)
 
     def _each(self, method: str, **how: Any) -> "LazySequence":
@@ -181,7 +184,10 @@ class ColorPool(Source):
             )
         colors = source.count()
         if colors is None:
-            values = source.rows().load().values
+            rows = source.rows()
+            values = rows.load().values
+            if rows.outside:
+                checks.finite(values, rows.names)
             self._add(values, np.ones(len(values)))
         else:
             self._add(colors.colors, colors.counts)

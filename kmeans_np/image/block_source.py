@@ -15,7 +15,8 @@ from kmeans_np.arrays import (
     LazyArray,
     Report,
     Reporter,
-    copy,
+    chunks_of,
+    release_pages,
     shape_only,
     tiles,
 )
@@ -61,11 +62,8 @@ class BlockImage(Source):
 
     def pixels(self, place: Place) -> Pixels:
         """Read the pixels at a place, given without channels."""
-        axis, where = self.layout.channel_axis, place
-        if axis is not None:
-            where = (*place[:axis], slice(0, self.source.shape[axis]), *place[axis:])
         mask = None if self.mask is None else self.mask[place]
-        return self.layout.pixels(self.source[where], mask)
+        return self.layout.pixels(self.source[self.layout.with_channels(place)], mask)
 
     def weights_of(self, pixels: Pixels, place: Place) -> Floats | None:
         """Read the weights of the pixels at a place that take part."""
@@ -131,6 +129,9 @@ class BlockImage(Source):
         else:
             labels = found.result.labels.astype(found.clusters.label_dtype)
             find = ColorLabels(labels, found.colors.color_codes, self.layout.coding)
+        # Weights have had their say.
+        self.weights = None
+        self.__dict__.pop("selection", None)
         lazy = LazyPainting(self, find, found.clusters.palette)
         return lazy.image, lazy.labels
 
@@ -141,9 +142,21 @@ class BlockImage(Source):
         return out
 
     def write(self, found: FoundClusters, out: Any) -> None:
-        """Write the segmented image into an array, block by block."""
+        """Write the segmented image into an array, block by block.
+
+        It may be the image itself, of which no pixel is looked at once it is written.
+        """
         painted, _ = self.paint(found)
-        copy(painted, out, self.report, self.size)
+        reporter = Reporter(self.report, "paint", self.size)
+        chunks = chunks_of(out) or self.source.chunks
+        for place in tiles(
+            self.layout.shape, chunks and self.layout.without_channels(chunks)
+        ):
+            where = self.layout.with_channels(place)
+            out[where] = painted[where]
+            if isinstance(out, np.memmap):
+                release_pages(out)
+            reporter.add(math.prod(cut.stop - cut.start for cut in place))
 
     def colors_in_memory(self) -> Array:
         """Read all of the image, with its channels last, without alpha."""
@@ -218,6 +231,12 @@ class PixelRows(BlockRows):
         if weights is None or weights.all():
             return pixels.values, weights, places
         some = weights > 0
+
+        def say_place(index: Array) -> str:
+            return checks.place_of_pixel(pixels.places(block)[~some][index[0]])
+
+        axis = self.image.layout.channel_axis
+        checks.finite(pixels.values[~some], checks.named_pixels(say_place, axis))
         places = None if places is None else places[some]
         return pixels.values[some], weights[some], places
 

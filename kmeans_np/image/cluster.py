@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from kmeans_np import checks
-from kmeans_np.arrays import Report, shape_only
+from kmeans_np.arrays import Report, is_dask, shape_only
 from kmeans_np.image.batch import Batch, SeveralImages, is_batch, refuse_for_several
 from kmeans_np.image.open_source import open_source
 from kmeans_np.image.pipeline import Plan, find_clusters, make_plan
@@ -161,7 +161,9 @@ def cluster_image(
         others come out unchanged, with the label -1. All when not given.
     weights : (rows, columns) or (planes, rows, columns) array_like, optional
         How many times each pixel counts, as if it were there so many times; once when
-        not given. A pixel of weight 0 has no say, but gets a label and is painted. Like
+        not given. A pixel of weight 0 has no say, but gets a label and is painted.
+        Colors are weighed to about 1e-18 of the largest weight (1e-14 for a billion
+        pixels). Like
         `mask`, they may be a memory map, in Zarr or HDF5, or on Dask if `image` is
         outside of memory.
     channel_axis : int or None, default -1
@@ -293,8 +295,9 @@ def cluster_image(
     integers whose channels side by side take at most 64 bits, of which on average two
     pixels are equal, and at most 8.4 million are different (of 8-bit RGB, any number).
     All others (floats, many bands) are compared pixel by pixel, in a pass for each
-    step, of which there are three before the first; among more than 10,000 distinct
-    colors, k-means++ is k-means|| then [5]_, if no histogram is used.
+    step, and three times before the first (once more for alpha, and where colors were
+    counted in vain); among more than 10,000 distinct colors, k-means++ is k-means||
+    then [5]_, if no histogram is used.
 
     For a Dask array, `segment_image` returns a Dask array of the same chunks, of which
     nothing is computed before somebody asks for it; `cluster_image` finds the clusters
@@ -374,6 +377,12 @@ def _check_out(out: Any, image: Any) -> None:
             "be left out for several images",
             type(out).__name__,
             "write each image as it comes",
+        )
+    if is_dask(out) or not getattr(getattr(out, "flags", None), "writeable", True):
+        what = "a Dask array" if is_dask(out) else "a read-only one"
+        remedy = "pass one in memory, a memory map or an array of Zarr or HDF5"
+        raise checks.ArgumentValueError(
+            "out", "be an array that can be written to", what, remedy
         )
     like = np.asarray(shape_only(image))
     for name in ("shape", "dtype"):

@@ -60,12 +60,12 @@ class FoundClusters(NamedTuple):
     Attributes
     ----------
     clusters : Clusters
-        They.
+        Their features, centroids and palette.
     result : Clustering
         The answer for what was compared: distinct colors, or pixels.
     colors : Colors or None
         The distinct colors; None if pixels were compared, or on Dask.
-    coding : Coding or None
+    packing : ColorPacking or None
         How colors are written as numbers; None if pixels were compared.
     shift : Shift or None
         From where the points were looked at; None if the labels are known.
@@ -76,7 +76,7 @@ class FoundClusters(NamedTuple):
     clusters: Clusters
     result: Clustering
     colors: Colors | None
-    coding: ColorPacking | None
+    packing: ColorPacking | None
     shift: Shift | None
     weighted: bool
 
@@ -110,7 +110,7 @@ class ColorLabels:
         The label of each color.
     color_codes : (m,) array of uint8, uint32 or uint64
         The codes of the colors.
-    coding : Coding
+    coding : ColorPacking
         How pixels are written as numbers.
     """
 

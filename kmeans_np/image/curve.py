@@ -6,13 +6,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from kmeans_np import checks
-from kmeans_np.arrays import Rows, as_rows, is_sliced, shape_only
+from kmeans_np.arrays import MemoryRows, Rows, as_rows, is_sliced, shape_only
 from kmeans_np.clustering import check_outside, checked_weights, fit_path, warn_if_fewer
-from kmeans_np.colors import Colors
 from kmeans_np.image.features import feature_spec
 from kmeans_np.image.open_source import open_source
-from kmeans_np.image.pipeline import colors_or_pixels, find_path, prepare_data
-from kmeans_np.image.source import MemoryImage
+from kmeans_np.image.pipeline import find_path, prepare_data
 from kmeans_np.lloyd import Floats
 
 
@@ -102,7 +100,7 @@ def inertia_curve(
     [104.0, 4.0, 0.0]
     """
     is_image = checks.image_or_points(
-        shape_only(image_or_points),
+        shape_only(image_or_points, "image_or_points"),
         kind,
         mask,
         channel_axis,
@@ -119,10 +117,10 @@ def inertia_curve(
         source = open_source(image_or_points, mask, weights, channel_axis, alpha)
         results = source.run(find_path, rising, spec, options)
     else:
-        rows, colors, n = _points(image_or_points, weights)
+        rows, n = _points(image_or_points, weights)
         noun = "points" if weights is None else "points with a weight"
         checks.largest_k(rising[-1], n, noun)
-        data = prepare_data(rows, colors, rising[-1], spec)
+        data = prepare_data(rows, None, rising[-1], spec)
         results = fit_path(data, rising, options)
     tried = rising[: len(results)]
     warn_if_fewer(len(results[-1].counts), tried[-1], "colors or points")
@@ -134,15 +132,9 @@ def inertia_curve(
     return values
 
 
-def _points(points: Any, weights: Any) -> tuple[Rows, Colors | None, int]:
-    """Return points as rows, or their distinct ones, and how many have a weight."""
-    if is_sliced(points):
-        check_outside(points)
-        weights, n = checked_weights(weights, points)
-        return as_rows(points, weights), None, n
-    # Points in memory are the pixels of an image of one row.
-    array = checks.points(points)
+def _points(points: Any, weights: Any) -> tuple[Rows, int]:
+    """Return points as rows, and how many have a weight."""
+    outside = is_sliced(points)
+    array: Any = check_outside(points) if outside else checks.points(points)
     weights, n = checked_weights(weights, array)
-    row = None if weights is None else weights[np.newaxis]
-    source = MemoryImage(array[np.newaxis], None, row, -1, alpha=False)
-    return *colors_or_pixels(source, of_places=False), n
+    return as_rows(array, weights) if outside else MemoryRows(array, weights), n

@@ -85,11 +85,15 @@ class DaskImage(Source):
 
     def run(self, work: Callable[..., Found], *args: Any) -> Found:
         """Return what `work(source, *args)` returns."""
-        with locate_errors(self.array, "image"):
+        with (
+            locate_errors(self.array, "image"),
+            locate_errors(self.mask, "mask"),
+            locate_errors(self.weights, "weights"),
+        ):
             return work(self, *args)
 
-    def needs_shift(self, colors: Colors | None) -> bool:
-        """Return whether labels have to be found again to paint."""
+    def finds_labels_to_paint(self, colors: Colors | None) -> bool:
+        """Return whether painting compares pixels or colors with centroids again."""
         del colors
         return True
 
@@ -165,6 +169,9 @@ class DaskImage(Source):
 
     def paint(self, found: FoundClusters) -> tuple[Any, Any]:
         """Return the segmented image and the labels as Dask arrays."""
+        # Weights have had their say.
+        self.weights = None
+        self.__dict__.pop("selection", None)
         labels = self._map(found, found.clusters.label_dtype, of_labels=True)
         return self.paint_image(found), labels
 
@@ -272,8 +279,8 @@ def _paint_chunk(
     if mask is not None and axis is not None:
         mask = mask.squeeze(axis)
     place = tuple(slice(*ends) for ends in block_info[0]["array-location"])
-    nearest, coding = found.nearest, found.coding
-    find: FindLabels = nearest if coding is None else NearestColors(nearest, coding)
+    nearest, packing = found.nearest, found.packing
+    find: FindLabels = nearest if packing is None else NearestColors(nearest, packing)
     pixels = layout.pixels(block, mask)
     place = layout.without_channels(place)
     return paint_block(pixels, place, find, found.clusters.palette)[of_labels]
@@ -331,8 +338,20 @@ def select_pixels(image: DaskImage) -> Selection:
     look = dask.delayed(look_at_part, pure=True)
     looks = [*dask.compute(*map(look, sizes, *blocks, starts))]
     units = check_looks(looks, layout, image.mask is not None)
-    keep = which_take_part(*what)
-    return Selection(select(columns, keep, [one.size for one in looks]), looks, units)
+    keep, others = which_take_part(*what), None
+    if weights is not None:
+        # What takes part without a weight must be finite, too.
+        part = which_take_part(mask, alpha, None)
+        others = (weights <= 0) if part is None else part & (weights <= 0)
+    names_of = partial(_names_of, shape=layout.shape, axis=axis)
+    sizes = [one.size for one in looks]
+    return Selection(select(columns, keep, sizes, others, names_of), looks, units)
+
+
+def _names_of(
+    numbers: Array, shape: tuple[int, ...], axis: int | None
+) -> checks.ErrorContext:
+    return checks.names_of_pixels(_places(numbers, shape), axis)
 
 
 def _height(image: Any) -> int:

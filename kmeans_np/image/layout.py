@@ -141,6 +141,13 @@ class Layout(NamedTuple):
         axis = self.channel_axis
         return each if axis is None else each[:axis] + each[axis + 1 :]
 
+    def with_channels(self, place: tuple[slice, ...]) -> tuple[slice, ...]:
+        """Return a place in the image with all channels."""
+        axis = self.channel_axis
+        if axis is None:
+            return place
+        return *place[:axis], slice(0, self.channels + self.has_alpha), *place[axis:]
+
     def pixels(self, block: Array, mask: Array | None) -> Pixels:
         """Return the pixels of a part of the image, of which a mask may leave some."""
         mask = None if mask is None else mask.astype(bool, copy=False)

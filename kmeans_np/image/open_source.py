@@ -18,7 +18,7 @@ def open_source(
     progress: Report | None = None,
     in_blocks: bool = False,
 ) -> Source:
-    """Check the axes of an image and of what lies over it.
+    """Return an image as a source; check its axes and those of what lies over it.
 
     `in_blocks` says to read it so even if it is in memory.
     """

@@ -108,10 +108,10 @@ def _found(
     colors: Colors | None,
     data: Data,
 ) -> FoundClusters:
-    coding = None if colors is None else source.layout.coding
-    shift = data.shift if source.needs_shift(colors) else None
+    packing = None if colors is None else source.layout.coding
+    shift = data.shift if source.finds_labels_to_paint(colors) else None
     return source.compact(
-        FoundClusters(clusters, result, colors, coding, shift, source.weighted)
+        FoundClusters(clusters, result, colors, packing, shift, source.weighted)
     )
 
 
@@ -135,7 +135,7 @@ def find_path(
 def colors_or_pixels(source: Source, of_places: bool) -> tuple[Rows, Colors | None]:
     """Decide whether distinct colors are compared, or pixels; return them.
 
-    Places make every pixel another one.
+    If places are compared, no two pixels are equal.
     """
     colors = None if of_places else source.count()
     if colors is None:

@@ -26,7 +26,7 @@ class PartLook(NamedTuple):
     alpha, weights : WeightStats or None
         What is known of their alpha, and of the weights of those that take part.
     largest : float
-        The largest weight that is finite.
+        The largest of these weights that is finite.
     """
 
     n_masked: int
@@ -59,8 +59,9 @@ def look_at_part(
         numbers = numbers[alpha > 0]
     largest = 0.0
     if weights is not None:
+        weights = weights[numbers - start]
         largest = checks.largest_weight(weights)
-        found_weights = checks.weight_stats(weights[numbers - start], numbers)
+        found_weights = checks.weight_stats(weights, numbers)
     return PartLook(n_masked, len(numbers), found_alpha, found_weights, largest)
 
 
@@ -68,7 +69,9 @@ def which_take_part(
     mask: Array | None, alpha: Array | None, weights: Array | None
 ) -> Array | None:
     """Return which of some pixels take part and have a weight; None for all."""
-    parts = [part > 0 for part in (mask, alpha, weights) if part is not None]
+    parts = [part > 0 for part in (alpha, weights) if part is not None]
+    if mask is not None:
+        parts.append(mask != 0)
     return reduce(operator.and_, parts) if parts else None
 
 

@@ -37,6 +37,10 @@ class Source(ABC):
     layout: Layout
     weighted: bool = False
 
+    def __getstate__(self) -> dict[str, Any]:
+        # Who wants to know how far the work is stays where they are.
+        return {**self.__dict__, "report": None}
+
     @property
     def size(self) -> int:
         """How many pixels there are."""
@@ -63,11 +67,11 @@ class Source(ABC):
         return work(self, *args)
 
     def later(self, work: Callable[..., Found], *args: Any) -> Any:
-        """Return the same, or what will be that when somebody asks for it."""
+        """Return the result, or a delayed object for it."""
         return work(self, *args)
 
-    def needs_shift(self, colors: Colors | None) -> bool:
-        """Return whether labels have to be found again to paint."""
+    def finds_labels_to_paint(self, colors: Colors | None) -> bool:
+        """Return whether painting compares pixels or colors with centroids again."""
         return colors is None
 
     def compact(self, found: FoundClusters) -> FoundClusters:
@@ -116,7 +120,7 @@ class MemoryImage(Source):
         if weights is not None:
             every = checks.weights_image(in_memory(weights, "weights"), shape)
             self.weights = checks.pixel_weights(every, part)
-            self.units = Units.of(checks.largest_weight(every), every.size)
+            self.units = Units.of(checks.largest_weight(self.weights), every.size)
 
     @property
     def n_weighted(self) -> int:
@@ -140,8 +144,8 @@ class MemoryImage(Source):
         rows.n_axes = len(self.layout.shape)
         return rows
 
-    def needs_shift(self, colors: Colors | None) -> bool:
-        """Return whether labels have to be found again to paint."""
+    def finds_labels_to_paint(self, colors: Colors | None) -> bool:
+        """Return whether painting compares pixels or colors with centroids again."""
         del colors
         return False
 
