@@ -35,7 +35,7 @@ def mixture(n, d, k, dtype=np.float64, seed=0):
     return points, points[rng.choice(n, k, replace=False)].astype(np.float64)
 
 
-@settings(max_examples=3 * settings.default.max_examples)
+@settings(max_examples=4 * settings.default.max_examples)
 @given(any_points())
 def test_is_the_textbook(case):
     points, start = case

@@ -1893,9 +1893,8 @@ def test_tests_pass_where_ctrl_c_was_ignored_when_they_started():
 
 
 @POSIX
-@pytest.mark.parametrize(
-    "arguments", chosen(["--version", "--help", "palette"], "palette")
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("arguments", ["--version", "--help", "palette"])
 def test_a_copy_runs_that_is_not_installed(photo, tmp_path, arguments):
     package = Path(cli.__file__).parent
     shutil.copytree(package, tmp_path / "clone" / "kmeans_np")
