@@ -1930,6 +1930,7 @@ def test_the_module_runs(photo):
     assert np.array_equal(read_image(target), segment_image(PICTURE, 3, rng=0))
 
 
+@pytest.mark.slow
 def test_a_process_fails_with_one_line_and_status_2(tmp_path):
     done = spawn("segment", tmp_path / "missing.png", "-k", 3)
     assert (done.returncode, done.stdout) == (2, "")
@@ -1992,7 +1993,8 @@ def broken_tiff(path):
     path.write_bytes(content)
 
 
-@pytest.mark.parametrize("option", chosen(["IMAGE", "--mask"], "--mask"))
+@pytest.mark.slow
+@pytest.mark.parametrize("option", ["IMAGE", "--mask"])
 def test_libraries_in_c_are_quiet(photo, tmp_path, option):
     broken_tiff(tmp_path / "broken.tif")
     code = "import sys, kmeans_np; kmeans_np.read_image(sys.argv[1])"
