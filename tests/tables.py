@@ -5,8 +5,8 @@ from itertools import product
 import pytest
 from hypothesis import settings
 
-# For laws whose examples take long: a seventh of the number of the others.
-few_examples = settings(max_examples=settings.default.max_examples // 7)
+# For laws whose examples take long: a fifth of the number of the others.
+few_examples = settings(max_examples=settings.default.max_examples // 5)
 
 
 def chosen(cases, *usual):

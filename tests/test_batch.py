@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tables import chosen
 from test_blocks import Elsewhere
 
 from kmeans_np import (
@@ -38,7 +39,9 @@ def as_one(images):
     )
 
 
-@pytest.mark.parametrize("kind", [list, tuple, Film], ids=["list", "tuple", "film"])
+@pytest.mark.parametrize(
+    "kind", chosen([list, tuple, Film], Film), ids=["list", "tuple", "film"]
+)
 def test_a_batch_has_the_clusters_of_all_its_pixels_together(kind):
     answer = cluster_image(kind(FRAMES), 5, rng=0)
     expected = cluster_image(as_one(FRAMES), 5, rng=0)
@@ -148,7 +151,7 @@ def test_progress_counts_images():
 def test_memory_is_for_the_colors_of_all_images(monkeypatch):
     def pool():
         pool = ColorPool()
-        for frame in FRAMES * 10:
+        for frame in FRAMES * 6:
             pool.add(pool.open(frame), "a frame")
         return pool
 

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import any_points, generic_points, repetitions, tied_points
+from tables import crossed
 
 from kmeans_np import Sweep, assign, lloyd
 from kmeans_np.sweeps import BlockedSweep, BoundedSweep, bounded, products, totals
@@ -35,7 +36,7 @@ def mixture(n, d, k, dtype=np.float64, seed=0):
     return points, points[rng.choice(n, k, replace=False)].astype(np.float64)
 
 
-@settings(max_examples=3 * settings.default.max_examples)
+@settings(max_examples=4 * settings.default.max_examples)
 @given(any_points())
 def test_is_the_textbook(case):
     points, start = case
@@ -71,9 +72,12 @@ def test_sums_of_whole_numbers_are_the_textbooks_to_the_last_bit(case):
         assert np.array_equal(one.new_centroids, other.new_centroids)
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize(("d", "k"), [(1, 5), (2, 16), (3, 64), (8, 4), (33, 20)])
-def test_many_points(d, k, dtype):
+@pytest.mark.parametrize(
+    ("sizes", "dtype"),
+    crossed([(1, 5), (2, 16), (3, 64), (8, 4), (33, 20)], [np.float32, np.float64]),
+)
+def test_many_points(sizes, dtype):
+    d, k = sizes
     points, start = mixture(20_000, d, k, dtype)
     assert_same_run(BoundedSweep(points), BlockedSweep(points), start, max_iter=9)
 
@@ -205,9 +209,10 @@ def test_totals_change_as_labels_do(d, k, weighted, rng):
     assert np.array_equal(found, one - other)
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("k", [2, 9, 70])
-@pytest.mark.parametrize("d", [1, 3, 17, 150])
+@pytest.mark.parametrize(
+    ("d", "k", "dtype"),
+    crossed([1, 3, 17, 150], [2, 9, 70], [np.float32, np.float64]),
+)
 def test_no_gap_is_larger_than_the_true_one(d, k, dtype, rng):
     # Half of the points lie almost between two centroids, at all distances from 0.
     centroids = rng.normal(size=(k, d)) * 10.0 ** rng.uniform(-3, 3, (k, 1))

@@ -1894,9 +1894,8 @@ def test_tests_pass_where_ctrl_c_was_ignored_when_they_started():
 
 
 @POSIX
-@pytest.mark.parametrize(
-    "arguments", chosen(["--version", "--help", "palette"], "palette")
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("arguments", ["--version", "--help", "palette"])
 def test_a_copy_runs_that_is_not_installed(photo, tmp_path, arguments):
     package = Path(cli.__file__).parent
     shutil.copytree(package, tmp_path / "clone" / "kmeans_np")
@@ -1932,6 +1931,7 @@ def test_the_module_runs(photo):
     assert np.array_equal(read_image(target), segment_image(PICTURE, 3, rng=0))
 
 
+@pytest.mark.slow
 def test_a_process_fails_with_one_line_and_status_2(tmp_path):
     done = spawn("segment", tmp_path / "missing.png", "-k", 3)
     assert (done.returncode, done.stdout) == (2, "")
@@ -1994,7 +1994,8 @@ def broken_tiff(path):
     path.write_bytes(content)
 
 
-@pytest.mark.parametrize("option", chosen(["IMAGE", "--mask"], "--mask"))
+@pytest.mark.slow
+@pytest.mark.parametrize("option", ["IMAGE", "--mask"])
 def test_libraries_in_c_are_quiet(photo, tmp_path, option):
     broken_tiff(tmp_path / "broken.tif")
     code = "import sys, kmeans_np; kmeans_np.read_image(sys.argv[1])"

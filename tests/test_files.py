@@ -1230,7 +1230,7 @@ def test_gray_never_has_a_palette(tmp_path, image):
     same(read_image(tmp_path / "picture.png"), image)
 
 
-@pytest.mark.parametrize("channels", [3, 4])
+@pytest.mark.parametrize("channels", chosen([3, 4], 4))
 def test_of_an_image_with_many_colors_only_a_sample_is_counted(monkeypatch, channels):
     sizes = []
 
@@ -1419,7 +1419,7 @@ def test_a_deep_file_that_is_cut_short_is_refused(tmp_path, name):
         refused(ValueError, DAMAGED.format(path=path), read_image, path)
 
 
-@pytest.mark.parametrize("name", chosen(DEEP_FILES, "deep.png", "packed tiles.tif"))
+@pytest.mark.parametrize("name", chosen(DEEP_FILES, "packed tiles.tif"))
 def test_every_flipped_bit_of_a_header_is_an_array_or_a_value_error(tmp_path, name):
     """Not a lack of memory, since a tag claims to be long, and nothing else."""
     path = tmp_path / name

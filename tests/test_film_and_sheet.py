@@ -421,7 +421,7 @@ POINTS = {
 RARE = {
     "row", "k = 300", "alpha", "two channels", "seven channels", "volume",
     "NaN outside", "one point", "one place", "on a line", "large", "portrait", "uint16",
-    "tiny", "float", "gray", "2 features", "3 features", "7 features",
+    "tiny", "one pixel", "float", "gray", "2 features", "3 features", "7 features",
 }  # fmt: skip
 
 

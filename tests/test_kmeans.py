@@ -11,6 +11,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from strategies import any_points, generic_points, repetitions, tied_points
+from tables import crossed
 
 from kmeans_np import Clustering, Sweep, assign, kmeans, lloyd
 
@@ -459,8 +460,9 @@ def test_iris_has_the_known_best_inertia(iris):
     assert sorted(result.counts) == [38, 50, 62]
 
 
-@pytest.mark.parametrize("k", [2, 3, 8, 20])
-@pytest.mark.parametrize("name", ["iris", "wine", "digits"])
+@pytest.mark.parametrize(
+    ("k", "name"), crossed([2, 3, 8, 20], ["iris", "wine", "digits"])
+)
 def test_equal_to_scikit_learn_from_the_same_start(name, k):
     from sklearn import datasets
     from sklearn.cluster import KMeans

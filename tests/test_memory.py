@@ -102,6 +102,7 @@ def test_a_restart_of_empty_clusters_stays_within_the_bound(photo):
     assert peak_bytes_each(cluster_image, photo, 4, init=start) < FLOAT_BOUND
 
 
+@pytest.mark.slow
 def test_partly_transparent_float_pixels_stay_within_the_bound(photo):
     image = np.dstack([photo, photo[..., 0] > 100]).astype(np.float64)
     assert peak_bytes_each(cluster_image, image, 8) < FLOAT_BOUND

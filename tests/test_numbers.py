@@ -5,6 +5,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from tables import crossed
 
 from kmeans_np import assign, cluster_image, kmeans, segment_image
 
@@ -110,11 +111,11 @@ def far_and_near(offset, step, n=24_000, d=3, seed=0):
     return far, near
 
 
-@FAR
-@pytest.mark.parametrize("init", ["random", "k-means++", "given"])
-def test_points_in_float32_far_from_0_have_the_labels_of_those_around_it(
-    offset, step, init
-):
+@pytest.mark.parametrize(
+    ("init", "far"), crossed(["random", "k-means++", "given"], FAR.args[1])
+)
+def test_points_in_float32_far_from_0_have_the_labels_of_those_around_it(far, init):
+    offset, step = far
     far, near = far_and_near(offset, step)
     starts = (far[:9], near[:9]) if init == "given" else (init, init)
     moved, plain = (

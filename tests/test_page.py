@@ -655,7 +655,7 @@ def test_a_cluster_lights_up(made, visit):
     [
         ("masked", False),
         pytest.param("masked", True, marks=pytest.mark.slow),
-        ("uint16", True),
+        pytest.param("uint16", True, marks=pytest.mark.slow),
         pytest.param("bands", False, marks=pytest.mark.slow),
         pytest.param("volume", False, marks=pytest.mark.slow),
     ],

@@ -302,6 +302,7 @@ def test_ctrl_c_ends_a_long_run_at_once_and_leaves_no_thread(run):
     assert int(steps) <= 1
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT for one process")
 def test_ctrl_c_while_colors_are_counted_leaves_no_thread():
     # 300 million pixels' worth of blocks, of which only a few are done.

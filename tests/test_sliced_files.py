@@ -253,6 +253,7 @@ def test_strips_are_cut_and_each_is_read_once(
         assert again.chunks == expected
 
 
+@pytest.mark.slow
 def test_an_image_of_many_bands_is_cut_smaller(tmp_path):
     """A tile or chunk of the usual size would have 800 megabytes."""
     image = Lazy((40, 300, 500), "float64")
@@ -1169,7 +1170,7 @@ def test_a_missing_library_is_named(tmp_path, monkeypatch, kind, missing, others
 # ---- Memory ----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", chosen(KINDS, "npy", "tif"))
+@pytest.mark.parametrize("kind", chosen(KINDS, "tif"))
 def test_memory_does_not_grow_with_the_image(tmp_path, kind):
     """200 megabytes, of which neither writing nor reading holds more than a part."""
     path = tmp_path / f"image.{kind}"

@@ -340,6 +340,7 @@ def hurried():
     sys.setswitchinterval(interval)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("hurried")
 def test_whatever_is_handed_out_serves_several_threads(tmp_path):
     for name, lazy, whole in handed_out(tmp_path):
