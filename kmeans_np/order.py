@@ -78,7 +78,8 @@ def distinct_if_few(
     `limit`, which takes little time to see if there are many more.
     """
     found: list[Distinct] = []
-    left, weights_left = points, np.ones(len(points)) if weights is None else weights
+    left = points
+    weights_left = np.broadcast_to(1.0, len(points)) if weights is None else weights
     while len(left):
         # Some of those left, all over, and how often they occur among all of these.
         some = left[:: max(1, len(left) // max(SAMPLE, 2 * limit))]

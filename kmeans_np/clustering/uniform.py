@@ -1,6 +1,5 @@
 """Clusters whose points are all equal, so that their centroid can be exact."""
 
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,8 +8,9 @@ from kmeans_np.arrays.rows import Part
 from kmeans_np.lloyd import Array, Floats
 from kmeans_np.sweeps.partitioned import Shift, label_rows
 
-# About how many points show whether clusters have different ones.
-SAMPLE = 2**12
+# About how many points show whether clusters have different ones, and how many are
+# looked at together then.
+SAMPLE, BLOCK = 2**12, 2**18
 # For each cluster the stored numbers of one of its points, and, if all are equal, its
 # features; None if they differ.
 OneOfEach = dict[int, tuple[Array, Array | None]]
@@ -37,16 +37,23 @@ def single_points(
     first : (k,) array of int
         The number of a point of each cluster, if there is one.
     """
-    single, first = np.ones(k, bool), np.zeros(k, np.intp)
-    some: Any = slice(None, None, max(1, len(labels) // SAMPLE))
+    n, single = len(labels), np.ones(k, bool)
+    first, found = np.zeros(k, np.intp), np.zeros(k, bool)
+
+    def look(numbers: NDArray[np.intp]) -> None:
+        own = labels[numbers]
+        new = numbers[~found[own]]
+        # Written backwards, so that the first of a cluster stays.
+        first[labels[new][::-1]] = new[::-1]
+        found[own] = True
+        differ = (points[numbers] != points[first[own]]).any(axis=1)
+        single[own[differ]] = False
+
     # Some points show of most clusters that they have several; then all are looked at
     # of the others.
-    for _ in range(2):
-        numbers = np.arange(len(labels))[some]
-        first[labels[some][::-1]] = numbers[::-1]
-        differ = (points[some] != points[first[labels[some]]]).any(axis=1)
-        single[labels[some][differ]] = False
-        some = np.flatnonzero(single.take(labels))
+    look(np.arange(0, n, max(1, n // SAMPLE)))
+    for start in range(0, n, BLOCK) if single.any() else ():
+        look(start + np.flatnonzero(single.take(labels[start : start + BLOCK])))
     return single, first
 
 
