@@ -70,9 +70,9 @@ from kmeans_np.checks.weights import (
     WeightStats,
     check_weight_stats,
     check_weights_shape,
-    largest_weight,
     merge_weight_stats,
     not_negative,
+    range_of_weights,
     weight_stats,
     weights,
 )

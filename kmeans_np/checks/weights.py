@@ -89,11 +89,14 @@ def check_weight_stats(
     return found.n
 
 
-def largest_weight(weights: Array) -> float:
-    """Return the largest weight that is finite; 0 if there is none above that."""
+def range_of_weights(weights: Array) -> tuple[float, float]:
+    """Return the least and the largest weight that is positive and finite.
+
+    Infinity and 0 if there is none.
+    """
     with np.errstate(invalid="ignore"):
-        sizes = np.where(np.isfinite(weights), weights, 0)
-    return float(sizes.max(initial=0))
+        sizes = weights[np.isfinite(weights) & (weights > 0)].astype(np.float64)
+    return float(sizes.min(initial=np.inf)), float(sizes.max(initial=0))
 
 
 def not_negative(

@@ -1,6 +1,5 @@
 """Clusters whose points are all equal, so that their centroid can be exact."""
 
-
 import numpy as np
 from numpy.typing import NDArray
 

@@ -82,7 +82,7 @@ class ColorPacking:
     def count(self, pixels: Array, weights: Floats | None = None) -> list[Counted]:
         """Return the distinct codes in parts of pixels (n, c), and their counts.
 
-        Those are the sums of `weights`, (2, n), as `Units.split` gives them, if there
+        Those are the sums of `weights`, (u, n), as `Units.split` gives them, if there
         are any.
         """
 
@@ -126,33 +126,33 @@ class ColorPacking:
 class Units(NamedTuple):
     """What weights are split into, so that their sums are exact in any order.
 
-    Of a weight, the multiple of the larger unit that is nearest to it, and then that of
-    the smaller one nearest to the rest. Both units are so large that float64 holds the
-    sums over all pixels, and the smaller is less than 2**-48 of the largest weight for
-    a billion pixels, 2**-60 for 16 million.
+    Of a weight, the multiple of the largest unit that is nearest to it, then that of
+    the next one nearest to the rest, and so on. The units are so large that float64
+    holds the sums over all pixels; and there are so many that the smallest weight keeps
+    48 bits.
     """
 
-    large: float
-    small: float
+    sizes: tuple[float, ...]
 
     @classmethod
-    def of(cls, largest: float, n: int) -> "Units":
-        """Return the units for n weights of which this is the largest."""
+    def of(cls, least: float, largest: float, n: int) -> "Units":
+        """Return the units for n weights between these two, which are positive."""
         of_all = math.ceil(math.log2(n))
-        large = 2.0 ** (math.ceil(math.log2(largest)) + of_all - 52)
-        return cls(large, large * 2.0 ** (of_all - 52))
+        first = math.ceil(math.log2(largest)) + of_all - 52
+        last = math.floor(math.log2(least)) - 48
+        return cls(tuple(2.0**e for e in range(first, last - 52, of_all - 52)))
 
     def split(self, weights: Floats) -> Floats:
-        """Return weights (n,) as multiples of the units, (2, n)."""
-        large = np.rint(weights / self.large) * self.large
-        small = np.rint((weights - large) / self.small) * self.small
-        # None is lost, however small it is.
-        small[(weights > 0) & (large + small <= 0)] = self.small
-        return np.stack([large, small])
+        """Return weights (n,) as multiples of the units, (units, n)."""
+        parts, rest = [], weights
+        for size in self.sizes:
+            parts.append(np.rint(rest / size) * size)
+            rest = rest - parts[-1]
+        return np.stack(parts)
 
 
 def sum_weights(codes: Array, weights: Floats) -> Counted:
-    """Return the distinct codes and the sums of their weights (2, n)."""
+    """Return the distinct codes and the sums of their weights (u, n)."""
     order = np.argsort(codes, kind="stable")
     codes = codes[order]
     starts = run_starts(codes)
@@ -187,7 +187,7 @@ class ColorCounts:
     def add(self, pixels: Array, weights: Floats | None = None) -> None:
         """Count the pixels (n, c) of a block, unless their colors are too many.
 
-        All blocks have weights (2, n), as `Units.split` gives them, or none has.
+        All blocks have weights (u, n), as `Units.split` gives them, or none has.
         """
         self.n_pixels += len(pixels)
         if self.are_too_many:

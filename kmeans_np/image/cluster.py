@@ -161,9 +161,7 @@ def cluster_image(
         others come out unchanged, with the label -1. All when not given.
     weights : (rows, columns) or (planes, rows, columns) array_like, optional
         How many times each pixel counts, as if it were there so many times; once when
-        not given. A pixel of weight 0 has no say, but gets a label and is painted.
-        Colors are weighed to about 1e-18 of the largest weight (1e-14 for a billion
-        pixels). Like
+        not given. A pixel of weight 0 has no say, but gets a label and is painted. Like
         `mask`, they may be a memory map, in Zarr or HDF5, or on Dask if `image` is
         outside of memory.
     channel_axis : int or None, default -1

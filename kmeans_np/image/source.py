@@ -120,7 +120,7 @@ class MemoryImage(Source):
         if weights is not None:
             every = checks.weights_image(in_memory(weights, "weights"), shape)
             self.weights = checks.pixel_weights(every, part)
-            self.units = Units.of(checks.largest_weight(self.weights), every.size)
+            self.units = Units.of(*checks.range_of_weights(self.weights), every.size)
 
     @property
     def n_weighted(self) -> int:
