@@ -1813,6 +1813,7 @@ def test_ctrl_c_during_the_import_is_one_line_and_status_130(tmp_path, program, 
 
 
 @POSIX
+@pytest.mark.slow
 def test_ctrl_c_during_the_import_is_ignored_where_it_was(tmp_path):
     def ignore():
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -1823,6 +1824,7 @@ def test_ctrl_c_during_the_import_is_ignored_where_it_was(tmp_path):
 
 
 @POSIX
+@pytest.mark.slow
 def test_ctrl_c_during_the_import_is_for_the_program_of_the_user(tmp_path):
     done = press(tmp_path, "user.py", "kmeans_np.cli.messages", ["kmeans_np"])
     assert done.returncode == -signal.SIGINT
@@ -1975,7 +1977,8 @@ def test_a_reader_that_has_seen_enough_is_no_error(photo, buffered):
 
 
 @POSIX
-@BUFFERED_OR_NOT
+@pytest.mark.slow
+@pytest.mark.parametrize("buffered", [True, False])
 def test_all_pictures_are_done_when_nobody_reads_about_them(photos, buffered):
     line = '{ "$@"; echo status $? >&2; } | head -0'
     done = in_a_shell(line, "segment", *photos, "-k", 3, buffered=buffered)
@@ -2038,6 +2041,7 @@ def test_a_closed_stream_is_no_error(photo, stream):
 
 
 @POSIX
+@pytest.mark.slow
 def test_an_error_does_not_go_to_stdout_when_stderr_is_closed(tmp_path):
     done = in_a_shell('"$@" 2>&-', "palette", tmp_path / "missing.png", "-k", 3)
     assert (done.returncode, done.stdout, done.stderr) == (2, "", "")

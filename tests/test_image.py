@@ -183,6 +183,7 @@ def test_a_photograph_against_the_textbook_on_every_pixel(china, k):
     assert answer.inertia == pytest.approx(distances.sum(), rel=1e-12)
 
 
+@pytest.mark.slow
 @EVERY_K
 def test_a_photograph_against_scikit_learn(china, k):
     from sklearn.cluster import KMeans

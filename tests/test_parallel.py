@@ -354,7 +354,8 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("method", chosen(["fork", "spawn"], "fork"))
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_a_child_works_after_the_parent_has_used_it(method, tmp_path):
     if method not in multiprocessing.get_all_start_methods():
         pytest.skip(f"no {method} on this platform")

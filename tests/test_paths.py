@@ -402,6 +402,7 @@ for child in children:
 """
 
 
+@pytest.mark.slow
 def test_a_killed_process_leaves_what_was_there_and_parts(tmp_path):
     subprocess.run([sys.executable, "-c", KILLED], cwd=tmp_path, check=True)
     for folder in tmp_path.iterdir():

@@ -272,6 +272,7 @@ def test_colors_of_labels_are_far_apart(k, apart):
     assert np.array_equal(separated_colors(k + 1)[:k], colors)
 
 
+@pytest.mark.slow
 def test_when_there_are_no_more_colors_they_begin_again():
     colors = separated_colors(5000)
     assert len(np.unique(colors[:4000], axis=0)) == 4000
