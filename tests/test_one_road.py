@@ -362,3 +362,15 @@ def test_what_cannot_be_read_on_dask_is_named(name):
         weights = da.ones(len(MANY), chunks=50).map_blocks(read, dtype="f8")
         with pytest.raises(OSError, match=r"weights must be readable.*100:150"):
             kmeans(da.from_array(MANY, chunks=9000), 3, weights=weights)
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_labels_of_steps_may_be_read_after_the_end(source, tmp_path):
+    image, how = stored(source, "weights of bands", tmp_path)
+    answers = []
+    for picture, options in ((image, how), KINDS["weights of bands"]):
+        steps = []
+        cluster_image(picture, 3, rng=0, max_iter=2, callback=steps.append, **options)
+        answers.append([np.array(step.labels, "i4") for step in steps])
+    assert len(answers[0]) == 2
+    assert np.array_equal(*answers)

@@ -232,10 +232,6 @@ class ColorPool(Source):
         del found
         return None, None
 
-    def write(self, found: FoundClusters, out: Any) -> None:
-        """Refuse to write them, as no caller asks for."""
-        raise NotImplementedError
-
     def colors_in_memory(self) -> Array:
         """Refuse to show them, as no caller asks for."""
         raise NotImplementedError
@@ -255,15 +251,12 @@ class SeveralImages(ColorPool):
         channel_axis: Any,
         alpha: Any,
         report: Report | None,
-        _in_blocks: bool = False,
     ) -> None:
         super().__init__(channel_axis, alpha)
         checks.function(report, "progress", "Progress")
         refuse_for_several(mask=mask is not None, weights=weights is not None)
-        self.images, self.report = (
-            re_iterable(images, "image", "to count and to paint"),
-            report,
-        )
+        self.images = re_iterable(images, "image", "to count and to paint")
+        self.report = report
         if not len(self.images):
             rule = "hold at least one image"
             raise checks.ArgumentValueError("image", rule, "none", "pass some")

@@ -1,5 +1,6 @@
 """An image that is read in blocks, such as a memory map, Zarr or TIFF file."""
 
+import copy
 import math
 from collections.abc import Iterator
 from functools import cached_property
@@ -74,7 +75,7 @@ class BlockImage(Source):
         return flat.astype(np.float64)
 
     @cached_property
-    def selection(self) -> "Selection":
+    def selection(self) -> "BlockSelection":
         """Which pixels take part, from a look at what says so."""
         return select_pixels(self)
 
@@ -164,7 +165,7 @@ class BlockImage(Source):
         return whole.colors
 
 
-class Selection(NamedTuple):
+class BlockSelection(NamedTuple):
     """Which pixels take part.
 
     Attributes
@@ -182,13 +183,13 @@ class Selection(NamedTuple):
     units: Units | None
 
 
-def select_pixels(image: BlockImage) -> Selection:
+def select_pixels(image: BlockImage) -> BlockSelection:
     """Look at mask, weights and alpha, but not at more of the image."""
     layout = image.layout
     found = bands(layout.shape, _band(image), layout.channels)
     sizes = [math.prod(cut.stop - cut.start for cut in band) for band in found]
     if image.mask is None and image.weights is None and not layout.has_alpha:
-        return Selection(found, sizes, None)
+        return BlockSelection(found, sizes, None)
     looks, start = [], 0
     for band, n in zip(found, sizes):
         alpha = image.pixels(band).image[..., -1].ravel() if layout.has_alpha else None
@@ -197,7 +198,7 @@ def select_pixels(image: BlockImage) -> Selection:
         looks.append(look_at_part(n, mask, alpha, weights, start))
         start += n
     units = check_looks(looks, layout, image.mask is not None)
-    return Selection(found, [look.size for look in looks], units)
+    return BlockSelection(found, [look.size for look in looks], units)
 
 
 def _band(image: BlockImage) -> tuple[int, ...]:
@@ -220,7 +221,8 @@ class PixelRows(BlockRows):
         super().__init__(
             shape, layout.dtype, selection.bands, selection.sizes, image.report
         )
-        self.image, self.n_axes = image, len(layout.shape)
+        # A copy, which keeps the weights: labels of a step may be read after the end.
+        self.image, self.n_axes = copy.copy(image), len(layout.shape)
         self.names = checks.named_pixels(self._say_place, layout.channel_axis)
 
     def read(self, block: Place) -> Selected:

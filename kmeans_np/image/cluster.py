@@ -100,8 +100,9 @@ def segment_image(
     source, plan = _prepare(
         image,
         k,
-        (mask, weights, channel_axis, alpha, progress, out is not None),
+        (mask, weights, channel_axis, alpha, progress),
         (color_space, normalize, position_weight),
+        in_blocks=out is not None,
         init=init,
         n_init=n_init,
         max_iter=max_iter,
@@ -355,14 +356,21 @@ def cluster_image(
 
 
 def _prepare(
-    image: Any, k: Any, where: Any, compared: Any, **options: Any
+    image: Any,
+    k: Any,
+    where: Any,
+    compared: Any,
+    in_blocks: bool = False,
+    **options: Any,
 ) -> tuple[Source, Plan]:
     """Check all that can be refused before any pixel is read."""
-    source: Source = (SeveralImages if is_batch(image) else open_source)(image, *where)
-    plan = make_plan(source, k, *compared, **options)
-    if is_batch(image):
-        refuse_for_several(position_weight=plan.spec.position_weight > 0)
-    return source, plan
+    if not is_batch(image):
+        source = open_source(image, *where, in_blocks=in_blocks)
+        return source, make_plan(source, k, *compared, **options)
+    several = SeveralImages(image, *where)
+    plan = make_plan(several, k, *compared, **options)
+    refuse_for_several(position_weight=plan.spec.position_weight > 0)
+    return several, plan
 
 
 def _check_out(out: Any, image: Any) -> None:

@@ -159,7 +159,7 @@ class DaskImage(Source):
         return found
 
     @cached_property
-    def selection(self) -> "Selection":
+    def selection(self) -> "DaskSelection":
         """Which pixels take part, from a look at what says so."""
         return select_pixels(self)
 
@@ -289,7 +289,7 @@ def _paint_chunk(
 # ---- Pixels, one a row ---------------------------------------------------------------
 
 
-class Selection(NamedTuple):
+class DaskSelection(NamedTuple):
     """Which pixels take part and have a weight.
 
     Attributes
@@ -307,7 +307,7 @@ class Selection(NamedTuple):
     units: Units | None
 
 
-def select_pixels(image: DaskImage) -> Selection:
+def select_pixels(image: DaskImage) -> DaskSelection:
     """Look at mask, weights and alpha; refuse bad ones, and that nothing takes part."""
     import dask.array
 
@@ -328,7 +328,7 @@ def select_pixels(image: DaskImage) -> Selection:
     weights = None if weights is None else weights.astype(np.float64)
     columns = [values, weights, numbers]
     if all(one is None for one in what):
-        return Selection(columns, [], None)
+        return DaskSelection(columns, [], None)
     sizes = rows.chunks[0]
     starts = (np.cumsum(sizes) - sizes).tolist()
     blocks = [
@@ -345,7 +345,7 @@ def select_pixels(image: DaskImage) -> Selection:
         others = (weights <= 0) if part is None else part & (weights <= 0)
     names_of = partial(_names_of, shape=layout.shape, axis=axis)
     sizes = [one.size for one in looks]
-    return Selection(select(columns, keep, sizes, others, names_of), looks, units)
+    return DaskSelection(select(columns, keep, sizes, others, names_of), looks, units)
 
 
 def _names_of(

@@ -86,9 +86,9 @@ class Source(ABC):
         """Return the segmented image alone, of what `later` has returned."""
         return self.paint(found)[0]
 
-    @abstractmethod
     def write(self, found: FoundClusters, out: Any) -> None:
         """Write the segmented image into an array."""
+        out[...] = self.paint_image(found)
 
     @abstractmethod
     def colors_in_memory(self) -> Array:
@@ -160,10 +160,6 @@ class MemoryImage(Source):
         self.pixels = self.pixels._replace(values=self.pixels.values[:0].copy())
         self.weights = None
         return painted
-
-    def write(self, found: FoundClusters, out: Any) -> None:
-        """Write the segmented image into an array."""
-        out[...] = self.paint_image(found)
 
     def preview(self, image: Array, labels: Array, _: int) -> tuple[Pixels, Array]:
         """Return the segmented image and its labels."""
