@@ -358,8 +358,8 @@ def cluster_image(
 def _prepare(
     image: Any,
     k: Any,
-    where: Any,
-    compared: Any,
+    where: tuple[Any, Any, Any, Any, Any],
+    compared: tuple[Any, Any, Any],
     in_blocks: bool = False,
     **options: Any,
 ) -> tuple[Source, Plan]:
