@@ -12,9 +12,10 @@ from kmeans_np import (
     segment_image,
     update,
 )
-from kmeans_np.clustering import fitting, passes
+from kmeans_np.clustering import fitting
+from kmeans_np.clustering.coarse_start import histograms, histograms_of
 from kmeans_np.colors import distinct_colors
-from kmeans_np.seeding import Extent, histograms, seed
+from kmeans_np.seeding import seed
 from kmeans_np.sweeps import CellSweep
 
 SEEDINGS = pytest.mark.parametrize("init", ["random", "k-means++"])
@@ -311,9 +312,8 @@ def test_the_cells_of_the_pass_are_those_of_the_histogram(china):
     colors = distinct_colors(china.reshape(-1, 3))
     assert (colors.colors.min(), colors.colors.max()) == (0, 255)
     sweep = CellSweep(colors.colors, colors.counts)
-    extent = Extent(np.zeros(3), np.full(3, 255.0), np.zeros(3), 3)
-    short = passes.histograms_of(sweep, np.zeros(3), 3)
-    plain = histograms(sweep.points, sweep.weights, extent)
+    short = histograms_of(sweep, np.zeros(3), 3)
+    plain = histograms(sweep.points, sweep.weights, np.zeros(3), 3)
     assert short.step == plain.step == 1
     assert not short.low.any()
     assert not plain.low.any()

@@ -19,8 +19,8 @@ from kmeans_np import assign, cluster_image, sample_image, segment_image
 from kmeans_np.colors import ColorPacking
 from kmeans_np.image.clusters import LabelCache, NearestColors, NearestPixels
 from kmeans_np.image.features import Features
-from kmeans_np.sweeps.frame import frame_of
 from kmeans_np.sweeps.partitioned import Shift
+from kmeans_np.sweeps.scaling import find_scaling
 
 PHOTO = sample_image()
 EXPECTED = segment_image(PHOTO, 5, rng=0)
@@ -122,7 +122,7 @@ def test_known_labels_are_those_of_the_nearest_centroids(dtype, channels, k, see
     for _ in range(4):
         # Several sets of clusters, of which not all are kept.
         palette = rng.integers(0, 99, (k, channels)).astype(dtype)
-        shift = Shift(np.zeros(channels), frame_of(palette))
+        shift = Shift(np.zeros(channels), find_scaling(palette))
         nearest = NearestPixels(Features(), palette.astype(float), shift)
         find = NearestColors(nearest, coding)
         for _ in range(2):

@@ -22,7 +22,7 @@ from kmeans_np import (
     inertia_curve,
 )
 from kmeans_np.checks import ArgumentError
-from kmeans_np.clustering import passes
+from kmeans_np.clustering import choose_sweep
 
 # ---- What may come of a call -----------------------------------------------------
 
@@ -67,8 +67,8 @@ def passes_for_large_images(wanted):
     """Let small images take the passes that are made for large ones."""
     with pytest.MonkeyPatch.context() as patch:
         if wanted:
-            patch.setattr(passes, "MUCH_WORK", 0)
-            patch.setattr(passes, "FEW_COLORS", 0)
+            patch.setattr(choose_sweep, "MUCH_WORK", 0)
+            patch.setattr(choose_sweep, "FEW_COLORS", 0)
         yield
 
 

@@ -18,7 +18,7 @@ from kmeans_np import (
     sample_image,
     segment_image,
 )
-from kmeans_np.clustering import passes
+from kmeans_np.clustering import choose_sweep
 
 
 def quietly(*args, **options):
@@ -202,7 +202,7 @@ def test_a_photograph_against_scikit_learn(china, k):
 def test_cells_or_blocks_give_the_same_bits(few, china, monkeypatch):
     start = china[::60, 30].astype(np.float64)
     expected = cluster_image(china, 8, init=start)
-    monkeypatch.setattr(passes, "FEW_COLORS", few)
+    monkeypatch.setattr(choose_sweep, "FEW_COLORS", few)
     answer = cluster_image(china, 8, init=start)
     assert answer.centroids.tobytes() == expected.centroids.tobytes()
     assert answer.labels.tobytes() == expected.labels.tobytes()

@@ -12,14 +12,13 @@ from test_partitioned import Outside
 from kmeans_np import KMeans, cluster_image, explain, inertia_curve, kmeans, order
 from kmeans_np.arrays import as_rows, rows
 from kmeans_np.clustering import partitioned
+from kmeans_np.clustering.coarse_start import histograms
 from kmeans_np.clustering.partitioned import PartitionedPoints, PartitionedSampler
 from kmeans_np.order import at_ranks, classes_of, distinct, distinct_if_few
 from kmeans_np.seeding import (
-    Extent,
     RankedSampler,
     Starts,
     distinct_points,
-    histograms,
     random_points,
 )
 
@@ -263,10 +262,8 @@ def test_the_cells_of_a_histogram_do_not_depend_on_what_is_added(offset):
 
     def cells(added):
         points = np.concatenate([colors + added, places], axis=1)
-        low, high = points.min(axis=0), points.max(axis=0)
         start = origin if added else np.zeros(3)
-        extent = Extent(low - start, high - start, start, 2)
-        return histograms(points - start, np.ones(4000), extent)
+        return histograms(points - start, np.ones(4000), start, 2)
 
     one, other = cells(0.0), cells(offset)
     assert np.array_equal(one.fine[1], other.fine[1])

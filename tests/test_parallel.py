@@ -153,10 +153,10 @@ SMALL_BLOCKS = """
 import hashlib, multiprocessing, os, signal, sys, threading, time
 import numpy as np
 from kmeans_np import cluster_image, kmeans, sample_image, threads
-from kmeans_np.clustering import passes
+from kmeans_np.clustering import choose_sweep
 from kmeans_np.colors import distinct, lookup
 distinct.COUNT_BLOCK = distinct.SEARCH_BLOCK = lookup.LOOK_UP_BLOCK = 2**15
-passes.BLOCK = 2**14
+choose_sweep.BLOCK = 2**14
 
 def left_behind():
     return [t.name for t in threading.enumerate() if t is not threading.main_thread()]

@@ -10,10 +10,9 @@ from strategies import generic_points, repetitions, tied_points
 
 from kmeans_np import Sweep, assign, lloyd
 from kmeans_np import seeding as seeding_module
+from kmeans_np.clustering import coarse_start as coarse_start_module
+from kmeans_np.clustering.coarse_start import BatchedStarts, coarse_start
 from kmeans_np.seeding import (
-    BatchedStarts,
-    Extent,
-    coarse_start,
     draw_weighted,
     kmeans_plusplus,
     random_points,
@@ -419,10 +418,8 @@ class TestCoarseStart:
 
 
 def histograms(points, weights):
-    low, high = (find(points, axis=0).astype(float) for find in (np.min, np.max))
     d = points.shape[1]
-    extent = Extent(low, high, np.zeros(d), d)
-    return seeding_module.histograms(points, weights, extent)
+    return coarse_start_module.histograms(points, weights, np.zeros(d), d)
 
 
 class TestHistograms:

@@ -1,5 +1,6 @@
 """`kmeans`, and the runs that it shares with images."""
 
+from kmeans_np.clustering.choose_sweep import direct_inertia, use_tree_sums
 from kmeans_np.clustering.column_stats import ColumnStats, column_stats
 from kmeans_np.clustering.data import Data, PointsInMemory
 from kmeans_np.clustering.fitting import (
@@ -12,5 +13,4 @@ from kmeans_np.clustering.fitting import (
 from kmeans_np.clustering.kmeans import kmeans
 from kmeans_np.clustering.outside import check_outside, checked_weights
 from kmeans_np.clustering.partitioned import PartitionedPoints
-from kmeans_np.clustering.passes import direct_inertia, use_tree_sums
 from kmeans_np.clustering.stop_reasons import STOP_REASONS, describe_stop

@@ -9,7 +9,7 @@ import numpy as np
 from kmeans_np import checks
 from kmeans_np.arrays.rows import Part, Rows
 from kmeans_np.lloyd import Array, Floats
-from kmeans_np.sweeps.frame import extremes, sample_step
+from kmeans_np.sweeps.scaling import extremes, sample_step
 from kmeans_np.tree_sums import branches, merge_branches, pieces, tree_sum
 
 

@@ -10,14 +10,15 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from kmeans_np.clustering.passes import direct_inertia, histograms_of, make_sweep
+from kmeans_np.clustering.choose_sweep import direct_inertia, make_sweep
+from kmeans_np.clustering.coarse_start import Histograms, histograms_of
 from kmeans_np.clustering.uniform import single_points
 from kmeans_np.lloyd import Array, Floats, Labels, Sweep
 from kmeans_np.order import Distinct
-from kmeans_np.seeding import Histograms, Starts
+from kmeans_np.seeding import Starts
 from kmeans_np.sweeps import BlockedSweep
-from kmeans_np.sweeps.frame import frame_of, sample_step
 from kmeans_np.sweeps.partitioned import Shift
+from kmeans_np.sweeps.scaling import find_scaling, sample_step
 
 
 class Data(Protocol):
@@ -133,7 +134,7 @@ class PointsInMemory(Starts):
     def shift(self) -> Shift:
         """From where the points are looked at."""
         points = self.points
-        return Shift(self.origin, frame_of(points[:: sample_step(len(points))]))
+        return Shift(self.origin, find_scaling(points[:: sample_step(len(points))]))
 
     def uniform_clusters(
         self, labels: Labels, centroids: Floats

@@ -11,12 +11,16 @@ from numpy.typing import NDArray
 
 from kmeans_np import checks
 from kmeans_np.checks import pluralize
+from kmeans_np.clustering.coarse_start import (
+    Histograms,
+    choose_histograms,
+    coarse_start,
+)
 from kmeans_np.clustering.data import Data, PointsInMemory
-from kmeans_np.clustering.passes import choose_histograms
 from kmeans_np.clustering.stop_reasons import describe_stop
 from kmeans_np.lloyd import Floats, Labels, Step, lloyd
 from kmeans_np.order import Distinct
-from kmeans_np.seeding import SEEDINGS, Histograms, coarse_start
+from kmeans_np.seeding import SEEDINGS
 from kmeans_np.stack_level import find_stack_level
 
 # Starts that end in the same clusters may differ in the last digits of their inertia.

@@ -13,11 +13,11 @@ from kmeans_np.arrays import (
     in_memory,
     is_sliced,
 )
+from kmeans_np.clustering.choose_sweep import use_tree_sums
 from kmeans_np.clustering.data import Data, PointsInMemory
 from kmeans_np.clustering.fitting import Clustering, fit, warn_if_fewer
 from kmeans_np.clustering.outside import check_outside, checked_weights
 from kmeans_np.clustering.partitioned import PartitionedPoints
-from kmeans_np.clustering.passes import use_tree_sums
 from kmeans_np.lloyd import Weights
 from kmeans_np.sweeps.partitioned import label_rows
 

@@ -25,8 +25,14 @@ from numpy.typing import NDArray
 
 from kmeans_np import checks
 from kmeans_np.arrays.rows import Part, Rows
+from kmeans_np.clustering.choose_sweep import exact_origin, inertias_of_pieces
+from kmeans_np.clustering.coarse_start import (
+    HistogramGrid,
+    Histograms,
+    histogram_grid,
+    in_32_bits,
+)
 from kmeans_np.clustering.column_stats import ColumnStats, column_stats
-from kmeans_np.clustering.passes import exact_origin, in_32_bits, inertias_of_pieces
 from kmeans_np.clustering.uniform import (
     merge_one_of_each,
     one_of_each,
@@ -46,14 +52,10 @@ from kmeans_np.order import (
 from kmeans_np.seeding import (
     FEW_POINTS,
     SEEDINGS,
-    Extent,
-    HistogramGrid,
-    Histograms,
     isin_rows,
     kmeans_plusplus,
     unique_rows,
 )
-from kmeans_np.sweeps.frame import frame_of
 from kmeans_np.sweeps.partitioned import (
     Moments,
     PartitionedSweep,
@@ -63,6 +65,7 @@ from kmeans_np.sweeps.partitioned import (
     moments_of_part,
     shift,
 )
+from kmeans_np.sweeps.scaling import find_scaling
 from kmeans_np.tree_sums import Branches, branches, merge_branches, tree_sum
 
 # k-means||: how many rounds, and how many points for each cluster are taken in each.
@@ -97,12 +100,13 @@ class PartitionedPoints:
         stats = stats or column_stats(rows)
         self.rows, (self.n, d) = rows, rows.shape
         self.origin = exact_origin(stats.low, stats.high)
-        self.shift = Shift(self.origin, frame_of(shift(stats.sample, self.origin)))
+        self.shift = Shift(self.origin, find_scaling(shift(stats.sample, self.origin)))
         self.sample = stats.sample
         low, high = stats.low - self.origin, stats.high - self.origin
         self.n_alike = d if n_alike is None else n_alike
-        extent = Extent(low, high, self.origin, self.n_alike)
-        self.cells = extent.cells() if coarse_start else None
+        self.cells: HistogramGrid | None = None
+        if coarse_start:
+            self.cells = histogram_grid(low, high, self.origin, self.n_alike)
         # Of the first column that varies.
         column = int((low < high).argmax())
         self.buckets = Buckets(column, float(low[column]), float(high[column]))

@@ -172,17 +172,17 @@ class ColorCounts:
 
     Parameters
     ----------
-    coding : ColorPacking
+    packing : ColorPacking
         How the pixels are written as numbers.
     """
 
-    def __init__(self, coding: ColorPacking) -> None:
-        self.coding, self.n_pixels, self.n_merged = coding, 0, 0
+    def __init__(self, packing: ColorPacking) -> None:
+        self.packing, self.n_pixels, self.n_merged = packing, 0, 0
         self.parts: list[Counted] = []
         self.are_too_many = False
         # Pages of zeros that nobody writes to take no memory.
-        self.in_table = coding.n_bits <= TABLE_BITS
-        self.table = np.zeros(2**coding.n_bits if self.in_table else 0, np.uint64)
+        self.in_table = packing.n_bits <= TABLE_BITS
+        self.table = np.zeros(2**packing.n_bits if self.in_table else 0, np.uint64)
 
     def add(self, pixels: Array, weights: Floats | None = None) -> None:
         """Count the pixels (n, c) of a block, unless their colors are too many.
@@ -192,7 +192,7 @@ class ColorCounts:
         self.n_pixels += len(pixels)
         if self.are_too_many:
             return
-        parts = self.coding.count(pixels, weights)
+        parts = self.packing.count(pixels, weights)
         if self.in_table and weights is None:
             for codes, counts in parts:
                 self.table[codes] += counts
@@ -205,7 +205,7 @@ class ColorCounts:
     def _merge(self) -> None:
         self.parts = [merge_counts(self.parts)]
         self.n_merged = len(self.parts[0][0])
-        if self.coding.are_too_many(self.n_merged):
+        if self.packing.are_too_many(self.n_merged):
             self.are_too_many, self.parts = True, []
 
     def colors(self) -> Colors | None:
@@ -218,6 +218,6 @@ class ColorCounts:
             if self.are_too_many:
                 return None
             codes, counts = self.parts[0]
-        if not self.coding.is_worth_counting(len(codes), self.n_pixels):
+        if not self.packing.is_worth_counting(len(codes), self.n_pixels):
             return None
-        return self.coding.colors((codes, counts))
+        return self.packing.colors((codes, counts))

@@ -191,8 +191,8 @@ def _merged_in_ranges(parts: list[Counted], low: int, span: int, total: int) -> 
 
     A range is small enough to stay in the processor's cache.
     """
-    kind = parts[0][0].dtype.type
-    starts = [kind(low + start) for start in range(0, span, RANGE)]
+    dtype = parts[0][0].dtype.type
+    starts = [dtype(low + start) for start in range(0, span, RANGE)]
     cuts = [np.append(np.searchsorted(part[0], starts), len(part[0])) for part in parts]
     table = np.zeros(min(span, RANGE), count_dtype(total))
     found: list[Counted] = []
@@ -201,7 +201,7 @@ def _merged_in_ranges(parts: list[Counted], low: int, span: int, total: int) -> 
             one = slice(cut[number], cut[number + 1])
             table[codes[one] - start] += counts[one]
         places = np.flatnonzero(table != 0)
-        found.append((places.astype(kind) + start, table[places]))
+        found.append((places.astype(dtype) + start, table[places]))
         table[places] = 0
     codes, counts = (np.concatenate(arrays) for arrays in zip(*found))
     return codes, counts
@@ -251,12 +251,12 @@ def worth_counting(n_colors: int, n_pixels: int) -> bool:
 
 def pack(pixels: Array, lows: list[int], bits: list[int]) -> Array:
     """Write one number for each pixel (n, c): its channels, less `lows`, in `bits`."""
-    kind = np.uint32 if sum(bits) <= 32 else np.uint64
-    codes: Array = np.zeros(len(pixels), kind)
+    dtype = np.uint32 if sum(bits) <= 32 else np.uint64
+    codes: Array = np.zeros(len(pixels), dtype)
     for channel, low, width in zip(pixels.T, lows, bits):
         if width:
-            codes <<= kind(width % (8 * codes.itemsize))
-            codes |= (channel.astype(np.int64) - low).astype(kind)
+            codes <<= dtype(width % (8 * codes.itemsize))
+            codes |= (channel.astype(np.int64) - low).astype(dtype)
     return codes
 
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kmeans_np.clustering.passes import make_sweep
+from kmeans_np.clustering.choose_sweep import make_sweep
 from kmeans_np.lloyd import Array, Floats, Step, lloyd
 
 # The steps that are kept of a long run: the first, the last, and others between.

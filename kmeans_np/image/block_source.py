@@ -90,9 +90,9 @@ class BlockImage(Source):
         if self.layout.needs_ranges:
             stats = column_stats(self.rows())
             self.layout = self.layout.with_ranges(stats.stored_low, stats.stored_high)
-        if not self.layout.coding.is_possible:
+        if not self.layout.packing.is_possible:
             return None
-        counts = ColorCounts(self.layout.coding)
+        counts = ColorCounts(self.layout.packing)
         reporter = Reporter(self.report, "count", self.size)
         for place in self._places():
             pixels = self.pixels(place)
@@ -129,7 +129,7 @@ class BlockImage(Source):
             find = found.nearest
         else:
             labels = found.result.labels.astype(found.clusters.label_dtype)
-            find = ColorLabels(labels, found.colors.color_codes, self.layout.coding)
+            find = ColorLabels(labels, found.colors.color_codes, self.layout.packing)
         # Weights have had their say.
         self.weights = None
         self.__dict__.pop("selection", None)

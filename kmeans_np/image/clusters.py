@@ -110,13 +110,18 @@ class ColorLabels:
         The label of each color.
     color_codes : (m,) array of uint8, uint32 or uint64
         The codes of the colors.
-    coding : ColorPacking
+    packing : ColorPacking
         How pixels are written as numbers.
     """
 
-    def __init__(self, labels: Array, color_codes: Array, coding: ColorPacking) -> None:
-        self.args = labels, color_codes, coding
-        self.coding, self.label_of = coding, Lookup(labels, color_codes, coding.n_bits)
+    def __init__(
+        self, labels: Array, color_codes: Array, packing: ColorPacking
+    ) -> None:
+        self.args = labels, color_codes, packing
+        self.packing, self.label_of = (
+            packing,
+            Lookup(labels, color_codes, packing.n_bits),
+        )
 
     def __reduce__(self) -> tuple[Any, ...]:
         # A table of all codes is larger than what it is made of.
@@ -124,18 +129,18 @@ class ColorLabels:
 
     def __call__(self, pixels: Pixels, place: Place) -> Array:  # noqa: ARG002
         """Return the label of each pixel."""
-        return self.label_of(self.coding.codes(pixels.values))
+        return self.label_of(self.packing.codes(pixels.values))
 
 
 class NearestColors(NamedTuple):
     """Finds the labels of pixels by their colors, of which none is known at first."""
 
     nearest: NearestPixels
-    coding: ColorPacking
+    packing: ColorPacking
 
     def __call__(self, pixels: Pixels, place: Place) -> Array:  # noqa: ARG002
         """Return the label of each pixel."""
-        if self.coding.n_bits <= TABLE_BITS:
+        if self.packing.n_bits <= TABLE_BITS:
             return CACHE.labels(pixels.values, self)
         colors = distinct_of(pixels.values)
         if colors is None:
@@ -167,18 +172,18 @@ class LabelCache:
         import hashlib
 
         dtype = np.min_scalar_type(-len(find.nearest.centroids))
-        key = hashlib.sha256(pickle.dumps((find.nearest, find.coding.n_bits))).digest()
+        key = hashlib.sha256(pickle.dumps((find.nearest, find.packing.n_bits))).digest()
         with self.lock:
             table = self.tables.pop(key, None)
             if table is None:
-                table = np.full(2**find.coding.n_bits, -1, dtype)
+                table = np.full(2**find.packing.n_bits, -1, dtype)
             # The one that was asked for last is the last to go.
             self.tables = {**dict(list(self.tables.items())[-1:]), key: table}
         return table
 
     def labels(self, values: Array, find: NearestColors) -> Array:
         """Return the label of each pixel (n, c)."""
-        table, codes = self.table(find), find.coding.codes(values)
+        table, codes = self.table(find), find.packing.codes(values)
         labels = take(table, codes)
         unknown = np.flatnonzero(labels < 0)
         if len(unknown):

@@ -125,23 +125,23 @@ class DaskImage(Source):
         if self.layout.needs_ranges:
             stats = column_stats(self.rows())
             self.layout = self.layout.with_ranges(stats.stored_low, stats.stored_high)
-        coding = self.layout.coding
-        if not coding.is_possible:
+        packing = self.layout.packing
+        if not packing.is_possible:
             return None
         units = None if self.weights is None else self.selection.units
         work = dask.delayed(partial(count_block, layout=self.layout, units=units))
         arrays = (self.array, self.mask, self.weights)
         counts = [work(*blocks) for blocks in zip(*map(self._blocks, arrays))]
-        merge = partial(merge_block_counts, coding=coding)
+        merge = partial(merge_block_counts, packing=packing)
         found: BlockCount = merge_in_tree(counts, merge).compute()
         size, is_masked = self.size, self.mask is not None
         Reporter(self.report, "count", size).reach(size)
         n_masked = found.n_masked if is_masked else None
         checks.some_take_part(found.n, size, n_masked)
         counted = found.counted
-        if counted is None or not coding.is_worth_counting(len(counted[0]), found.n):
+        if counted is None or not packing.is_worth_counting(len(counted[0]), found.n):
             return None
-        return coding.colors(counted)
+        return packing.colors(counted)
 
     def _blocks(self, array: Any) -> list[Any]:
         if array is None:
@@ -250,16 +250,16 @@ def count_block(
     if weights is not None and units is not None:
         flat = weights.ravel() if pixels.part is None else weights[pixels.part]
         split = units.split(flat.astype(np.float64))
-    counted = merge_counts(layout.coding.count(pixels.values, split))
+    counted = merge_counts(layout.packing.count(pixels.values, split))
     n_masked = 0 if mask is None else int(np.count_nonzero(mask))
     return BlockCount(counted, len(pixels.values), n_masked)
 
 
-def merge_block_counts(counts: list[BlockCount], coding: ColorPacking) -> BlockCount:
+def merge_block_counts(counts: list[BlockCount], packing: ColorPacking) -> BlockCount:
     """Merge what several chunks have counted."""
     parts = [one.counted for one in counts if one.counted is not None]
     together = merge_counts(parts) if len(parts) == len(counts) else None
-    if together is not None and coding.are_too_many(len(together[0])):
+    if together is not None and packing.are_too_many(len(together[0])):
         together = None
     n, n_masked = (sum(column) for column in list(zip(*counts))[1:])
     return BlockCount(together, n, n_masked)

@@ -121,7 +121,7 @@ class Layout(NamedTuple):
         return len(self.shape) + (self.channel_axis is not None)
 
     @property
-    def coding(self) -> ColorPacking:
+    def packing(self) -> ColorPacking:
         """How the pixels are written as numbers."""
         return ColorPacking(self.dtype, self.channels, self.ranges)
 
@@ -129,7 +129,7 @@ class Layout(NamedTuple):
     def needs_ranges(self) -> bool:
         """Whether pixels may be one number each if it is known how far they reach."""
         unknown = self.ranges is None and self.dtype.kind in "iu"
-        return unknown and not self.coding.is_possible
+        return unknown and not self.packing.is_possible
 
     def with_ranges(self, low: Floats, high: Floats) -> "Layout":
         """Return this with the smallest and the largest number of each channel."""

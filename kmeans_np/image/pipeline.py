@@ -108,7 +108,7 @@ def _found(
     colors: Colors | None,
     data: Data,
 ) -> FoundClusters:
-    packing = None if colors is None else source.layout.coding
+    packing = None if colors is None else source.layout.packing
     shift = data.shift if source.finds_labels_to_paint(colors) else None
     return source.compact(
         FoundClusters(clusters, result, colors, packing, shift, source.weighted)

@@ -19,8 +19,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from kmeans_np.lloyd import Array, Far, Floats, Sweep, Tally, Weights
 from kmeans_np.sweeps.blocked import nearest_directly
-from kmeans_np.sweeps.frame import Frame, frame_of, mean_variance, sample_step
 from kmeans_np.sweeps.products import nearest_by_products
+from kmeans_np.sweeps.scaling import (
+    Scaling,
+    find_scaling,
+    mean_variance,
+    sample_step,
+)
 from kmeans_np.sweeps.totals import (
     FEW_FEATURES,
     RunningTotals,
@@ -81,7 +86,7 @@ class BoundedSweep(Sweep):
     block_size : int, optional
         The number of points whose clusters' drifts are kept together. When not given,
         such that a look at all of them takes some milliseconds.
-    frame : Frame, optional
+    scaling : Scaling, optional
         From where to look at the points, if they are a part of others. When not given,
         from their own middle.
 
@@ -102,14 +107,14 @@ class BoundedSweep(Sweep):
         weights: Weights = None,
         *,
         block_size: int | None = None,
-        frame: Frame | None = None,
+        scaling: Scaling | None = None,
     ) -> None:
         super().__init__(points, weights)
         n, d = self.points.shape
         self.block_size = block_size
         self.weighted = not (self.weights == 1).all()
         self.piece_weights = [*self.weights_of_pieces()]
-        self.frame = frame or frame_of(self.points[:: sample_step(n)])
+        self.scaling = scaling or find_scaling(self.points[:: sample_step(n)])
         self.rows = np.empty((n, d + 1), np.float32)
         self.squares = np.empty(n, np.float32)
         self.moments = [self._prepare(piece) for piece in pieces(n, d)]
@@ -142,7 +147,7 @@ class BoundedSweep(Sweep):
             where = changed if previous is old else np.flatnonzero(new != previous)
             weights = [*self.weights_of_pieces(where)]
         n_changed = float(tree_sum(branches(weights)))
-        return self.frame.tally(new, totals, centroids, self._moments(), n_changed)
+        return self.scaling.tally(new, totals, centroids, self._moments(), n_changed)
 
     def relabel(self, centroids: Floats) -> tuple[Any, Array]:
         """Bring `labels` up to date with centroids (k, d).
@@ -217,12 +222,12 @@ class BoundedSweep(Sweep):
         # Few columns are faster one by one, each in one piece.
         order: Any = "F" if points.shape[1] <= FEW_FEATURES else "C"
         x = points.astype(np.float64, order=order)
-        x -= self.frame.center
+        x -= self.scaling.center
         norms = _norms(x)
         with np.errstate(over="ignore"):
-            rows[:, :-1] = x * self.frame.scale
+            rows[:, :-1] = x * self.scaling.scale
             rows[:, -1] = 1
-            squares[:] = norms * self.frame.scale**2
+            squares[:] = norms * self.scaling.scale**2
         return x, norms
 
     # ---- What a pass consists of -------------------------------------------------
@@ -237,7 +242,7 @@ class BoundedSweep(Sweep):
 
     def _movement(self, centroids: Floats) -> Floats:
         """How far each centroid and the fastest of the others moved together."""
-        moved = np.sqrt(_norms(centroids - self.centroids)) * self.frame.scale
+        moved = np.sqrt(_norms(centroids - self.centroids)) * self.scaling.scale
         fastest = moved.argmax()
         others = np.full(len(moved), moved[fastest])
         others[fastest] = np.delete(moved, fastest).max(initial=0)
@@ -245,7 +250,7 @@ class BoundedSweep(Sweep):
 
     def _factors(self, dtype: Any) -> Array:
         """What rows are multiplied with for |c|^2 - 2 x c; (k, d + 1)."""
-        c = (self.centroids - self.frame.center) * self.frame.scale
+        c = (self.centroids - self.scaling.center) * self.scaling.scale
         return np.hstack([-2 * c, _norms(c)[:, np.newaxis]]).astype(dtype)
 
     def _look(self, start: int, old: Any, new: Array, factors: Array) -> Array:

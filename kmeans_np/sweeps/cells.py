@@ -141,7 +141,7 @@ class CellSweep(Sweep):
             total = np.add.reduceat(self.weights * channel, self.starts)
             self.cell_totals[axis + 1] = total
         totals = self.cell_totals.sum(axis=1)
-        self.mass, self.mean = totals[0], totals[1:] / totals[0]
+        self.weight, self.mean = totals[0], totals[1:] / totals[0]
         self.scatter = 0.0
         for channel, mean in zip(self.points.T, self.mean):
             difference = channel - mean
@@ -155,7 +155,7 @@ class CellSweep(Sweep):
 
     def mean_variance(self) -> float:
         """Return the weighted variance of each channel, averaged over the channels."""
-        return self.scatter / float(self.mass) / 3
+        return self.scatter / float(self.weight) / 3
 
     def histogram(self, slices: int) -> tuple[Floats, Floats]:
         """Return the colors on a coarser grid.

@@ -20,7 +20,7 @@ from kmeans_np.arrays.lazy import LazyArray
 from kmeans_np.arrays.rows import Part, Rows
 from kmeans_np.lloyd import Array, Far, Floats, Sweep, Tally
 from kmeans_np.sweeps.bounded import BoundedSweep
-from kmeans_np.sweeps.frame import Frame, mean_variance
+from kmeans_np.sweeps.scaling import Scaling, mean_variance
 from kmeans_np.sweeps.totals import RunningTotals
 from kmeans_np.tree_sums import Branches, branches, merge_branches, tree_sum
 
@@ -29,14 +29,14 @@ FEW = 64
 
 
 class Shift(NamedTuple):
-    """From where points are looked at: their origin, and their frame."""
+    """From where points are looked at: their origin, and what standardizes them."""
 
     origin: Floats
-    frame: Frame
+    scaling: Scaling
 
     def sweep(self, points: Array, weights: Floats | None = None) -> BoundedSweep:
         """Return a pass over the points of a part."""
-        return BoundedSweep(self.apply(points), weights, frame=self.frame)
+        return BoundedSweep(self.apply(points), weights, scaling=self.scaling)
 
     def apply(self, points: Array) -> Array:
         """Return points as seen from the origin."""
@@ -102,7 +102,7 @@ class PartitionedSweep(Sweep):
 
     @cached_property
     def moments(self) -> "Moments":
-        """The mass of the points, and what their variance follows from."""
+        """The weight of the points, and what their variance follows from."""
         return self.rows.gather(moments_of_part, merge_moments, self.shift)
 
     def __call__(self, centroids: Floats, previous: Any = None) -> Tally:
@@ -127,7 +127,7 @@ class PartitionedSweep(Sweep):
             n_changed = float(tree_sum(found.weights))
         labels = NearestLabels(self.rows, self.shift, now)
         moments = tree_sum(self.moments.sums)
-        return self.shift.frame.tally(labels, totals, centroids, moments, n_changed)
+        return self.shift.scaling.tally(labels, totals, centroids, moments, n_changed)
 
     def _changes(self, now: Floats, old: Floats) -> "Changes":
         return self.rows.gather(changes_of_part, merge_changes, self.shift, now, old)

@@ -13,8 +13,8 @@ SAMPLE = 1024
 WIDE = 512
 
 
-class Frame(NamedTuple):
-    """From where points are looked at.
+class Scaling(NamedTuple):
+    """How points are moved and scaled, so that float32 is precise enough.
 
     Attributes
     ----------
@@ -47,16 +47,16 @@ def sample_step(n: int) -> int:
     return -(-n // SAMPLE)
 
 
-def frame_of(sample: Array) -> Frame:
-    """Return the frame of points of which this is every `sample_step(n)`-th."""
+def find_scaling(sample: Array) -> Scaling:
+    """Return the scaling of points of which this is every `sample_step(n)`-th."""
     # In one order of memory, since in others NumPy adds up in another order.
     sample = sample.astype(np.float64, order="C")
     center = sample[0] + (sample - sample[0]).mean(axis=0)
     typical = ((sample - center) ** 2).sum(axis=1).mean()
-    return Frame(center, 2.0 ** -max(int(np.frexp(typical)[1]) // 2, -500))
+    return Scaling(center, 2.0 ** -max(int(np.frexp(typical)[1]) // 2, -500))
 
 
-def mean_variance(moments: Floats, mass: float) -> float:
+def mean_variance(moments: Floats, weight: float) -> float:
     """Return the variance of points around their mean, averaged over the columns.
 
     The moments, (d + 1,), are the weighted sum of their squared distances to a center,
@@ -64,8 +64,8 @@ def mean_variance(moments: Floats, mass: float) -> float:
     """
     scatter, lever = moments[0], moments[1:]
     # Divided first, since a square of sums of large numbers may be infinite.
-    total = float(scatter) - float((lever / mass * lever).sum())
-    return max(total, 0.0) / mass / len(lever)
+    total = float(scatter) - float((lever / weight * lever).sum())
+    return max(total, 0.0) / weight / len(lever)
 
 
 def extremes(points: Array) -> tuple[Floats, Floats]:

@@ -1,21 +1,13 @@
-"""The choice of a pass over points, of their origin, and of a histogram for starts."""
+"""The choice of a pass over points, and of their origin."""
 
 from collections.abc import Iterator
 
 import numpy as np
 
 from kmeans_np.lloyd import Array, Floats, Sweep, squared_distances
-from kmeans_np.seeding import (
-    MANY_CELLS,
-    SOME_CELLS,
-    Extent,
-    Histogram,
-    Histograms,
-    histograms,
-)
 from kmeans_np.sweeps import BlockedSweep, BoundedSweep, CellSweep
-from kmeans_np.sweeps.frame import extremes
 from kmeans_np.sweeps.partitioned import shift
+from kmeans_np.sweeps.scaling import extremes
 from kmeans_np.sweeps.totals import TEXTBOOK
 from kmeans_np.tree_sums import branches, pieces, tree_sum
 
@@ -81,39 +73,6 @@ def exact_origin(low: Floats, high: Floats) -> Floats:
     grid = np.exp2(np.floor(np.log2(np.where(width > 0, width, 1))))
     near = np.where(width > 0, np.round(middle / grid) * grid, low)
     return np.where(np.abs(middle) > 8 * width, near, 0.0)
-
-
-def histograms_of(sweep: Sweep, origin: Floats, n_alike: int) -> Histograms | None:
-    """Return histograms of the points, with weights that 32 bits can hold.
-
-    For the arguments see `kmeans_np.seeding.Extent`.
-    """
-    points = sweep.points
-    if isinstance(sweep, CellSweep) and points.min() == 0 and points.max() == 255:
-        # The cells of the pass are those of the histogram.
-        cells = sweep.histogram(16), sweep.histogram(32)
-        return in_32_bits(Histograms(*cells, np.zeros(3), 1.0))
-    extent = Extent(*extremes(points), origin, n_alike)
-    return in_32_bits(histograms(points, sweep.weights, extent))
-
-
-def in_32_bits(short: Histograms | None) -> Histograms | None:
-    """Return histograms with weights that 32 bits can hold."""
-    if short is None:
-        return None
-    # By a power of two, no digit changes.
-    unit = np.exp2(np.floor(np.log2(short.fine[1].max())))
-    coarse, fine = ((means, masses / unit) for means, masses in short[:2])
-    one = short.coarse is short.fine
-    return short._replace(coarse=fine if one else coarse, fine=fine)
-
-
-def choose_histograms(short: Histograms, k: int) -> tuple[Histogram, Histogram] | None:
-    """Return a coarse and a fine histogram for k clusters, or None if too small."""
-    if len(short.fine[1]) < SOME_CELLS * k:
-        return None
-    many = len(short.coarse[1]) >= MANY_CELLS * k
-    return short.coarse if many else short.fine, short.fine
 
 
 def direct_inertia(
