@@ -72,7 +72,6 @@ from kmeans_np.checks.weights import (
     check_weights_shape,
     merge_weight_stats,
     not_negative,
-    range_of_weights,
     weight_stats,
     weights,
 )

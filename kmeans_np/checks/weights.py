@@ -1,6 +1,6 @@
 """Checks of weights, all at once or part by part."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,6 +23,8 @@ class WeightStats(NamedTuple):
         The number of the first of these.
     bad : (int, float) or None
         The number of the first that is negative, too small or too large, and it.
+    least, largest : float
+        The extremes of those that are positive and finite; infinity and 0 if none is.
     """
 
     n: int
@@ -30,15 +32,22 @@ class WeightStats(NamedTuple):
     infinite: int
     not_finite: int | None
     bad: tuple[int, float] | None
+    least: float
+    largest: float
 
 
-def weight_stats(weights: Array, numbers: Array) -> WeightStats:
+def weight_stats(weights: Array, numbers: Sequence[int] | Array) -> WeightStats:
     """Look at weights (n,) that have these numbers among others."""
     # In float64, since others do not hold the limits.
     sizes = weights.astype(np.float64, copy=False)
+    least, largest = float(sizes.min(initial=np.inf)), float(sizes.max(initial=0))
+    if least >= 1 / LARGEST and largest <= LARGEST:
+        # As most are: none is 0, and none is bad.
+        return WeightStats(len(sizes), 0, 0, None, None, least, largest)
     finite = np.isfinite(sizes)
     with np.errstate(invalid="ignore"):
         bad = (sizes < 0) | ((sizes > 0) & (sizes < 1 / LARGEST)) | (sizes > LARGEST)
+        usual = sizes[finite & (sizes > 0)]
     bad &= finite
     others = np.flatnonzero(~finite)
     first = np.flatnonzero(bad)[:1]
@@ -48,12 +57,14 @@ def weight_stats(weights: Array, numbers: Array) -> WeightStats:
         infinite=int(np.isinf(weights).sum()),
         not_finite=int(numbers[others[0]]) if len(others) else None,
         bad=(int(numbers[first[0]]), weights[first[0]].item()) if len(first) else None,
+        least=float(usual.min(initial=np.inf)),
+        largest=float(usual.max(initial=0)),
     )
 
 
 def merge_weight_stats(parts: list[WeightStats]) -> WeightStats:
     """Return what is known of several parts."""
-    n, nan, infinite, not_finite, bad = zip(*parts)
+    n, nan, infinite, not_finite, bad, least, largest = zip(*parts)
     firsts = [number for number in not_finite if number is not None]
     return WeightStats(
         sum(n),
@@ -61,6 +72,8 @@ def merge_weight_stats(parts: list[WeightStats]) -> WeightStats:
         sum(infinite),
         min(firsts, default=None),
         min(filter(None, bad), default=None),
+        min(least),
+        max(largest),
     )
 
 
@@ -89,16 +102,6 @@ def check_weight_stats(
     return found.n
 
 
-def range_of_weights(weights: Array) -> tuple[float, float]:
-    """Return the least and the largest weight that is positive and finite.
-
-    Infinity and 0 if there is none.
-    """
-    with np.errstate(invalid="ignore"):
-        sizes = weights[np.isfinite(weights) & (weights > 0)].astype(np.float64)
-    return float(sizes.min(initial=np.inf)), float(sizes.max(initial=0))
-
-
 def not_negative(
     array: Array,
     say_place: Callable[[Array], str],
@@ -107,7 +110,7 @@ def not_negative(
     name: str = "weights",
 ) -> Floats:
     """Return weights as float64; refuse what are none."""
-    found = weight_stats(array, np.arange(len(array)))
+    found = weight_stats(array, range(len(array)))
     check_weight_stats(found, say_place, noun, among, name)
     return array.astype(np.float64)
 

@@ -144,11 +144,13 @@ class Units(NamedTuple):
 
     def split(self, weights: Floats) -> Floats:
         """Return weights (n,) as multiples of the units, (units, n)."""
-        parts, rest = [], weights
-        for size in self.sizes:
-            parts.append(np.rint(rest / size) * size)
-            rest = rest - parts[-1]
-        return np.stack(parts)
+        parts, rest = np.empty((len(self.sizes), len(weights))), weights
+        for part, size in zip(parts, self.sizes):
+            np.rint(np.divide(rest, size, out=part), out=part)
+            part *= size
+            if size != self.sizes[-1]:
+                rest = rest - part
+        return parts
 
 
 def sum_weights(codes: Array, weights: Floats) -> Counted:

@@ -25,15 +25,12 @@ class PartLook(NamedTuple):
         How many of them are not fully transparent.
     alpha, weights : WeightStats or None
         What is known of their alpha, and of the weights of those that take part.
-    extremes : (float, float)
-        The least and the largest of these weights that is positive and finite.
     """
 
     n_masked: int
     n: int
     alpha: WeightStats | None
     weights: WeightStats | None
-    extremes: tuple[float, float]
 
     @property
     def size(self) -> int:
@@ -57,12 +54,10 @@ def look_at_part(
         alpha = alpha if mask is None else alpha[mask]
         found_alpha = checks.weight_stats(alpha, numbers)
         numbers = numbers[alpha > 0]
-    extremes = np.inf, 0.0
     if weights is not None:
         weights = weights[numbers - start]
-        extremes = checks.range_of_weights(weights)
         found_weights = checks.weight_stats(weights, numbers)
-    return PartLook(n_masked, len(numbers), found_alpha, found_weights, extremes)
+    return PartLook(n_masked, len(numbers), found_alpha, found_weights)
 
 
 def which_take_part(
@@ -102,5 +97,4 @@ def check_looks(looks: list[PartLook], layout: Layout, is_masked: bool) -> Units
     among = " that takes part" if n < size else ""
     found = checks.merge_weight_stats(weights)
     checks.check_weight_stats(found, say_place, "pixel", among)
-    least, largest = zip(*(look.extremes for look in looks))
-    return Units.of(min(least), max(largest), size)
+    return Units.of(found.least, found.largest, size)

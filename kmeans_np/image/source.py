@@ -120,7 +120,8 @@ class MemoryImage(Source):
         if weights is not None:
             every = checks.weights_image(in_memory(weights, "weights"), shape)
             self.weights = checks.pixel_weights(every, part)
-            self.units = Units.of(*checks.range_of_weights(self.weights), every.size)
+            found = checks.weight_stats(self.weights, range(len(self.weights)))
+            self.units = Units.of(found.least, found.largest, every.size)
 
     @property
     def n_weighted(self) -> int:
@@ -135,8 +136,8 @@ class MemoryImage(Source):
         m = len(colors.counts)
         numbers = look_up(np.arange(m, dtype=np.int32), colors)
         split = [w for w in self.units.split(self.weights) if w.any()]
-        sums = [np.bincount(numbers, w, m) for w in split]
-        return colors._replace(counts=np.sum(sums, axis=0))
+        counts = np.sum([np.bincount(numbers, w, m) for w in split], axis=0)
+        return colors._replace(counts=counts)
 
     def rows(self) -> Rows:
         """Return the pixels that take part, one a row."""
