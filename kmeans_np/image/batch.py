@@ -17,6 +17,7 @@ import numpy as np
 from kmeans_np import checks
 from kmeans_np.arrays import MemoryRows, Report, Reporter, Rows, is_sliced, re_iterable
 from kmeans_np.checks import pluralize
+from kmeans_np.clustering import Clustering, Data
 from kmeans_np.colors import Colors, distinct_of, look_up
 from kmeans_np.files import open_image, read_image
 from kmeans_np.files.formats import is_opened
@@ -217,10 +218,13 @@ class ColorPool(Source):
         """Return the distinct colors of all images, and how often each occurs."""
         return self._merge()
 
-    def compact(self, found: FoundClusters) -> FoundClusters:
-        """Return clusters as they are needed to paint, and forget the colors."""
+    def prepare_painting(
+        self, clusters: Clusters, result: Clustering, colors: Colors | None, data: Data
+    ) -> FoundClusters:
+        """Return the clusters, and forget the colors."""
+        del colors, data
         self.values = self.counts = []
-        return found._replace(colors=None)
+        return FoundClusters(clusters, result)
 
     def rows(self) -> Rows:
         """Return the pixels that take part, one a row."""

@@ -22,9 +22,16 @@ from kmeans_np.arrays import (
     tiles,
 )
 from kmeans_np.arrays.rows import Selected, bands
-from kmeans_np.clustering import column_stats
+from kmeans_np.clustering import Clustering, Data, column_stats
 from kmeans_np.colors import ColorCounts, Colors, Units
-from kmeans_np.image.clusters import ColorLabels, FindLabels, FoundClusters, paint_block
+from kmeans_np.image.clusters import (
+    Clusters,
+    ColorLabels,
+    FindLabels,
+    FoundClusters,
+    NearestPixels,
+    paint_block,
+)
 from kmeans_np.image.layout import Pixels, lay_out
 from kmeans_np.image.selection import check_looks, look_at_part
 from kmeans_np.image.source import Source
@@ -122,18 +129,25 @@ class BlockImage(Source):
         """Return the pixels that take part, one a row."""
         return PixelRows(self)
 
+    def prepare_painting(
+        self, clusters: Clusters, result: Clustering, colors: Colors | None, data: Data
+    ) -> FoundClusters:
+        """Return clusters with what finds the labels of pixels."""
+        find: FindLabels
+        if colors is None:
+            find = NearestPixels.of(clusters, data.shift)
+        else:
+            labels = result.labels.astype(clusters.label_dtype)
+            find = ColorLabels(labels, colors.color_codes, self.layout.packing)
+        return FoundClusters(clusters, result, find=find)
+
     def paint(self, found: FoundClusters) -> tuple[LazyArray, LazyArray]:
         """Return the segmented image and the labels, computed when they are read."""
-        find: FindLabels
-        if found.colors is None:
-            find = found.nearest
-        else:
-            labels = found.result.labels.astype(found.clusters.label_dtype)
-            find = ColorLabels(labels, found.colors.color_codes, self.layout.packing)
+        assert found.find is not None
         # Weights have had their say.
         self.weights = None
         self.__dict__.pop("selection", None)
-        lazy = LazyPainting(self, find, found.clusters.palette)
+        lazy = LazyPainting(self, found.find, found.clusters.palette)
         return lazy.image, lazy.labels
 
     def paint_image(self, found: FoundClusters) -> Array:

@@ -64,28 +64,15 @@ class FoundClusters(NamedTuple):
     result : Clustering
         The answer for what was compared: distinct colors, or pixels.
     colors : Colors or None
-        The distinct colors; None if pixels were compared, or on Dask.
-    packing : ColorPacking or None
-        How colors are written as numbers; None if pixels were compared.
-    shift : Shift or None
-        From where the points were looked at; None if the labels are known.
-    weighted : bool
-        Whether the pixels have weights of their own.
+        The distinct colors, if the labels are theirs and the image needs them.
+    find : callable or None
+        Finds the labels of pixels; None if they are known.
     """
 
     clusters: Clusters
     result: Clustering
-    colors: Colors | None
-    packing: ColorPacking | None
-    shift: Shift | None
-    weighted: bool
-
-    @property
-    def nearest(self) -> "NearestPixels":
-        """What finds the label of any pixel by its features."""
-        assert self.shift is not None
-        centroids = self.clusters.centroids - self.shift.origin
-        return NearestPixels(self.clusters.features, centroids, self.shift)
+    colors: Colors | None = None
+    find: FindLabels | None = None
 
 
 class NearestPixels(NamedTuple):
@@ -94,6 +81,11 @@ class NearestPixels(NamedTuple):
     features: Features
     centroids: Floats
     shift: Shift
+
+    @classmethod
+    def of(cls, clusters: Clusters, shift: Shift) -> "NearestPixels":
+        """Return what finds them for clusters, from where points are looked at."""
+        return cls(clusters.features, clusters.centroids - shift.origin, shift)
 
     def __call__(self, pixels: Pixels, place: Place) -> Array:
         """Return the label of each pixel of a block at a place."""
@@ -118,10 +110,8 @@ class ColorLabels:
         self, labels: Array, color_codes: Array, packing: ColorPacking
     ) -> None:
         self.args = labels, color_codes, packing
-        self.packing, self.label_of = (
-            packing,
-            Lookup(labels, color_codes, packing.n_bits),
-        )
+        self.packing = packing
+        self.label_of = Lookup(labels, color_codes, packing.n_bits)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # A table of all codes is larger than what it is made of.

@@ -25,12 +25,14 @@ from kmeans_np.arrays import (
     select,
     shape_only,
 )
-from kmeans_np.clustering import column_stats
+from kmeans_np.clustering import Clustering, Data, column_stats
 from kmeans_np.colors import ColorPacking, Colors, Counted, Units, merge_counts
 from kmeans_np.image.clusters import (
+    Clusters,
     FindLabels,
     FoundClusters,
     NearestColors,
+    NearestPixels,
     paint_block,
 )
 from kmeans_np.image.layout import Layout, lay_out
@@ -92,18 +94,19 @@ class DaskImage(Source):
         ):
             return work(self, *args)
 
-    def finds_labels_to_paint(self, colors: Colors | None) -> bool:
-        """Return whether painting compares pixels or colors with centroids again."""
-        del colors
-        return True
+    def prepare_painting(
+        self, clusters: Clusters, result: Clustering, colors: Colors | None, data: Data
+    ) -> FoundClusters:
+        """Return clusters with what finds the labels of pixels.
 
-    def compact(self, found: FoundClusters) -> FoundClusters:
-        """Return clusters without the labels of all, which need not travel.
-
-        Every chunk finds those of its own.
+        Every chunk finds its own, so those of all need not travel.
         """
-        result = replace(found.result, labels=np.empty(0, np.int32))
-        return found._replace(result=result, colors=None)
+        result = replace(result, labels=np.empty(0, np.int32))
+        nearest = NearestPixels.of(clusters, data.shift)
+        find: FindLabels = nearest
+        if colors is not None:
+            find = NearestColors(nearest, self.layout.packing)
+        return FoundClusters(clusters, result, find=find)
 
     def later(self, work: Callable[..., Found], *args: Any) -> Any:
         """Return the same as a delayed object."""
@@ -279,11 +282,10 @@ def _paint_chunk(
     if mask is not None and axis is not None:
         mask = mask.squeeze(axis)
     place = tuple(slice(*ends) for ends in block_info[0]["array-location"])
-    nearest, packing = found.nearest, found.packing
-    find: FindLabels = nearest if packing is None else NearestColors(nearest, packing)
     pixels = layout.pixels(block, mask)
     place = layout.without_channels(place)
-    return paint_block(pixels, place, find, found.clusters.palette)[of_labels]
+    assert found.find is not None
+    return paint_block(pixels, place, found.find, found.clusters.palette)[of_labels]
 
 
 # ---- Pixels, one a row ---------------------------------------------------------------

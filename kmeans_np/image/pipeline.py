@@ -82,7 +82,7 @@ def find_clusters(source: Source, plan: Plan) -> FoundClusters:
     warn_if_fewer(len(result.counts), k, "colors")
     palette = features.palette(exact_colors(features, data, result, k), layout.dtype)
     clusters = Clusters(features, result.centroids, palette)
-    return _found(source, clusters, result, colors, data)
+    return source.prepare_painting(clusters, result, colors, data)
 
 
 def assign_clusters(source: Source, clusters: Clusters) -> FoundClusters:
@@ -98,21 +98,8 @@ def assign_clusters(source: Source, clusters: Clusters) -> FoundClusters:
     data = as_data(rows, k, layout.channels, colors, stats)
     result = assign_to(data, clusters.centroids)
     palette = clusters.palette.astype(layout.dtype, copy=False)
-    return _found(source, clusters._replace(palette=palette), result, colors, data)
-
-
-def _found(
-    source: Source,
-    clusters: Clusters,
-    result: Clustering,
-    colors: Colors | None,
-    data: Data,
-) -> FoundClusters:
-    packing = None if colors is None else source.layout.packing
-    shift = data.shift if source.finds_labels_to_paint(colors) else None
-    return source.compact(
-        FoundClusters(clusters, result, colors, packing, shift, source.weighted)
-    )
+    clusters = clusters._replace(palette=palette)
+    return source.prepare_painting(clusters, result, colors, data)
 
 
 def find_path(

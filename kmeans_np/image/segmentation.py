@@ -203,7 +203,7 @@ def build_segmentation(
         # Copies: what is written to them must not change what `apply` finds.
         palette=(palette[:, 0] if gray else palette).copy(),
         centroids=centroids.copy(),
-        counts=counts if found.weighted else counts.astype(np.int64),
+        counts=counts if source.weighted else counts.astype(np.int64),
         shares=counts / counts.sum(),
         image=image,
         inertia=result.inertia,

@@ -13,8 +13,9 @@ import numpy as np
 
 from kmeans_np import checks
 from kmeans_np.arrays import MemoryRows, Rows, in_memory
+from kmeans_np.clustering import Clustering, Data
 from kmeans_np.colors import Colors, Units, distinct_of, look_up
-from kmeans_np.image.clusters import FoundClusters
+from kmeans_np.image.clusters import Clusters, FoundClusters
 from kmeans_np.image.layout import Layout, Pixels, paint, take_apart
 from kmeans_np.lloyd import Array
 
@@ -70,13 +71,16 @@ class Source(ABC):
         """Return the result, or a delayed object for it."""
         return work(self, *args)
 
-    def finds_labels_to_paint(self, colors: Colors | None) -> bool:
-        """Return whether painting compares pixels or colors with centroids again."""
-        return colors is None
+    def prepare_painting(
+        self, clusters: Clusters, result: Clustering, colors: Colors | None, data: Data
+    ) -> FoundClusters:
+        """Return clusters with what it takes to paint this image with them.
 
-    def compact(self, found: FoundClusters) -> FoundClusters:
-        """Return clusters without what is not needed to paint."""
-        return found
+        `result` has the labels of the colors, or of the pixels if there are none; they
+        have been found among `data`.
+        """
+        del data
+        return FoundClusters(clusters, result, colors)
 
     @abstractmethod
     def paint(self, found: FoundClusters) -> tuple[Any, Any]:
@@ -144,11 +148,6 @@ class MemoryImage(Source):
         rows = MemoryRows(self.pixels.values, self.weights, self.pixels.places)
         rows.n_axes = len(self.layout.shape)
         return rows
-
-    def finds_labels_to_paint(self, colors: Colors | None) -> bool:
-        """Return whether painting compares pixels or colors with centroids again."""
-        del colors
-        return False
 
     def paint(self, found: FoundClusters) -> tuple[Array, Array]:
         """Return the segmented image and the labels."""
