@@ -10,22 +10,9 @@ from kmeans_np.lloyd import Floats
 
 
 class Example(NamedTuple):
-    """A prepared run.
+    """A prepared run."""
 
-    Attributes
-    ----------
-    name : str
-        How it is called in addresses.
-    title : str
-        How it is called on the page.
-    words : str
-        What there is to see.
-    material : Material
-        What is clustered.
-    run : Record
-        The run.
-    """
-
+    # What it is called in addresses and on the page, and what there is to see.
     name: str
     title: str
     words: str
