@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,6 @@ from kmeans_np.cli.clusters import (
     check_options,
     common_palette,
     in_palette,
-    one_by_one,
     search,
 )
 from kmeans_np.cli.inputs import open_picture, read_mask, read_palette
@@ -24,7 +24,7 @@ from kmeans_np.cli.messages import (
     print_lines,
     report,
 )
-from kmeans_np.cli.outputs import Outputs, Plan, make_folder, write
+from kmeans_np.cli.outputs import Plan, make_folder, write
 from kmeans_np.files import write_image
 from kmeans_np.image import cluster_image
 from kmeans_np.lloyd import Array
@@ -42,31 +42,26 @@ def segment(args: argparse.Namespace) -> int:
     plan = Plan(args, args.k if palette is None else len(palette.colors))
     mask = read_mask(args.mask)
     pictures, several = plan.pictures, len(plan.pictures) > 1
-    find = one_by_one(mask, args)
+    find: Find = partial(search, args, mask)
     if palette is not None:
-        find = in_palette(palette, mask, args)
+        find = partial(in_palette, args, mask, palette)
     if args.shared_palette:
-        find, good = common_palette([each.source for each in pictures], mask, args)
+        find, good = common_palette(args, mask, [each.source for each in pictures])
         pictures = [each for each in pictures if each.source in good]
     status = 0 if len(pictures) == len(plan.pictures) else 2
     for outputs in pictures:
         about = outputs.source if several else ""
         try:
-            with noted(about):
-                lines = _segmented(outputs, plan, find, several)
+            with noted(about), open_picture(outputs.source) as image:
+                outputs = plan.checked(outputs, image)
+                found = find(image, outputs.source.name if several else "")
+                lines = write(outputs, found)
         except PROBLEMS as error:
             report(error, about)
             status = 2
         else:
             print_lines(*lines)
     return status
-
-
-def _segmented(outputs: Outputs, plan: Plan, find: Find, several: bool) -> list[str]:
-    """Segment a picture, and return a line about each file written."""
-    with open_picture(outputs.source) as image:
-        outputs = plan.checked(outputs, image)
-        return write(outputs, find(image, outputs.source.name if several else ""))
 
 
 def _refuse_both(args: argparse.Namespace) -> None:
@@ -93,7 +88,7 @@ def palette(args: argparse.Namespace) -> None:
     check_options(args)
     mask = read_mask(args.mask)
     with noted(), open_picture(Path(args.image)) as image:
-        answer = search(image, mask, args)
+        answer = search(args, mask, image)
     rows = zip(answer.palette, answer.counts.tolist(), answer.shares.tolist())
     clusters = [
         {"hex": _hex(color), "color": color.tolist(), "count": count, "share": share}
