@@ -11,24 +11,15 @@ from kmeans_np.lloyd import Array, Floats
 
 
 class WeightStats(NamedTuple):
-    """What is known of weights after a look at them.
+    """What is known of weights after a look at them."""
 
-    Attributes
-    ----------
-    n : int
-        How many are positive.
-    nan, infinite : int
-        How many are NaN or infinite.
-    not_finite : int or None
-        The number of the first of these.
-    bad : (int, float) or None
-        The number of the first that is negative, too small or too large, and it.
-    """
-
+    # How many are positive, NaN and infinite.
     n: int
     nan: int
     infinite: int
+    # The number of the first that is NaN or infinite.
     not_finite: int | None
+    # The number of the first that is negative, too small or too large, and it.
     bad: tuple[int, float] | None
 
 
