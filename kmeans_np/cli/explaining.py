@@ -7,13 +7,7 @@ from pathlib import Path
 from kmeans_np import checks
 from kmeans_np.cli.inputs import mask_for, read_mask, read_picture
 from kmeans_np.cli.messages import Progress, named, noted, print_lines
-from kmeans_np.cli.outputs import (
-    Output,
-    check_output,
-    identity,
-    make_folder,
-    output_of,
-)
+from kmeans_np.cli.outputs import Output, check_output, identity, make_folder, output_of
 from kmeans_np.clustering import describe_stop
 from kmeans_np.explanation import check_suffix
 from kmeans_np.explanation import explain as explained

@@ -15,13 +15,7 @@ from numpy.typing import NDArray
 
 from kmeans_np.checks import ArgumentValueError
 from kmeans_np.cli.messages import named
-from kmeans_np.files import (
-    as_path,
-    check_readable,
-    open_image,
-    path_errors,
-    read_image,
-)
+from kmeans_np.files import as_path, check_readable, open_image, path_errors, read_image
 from kmeans_np.files.formats import format_of, is_opened
 from kmeans_np.lloyd import Array
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from kmeans_np.checks import (
+    ArgumentError,
     ArgumentIndexError,
     ArgumentTypeError,
     ArgumentValueError,
@@ -247,7 +248,7 @@ def slice_errors(path: Path) -> Iterator[None]:
     """Raise ValueError if what stands in a file cannot be understood."""
     try:
         yield
-    except (MemoryError, OSError):
+    except (MemoryError, OSError, ArgumentError):
         raise
     # Damaged files make decoders fail in many ways.
     except Exception as error:

@@ -9,12 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kmeans_np.arrays import Report, Reporter, in_memory, is_sliced
-from kmeans_np.checks import (
-    ArgumentTypeError,
-    ArgumentValueError,
-    function,
-    real_array,
-)
+from kmeans_np.checks import ArgumentTypeError, ArgumentValueError, function, real_array
 from kmeans_np.files.formats import ANY_NUMBERS, Format, format_of, suffixes
 from kmeans_np.files.paths import as_path, check_replaceable, write_whole
 from kmeans_np.files.tiff import TIFF_TYPES
