@@ -82,18 +82,20 @@ def mask(value: Any, shape: tuple[int, ...]) -> NDArray[np.bool_] | None:
             f"an array of type {array.dtype}",
             "compare it with something, as in mask > 0.5",
         )
-    if array.shape != shape:
-        rule = f"have one value for each pixel, shape {shape}"
-        remedy = _fitting(array, shape, "mask.any(axis=-1)")
-        raise ArgumentValueError("mask", rule, f"shape {array.shape}", remedy)
+    _check_shape(array, shape, "mask", "value", "any")
     return array.astype(bool, copy=False)
 
 
-def _fitting(array: Array, shape: tuple[int, ...], without: str) -> str:
-    """Return how to make an array fit a picture of this shape."""
-    if array.ndim > len(shape):
-        return f"leave the channels out, as in {without}"
-    return "pass one that fits the image"
+def _check_shape(
+    array: Array, shape: tuple[int, ...], name: str, noun: str, reduce: str
+) -> None:
+    """Refuse what has not one value for each pixel of an image of this shape."""
+    if array.shape != shape:
+        remedy = "pass one that fits the image"
+        if array.ndim > len(shape):
+            remedy = f"leave the channels out, as in {name}.{reduce}(axis=-1)"
+        rule = f"have one {noun} for each pixel, shape {shape}"
+        raise ArgumentValueError(name, rule, f"shape {array.shape}", remedy)
 
 
 def some_take_part(n: int, size: int, n_masked: int | None) -> None:
@@ -182,10 +184,7 @@ def named_pixels(
 def weights_image(value: Any, shape: tuple[int, ...]) -> Array:
     """Return the weights of all pixels as an array of this shape."""
     array = real_array(value, "weights")
-    if array.shape != shape:
-        rule = f"have one number for each pixel, shape {shape}"
-        remedy = _fitting(array, shape, "weights.mean(axis=-1)")
-        raise ArgumentValueError("weights", rule, f"shape {array.shape}", remedy)
+    _check_shape(array, shape, "weights", "number", "mean")
     return array
 
 

@@ -221,7 +221,8 @@ class KMeans(Parameters):
         self.cluster_centers_ = centers.astype(array.dtype)
         self._n_features_out = k
         self.labels_ = found.labels.astype(np.int32)
-        self.inertia_ = self._inertia(array, weights, self.labels_)
+        exact = self._exact_centers()
+        self.inertia_ = direct_inertia(array, weights, exact, self.labels_)
         self.n_iter_ = found.n_iter
         return self
 
@@ -333,11 +334,7 @@ class KMeans(Parameters):
     def _labels(self, array: Array) -> NDArray[np.int32]:
         centers = self._exact_centers()
         data = PointsInMemory(array, np.ones(len(array)), len(centers))
-        labels = assign_to(data, centers).labels
-        return np.asarray(labels, np.int32)
-
-    def _inertia(self, array: Array, weights: Floats, labels: Array) -> float:
-        return direct_inertia(array, weights, self._exact_centers(), labels)
+        return np.asarray(assign_to(data, centers).labels, np.int32)
 
     def _checked(self, X: Any) -> Array:
         """Return data with the features that it was fitted with."""
@@ -434,7 +431,8 @@ class KMeans(Parameters):
         """
         array = self._checked(X)
         weights = weights_of(sample_weight, len(array), type(self).__name__)
-        return -self._inertia(array, weights, self._labels(array))
+        labels, exact = self._labels(array), self._exact_centers()
+        return -direct_inertia(array, weights, exact, labels)
 
 
 def _print(step: Step) -> None:

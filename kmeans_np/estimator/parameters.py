@@ -141,22 +141,20 @@ class Parameters:
         """
         self._check_fitted()
         if input_features is not None:
-            self._check_input_features(np.asarray(input_features, object))
+            given = np.asarray(input_features, object)
+            fitted = getattr(self, "feature_names_in_", None)
+            name = "input_features"
+            if fitted is not None and not np.array_equal(fitted, given):
+                words = "input_features is not equal to feature_names_in_"
+                raise InputError(name, "be feature_names_in_", "others", words)
+            if given.shape[:1] != (self.n_features_in_,):
+                got = len(given) if given.ndim else given
+                rule = f"length equal to number of features ({self.n_features_in_})"
+                words = f"input_features should have {rule}, got {got}"
+                raise InputError(name, f"have {rule}", got, words)
         prefix = type(self).__name__.lower()
         names = [f"{prefix}{number}" for number in range(self._n_features_out)]
         return np.array(names, dtype=object)
-
-    def _check_input_features(self, given: NDArray[np.object_]) -> None:
-        fitted = getattr(self, "feature_names_in_", None)
-        name = "input_features"
-        if fitted is not None and not np.array_equal(fitted, given):
-            words = "input_features is not equal to feature_names_in_"
-            raise InputError(name, "be feature_names_in_", "others", words)
-        if given.shape[:1] != (self.n_features_in_,):
-            got = len(given) if given.ndim else given
-            rule = f"length equal to number of features ({self.n_features_in_})"
-            words = f"input_features should have {rule}, got {got}"
-            raise InputError(name, f"have {rule}", got, words)
 
     def set_output(self, *, transform: str | None = None) -> Self:
         """Choose what `transform` and `fit_transform` return.

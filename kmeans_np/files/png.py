@@ -75,18 +75,10 @@ class _Shorter(io.BytesIO):
 
 
 def png_bytes(image: Array) -> bytes:
-    """Return the content of a PNG file.
+    """Return the content of a PNG file of an image of uint8, RGB or RGBA.
 
-    Parameters
-    ----------
-    image : (rows, columns, 3) or (rows, columns, 4) array of uint8
-        The image, RGB or RGBA, with at least one pixel.
-
-    Returns
-    -------
-    bytes
-        With a palette if there are at most 256 colors and it is shorter so. In both
-        cases `read_image` gives the same array again.
+    It has a palette if there are at most 256 colors and it is shorter so. In both cases
+    `read_image` gives the same array again.
     """
     from imageio import v3 as iio
 
