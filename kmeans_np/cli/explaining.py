@@ -54,7 +54,6 @@ def explain(args: argparse.Namespace) -> None:
 
 
 def _output(args: argparse.Namespace) -> Output:
-    """Return the file to write, or say why that cannot be."""
     with named("IMAGE"):
         source = as_path("sample" if args.sample else args.image)
     beside = source.parent / f"{source.stem}-k{args.k}.html"

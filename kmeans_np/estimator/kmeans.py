@@ -305,7 +305,6 @@ class KMeans(Parameters):
         return self._n_init
 
     def _centers(self, init: Any, array: Array, k: int) -> Array:
-        """Return starting centroids, checked."""
         centers = table_of(init, type(self).__name__, "init")
         for size, wanted, what in (
             (len(centers), k, "the number of clusters"),

@@ -104,7 +104,6 @@ def shown_steps(steps: list[Step]) -> list[Step]:
 def _of_step(
     record: Recording, step: Step, path: Floats, before: int, noun: str
 ) -> Iterator[Move]:
-    """Yield the two moves of a step."""
     number, total = step.iteration, record.counts.sum()
     note = f"step {number} of {record.n_iter}"
     if number == before + 2:
@@ -130,7 +129,6 @@ def _of_step(
 
 
 def _why(record: Recording, noun: str) -> tuple[str, str]:
-    """Say why a run stopped, and with what numbers."""
     n, shift = record.n_iter, ink.brief(record.end.shift)
     least = ink.brief(record.tol * record.mean_variance)
     steps = "1 step" if n == 1 else f"{n} steps"

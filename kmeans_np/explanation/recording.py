@@ -111,27 +111,6 @@ def record(
                 new_centroids=step.new_centroids + origin,
             )
 
-    steps, inertias = _kept(again, callback)
-    tally = sweep(steps[-1].new_centroids - origin)
-    return Recording(
-        points=points,
-        weights=weights,
-        start=start,
-        steps=steps,
-        inertias=inertias,
-        mean_variance=sweep.mean_variance(),
-        tol=tol,
-        max_iter=max_iter,
-        labels=tally.labels.astype(steps[-1].labels.dtype),
-        counts=tally.counts,
-        inertia=tally.inertia,
-    )
-
-
-def _kept(
-    again: Callable[[], Iterator[Step]], callback: Callable[[Step], Any] | None
-) -> tuple[list[Step], Floats]:
-    """Return the steps to keep of a run that can be had again, and all inertias."""
     steps, inertias = [], []
     for step in again():
         if callback is not None and callback(step):
@@ -147,4 +126,17 @@ def _kept(
         kept = kept_steps(len(inertias))
         those = (each for each in again() if each.iteration in kept)
         steps = [*islice(those, len(kept) - 1), step]
-    return steps, np.array(inertias)
+    tally = sweep(steps[-1].new_centroids - origin)
+    return Recording(
+        points=points,
+        weights=weights,
+        start=start,
+        steps=steps,
+        inertias=np.array(inertias),
+        mean_variance=sweep.mean_variance(),
+        tol=tol,
+        max_iter=max_iter,
+        labels=tally.labels.astype(steps[-1].labels.dtype),
+        counts=tally.counts,
+        inertia=tally.inertia,
+    )

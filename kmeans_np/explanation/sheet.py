@@ -121,7 +121,6 @@ def sheet_bytes(record: Recording, material: Subject) -> bytes:
 
 
 def _title(record: Recording, material: Subject, width: int, reduced: bool) -> RGB:
-    """Draw the title of a sheet."""
     paper, room = Canvas(width, TITLE), width - 2 * MARGIN
     k, steps = len(record.start), pluralize(record.n_iter, "step")
     words = f"K-means, k = {k}: {steps}, stopped by {record.end.stopped_by}"
@@ -145,7 +144,6 @@ def _title(record: Recording, material: Subject, width: int, reduced: bool) -> R
 
 
 def _drawn(painter: Painter, cell: Cell, grid: Grid) -> RGB:
-    """Draw a cell of a sheet."""
     tall, wide = grid.tall, grid.wide
     paper = Canvas(grid.cell, tall + BELOW)
     image = painter.material.is_image
@@ -167,7 +165,6 @@ def _drawn(painter: Painter, cell: Cell, grid: Grid) -> RGB:
 
 
 def _curve(record: Recording, width: int, height: int) -> RGB:
-    """Draw how the inertia falls."""
     paper = Canvas(width, height)
     values = np.append(record.inertias, record.inertia)
     foot = height - BELOW

@@ -100,7 +100,6 @@ def write_image(
 
 
 def _in_blocks(image: Any, path: Path) -> bool:
-    """Return whether an image is written to a file block by block."""
     row = format_of(path)
     return row.write_blocks is not None and (row.write is None or is_sliced(image))
 

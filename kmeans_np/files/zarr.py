@@ -47,7 +47,6 @@ def open_zarr(path: Path) -> ZarrImage:
 
 
 def _array_of(path: Path) -> Any:
-    """Return the array that a folder stands for."""
     import zarr
 
     try:
