@@ -8,16 +8,20 @@ from kmeans_np import interrupt
 from kmeans_np.cli import PROBLEMS, build_parser, discard_stdout, report
 
 
+def _prepare_output() -> None:
+    """Let nothing fail because output is closed or a file name cannot be printed."""
+    sys.stdout = sys.stdout or io.StringIO()
+    sys.stderr = sys.stderr or io.StringIO()
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
     status = 0
     try:
         interrupt.raise_again()
-        # Nothing fails because output is closed or a file name cannot be printed.
-        sys.stdout = sys.stdout or io.StringIO()
-        sys.stderr = sys.stderr or io.StringIO()
-        if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
-            sys.stdout.reconfigure(errors="backslashreplace")
+        _prepare_output()
         args = build_parser().parse_args(argv)
         status = args.run(args) or 0
         sys.stdout.flush()

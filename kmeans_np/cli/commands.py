@@ -24,7 +24,7 @@ from kmeans_np.cli.messages import (
     print_lines,
     report,
 )
-from kmeans_np.cli.outputs import Plan, make_folder, write
+from kmeans_np.cli.outputs import Outputs, Plan, make_folder, write
 from kmeans_np.files import write_image
 from kmeans_np.image import cluster_image
 from kmeans_np.lloyd import Array
@@ -52,16 +52,24 @@ def segment(args: argparse.Namespace) -> int:
     for outputs in pictures:
         about = outputs.source if several else ""
         try:
-            with noted(about), open_picture(outputs.source) as image:
-                outputs = plan.checked(outputs, image)
-                found = find(image, outputs.source.name if several else "")
-                lines = write(outputs, found)
+            with noted(about):
+                lines = _segmented(outputs, plan, find, several)
         except PROBLEMS as error:
             report(error, about)
             status = 2
         else:
             print_lines(*lines)
     return status
+
+
+def _segmented(outputs: Outputs, plan: Plan, find: Find, several: bool) -> list[str]:
+    """Segment a picture, and return a line about each file written.
+
+    Afterwards nothing holds the picture in memory while the next is read.
+    """
+    with open_picture(outputs.source) as image:
+        outputs = plan.checked(outputs, image)
+        return write(outputs, find(image, outputs.source.name if several else ""))
 
 
 def _refuse_both(args: argparse.Namespace) -> None:
