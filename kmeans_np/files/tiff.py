@@ -3,6 +3,7 @@
 import math
 import os
 import threading
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from io import BytesIO
@@ -14,7 +15,6 @@ import numpy as np
 
 from kmeans_np.arrays import tiles
 from kmeans_np.checks import ArgumentValueError, pluralize
-from kmeans_np.files.checksums import check_streams
 from kmeans_np.files.formats import DEEP, Format, either
 from kmeans_np.files.open import MappedImage, SlicedImage, slice_errors
 from kmeans_np.files.paths import decode_errors, too_large
@@ -44,8 +44,12 @@ _GRAY = ("uint16", "int32", "float32")
 # Pillow takes its numbers for those of a classic TIFF.
 _BIG_ENDIAN_BIGTIFF = b"MM\0+"
 # Tags of a TIFF, and the compressions whose parts are streams of zlib.
-_BITS, _COMPRESSION, _CHANNELS, _FORMAT = 258, 259, 277, 339
+_WIDTH, _LENGTH, _CHANNELS, _BITS, _FORMAT = 256, 257, 277, 258, 339
+_COMPRESSION, _FILL_ORDER = 259, 266
+_STRIPS, _STRIP_BYTES, _STRIP_ROWS = 273, 279, 278
+_TILES, _TILE_BYTES, _TILE_WIDTH, _TILE_LENGTH = 324, 325, 322, 323
 _DEFLATE = (8, 32946)
+_REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 # To start threads takes longer than to read a smaller file, in bytes.
 _LARGE = 2**20
 _KINDS = {1: "uint", 2: "int", 3: "float"}
@@ -78,7 +82,7 @@ def _read_and_check(file: BinaryIO, path: Path, tags: Any) -> Array:
 
     def check() -> None:
         with decode_errors(path), path.open("rb") as own:
-            check_streams(own, tags)
+            _check_streams(own, tags)
 
     if os.fstat(file.fileno()).st_size < _LARGE:
         check()
@@ -87,6 +91,40 @@ def _read_and_check(file: BinaryIO, path: Path, tags: Any) -> Array:
     jobs: list[Callable[[], Any]] = [partial(read_with_pillow, file, path), check]
     image: Array = in_threads(lambda job: job(), jobs)[0]
     return image
+
+
+def _check_streams(file: BinaryIO, tags: Any) -> None:
+    """Compare the checksums of a deflated TIFF, which Pillow does not.
+
+    Raises zlib.error or EOFError for a part that is not what its writer wrote.
+    """
+    tiled = _TILES in tags
+    offsets = _numbers(tags, _TILES if tiled else _STRIPS)
+    # Without their lengths, the streams still know where they end.
+    lengths = _numbers(tags, _TILE_BYTES if tiled else _STRIP_BYTES)
+    lengths = lengths or [-1] * len(offsets)
+    rows, columns = int(tags[_LENGTH]), int(tags[_WIDTH])
+    if tiled:
+        rows, columns = int(tags[_TILE_LENGTH]), int(tags[_TILE_WIDTH])
+    else:
+        rows = min(rows, int(tags.get(_STRIP_ROWS, rows)))
+    bits = max(_numbers(tags, _BITS) or [1]) * int(tags.get(_CHANNELS, 1))
+    # A stream of much more than a strip or tile holds is not followed to its end.
+    largest = 2 * rows * columns * -(-bits // 8) + 2**16
+    for offset, length in zip(offsets, lengths):
+        file.seek(offset)
+        data = file.read(length)
+        if tags.get(_FILL_ORDER) == 2:
+            data = data.translate(_REVERSED)
+        stream = zlib.decompressobj()
+        stream.decompress(data, largest)
+        if not stream.eof:
+            raise EOFError
+
+
+def _numbers(tags: Any, tag: int) -> list[int]:
+    found = tags.get(tag, ())
+    return [found] if isinstance(found, int) else [*found]
 
 
 def _tags(file: BinaryIO) -> Any:
