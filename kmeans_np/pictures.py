@@ -74,13 +74,9 @@ class Screen(NamedTuple):
     An image of uint8 with 1 or 3 channels shows as it is. Any other of 3 channels shows
     from its smallest value to its largest; with more or fewer, each channel does, and
     the mean of them is shown.
-
-    Attributes
-    ----------
-    low, width : (3,), (channels,) or (1,) arrays of float64
-        What shows as 0, and how much above it as 255.
     """
 
+    # What shows as 0, and how much above it as 255: (3,), (channels,) or (1,).
     low: Floats
     width: Floats
     as_it_is: bool = False
@@ -90,10 +86,8 @@ class Screen(NamedTuple):
         if not self.as_it_is:
             # Pixels that take no part may hold anything.
             with np.errstate(all="ignore"):
-                share = np.clip(
-                    (colors.astype(np.float64) - self.low) / self.width, 0, 1
-                )
-            share = np.nan_to_num(share)
+                share = (colors.astype(np.float64) - self.low) / self.width
+                share = np.nan_to_num(np.clip(share, 0, 1))
             if colors.shape[-1] != 3:
                 share = share.mean(axis=-1, keepdims=True)
             colors = np.rint(share * 255).astype(np.uint8)
@@ -103,9 +97,8 @@ class Screen(NamedTuple):
 def screen(image: Array, part: Array) -> Screen:
     """Return how an image with channels is shown, of which `part` is segmented."""
     channels = image.shape[-1]
-    as_it_is = image.dtype == np.uint8 and channels in (1, 3)
-    if as_it_is:
-        return Screen(np.zeros(1), np.ones(1), as_it_is)
+    if image.dtype == np.uint8 and channels in (1, 3):
+        return Screen(np.zeros(1), np.ones(1), as_it_is=True)
     inside = [image[..., channel][part] for channel in range(channels)]
     low = np.array([float(values.min()) for values in inside])
     high = np.array([float(values.max()) for values in inside])
@@ -119,10 +112,7 @@ def label_overlay(
 ) -> Array:
     """Lay labels, 0 to k - 1 or -1, in separated colors over an image with channels.
 
-    Returns
-    -------
-    (..., rows, columns, 3) array of uint8
-        The picture, as `kmeans_np.Segmentation.overlay` describes it.
+    The picture is RGB of uint8, as `kmeans_np.Segmentation.overlay` describes it.
     """
     inside = labels >= 0
     shows = screen(image, inside)

@@ -82,7 +82,6 @@ LADDER = [
     "colors/__init__",
     "files/paths",
     "files/formats",
-    "files/checksums",
     "files/pillow",
     "files/png",
     "files/open",

@@ -63,22 +63,14 @@ def place_along(*axes: str) -> Callable[[Array], str]:
 
 
 class ErrorContext(NamedTuple):
-    """How errors speak of numbers: what they call them, where one is, and what to do.
+    """How errors speak of numbers: what they are called, where they are, what to do."""
 
-    Attributes
-    ----------
-    name : str
-        The argument.
-    say_place : callable
-        Makes words of an index.
-    remedy, if_large : str
-        What to do about NaN and infinity, and about large numbers.
-    shell_remedy : str, optional
-        What to do about NaN and infinity on the command line.
-    """
-
+    # The argument.
     name: str
+    # Makes words of an index.
     say_place: Callable[[Array], str]
+    # What to do about NaN and infinity, about large numbers, and about NaN and infinity
+    # on the command line.
     remedy: str
     if_large: str = "scale it down"
     shell_remedy: str | None = None

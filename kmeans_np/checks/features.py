@@ -103,7 +103,10 @@ def image_or_points(
             "pass kind='image', or one point a row, as in "
             f"np.reshape(points, (-1, {array.shape[-1]}))",
         )
-    if kind == "auto" and not _plainly_points(*array.shape):
+    rows, columns = array.shape
+    # Without any numbers it is neither, which the check of points says.
+    plainly_points = columns <= FEW_COLUMNS and (rows > columns or 0 in array.shape)
+    if kind == "auto" and not plainly_points:
         raise ArgumentValueError(
             "image_or_points",
             f"have more rows than columns and at most {FEW_COLUMNS} columns to be "
@@ -112,29 +115,19 @@ def image_or_points(
             "pass kind='image' for a gray image, or kind='points' if each row is a "
             "point",
         )
-    _only_for_images(
-        mask=(mask, None),
-        channel_axis=(channel_axis, -1),
-        alpha=(alpha, "auto"),
-        color_space=(color_space, "rgb"),
-        position_weight=(position_weight, 0),
-    )
-    return False
-
-
-def _plainly_points(rows: int, columns: int) -> bool:
-    # Without any numbers it is neither, which the check of points says.
-    return columns <= FEW_COLUMNS and (rows > columns or 0 in (rows, columns))
-
-
-def _only_for_images(**given: tuple[Any, Any]) -> None:
-    """Refuse what says something about an image when there are points."""
-    for name, (value, default) in given.items():
-        if value is not default and not (np.isscalar(value) and value == default):
+    for name, given, default in (
+        ("mask", mask, None),
+        ("channel_axis", channel_axis, -1),
+        ("alpha", alpha, "auto"),
+        ("color_space", color_space, "rgb"),
+        ("position_weight", position_weight, 0),
+    ):
+        if given is not default and not (np.isscalar(given) and given == default):
             rule = "be left out for points, (n, d)"
             remedy = "for a gray image pass kind='image'"
             remedy += " instead" if name == "channel_axis" else ""
-            raise ArgumentValueError(name, rule, describe(value), remedy)
+            raise ArgumentValueError(name, rule, describe(given), remedy)
+    return False
 
 
 def palette(

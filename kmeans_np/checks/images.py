@@ -6,12 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kmeans_np.checks.arrays import (
-    ErrorContext,
-    finite,
-    place_along,
-    real_array,
-)
+from kmeans_np.checks.arrays import ErrorContext, finite, place_along, real_array
 from kmeans_np.checks.errors import ArgumentTypeError, ArgumentValueError, describe
 from kmeans_np.checks.weights import not_negative
 from kmeans_np.lloyd import Array, Floats
@@ -25,8 +20,25 @@ def image(value: Any, channel_axis: Any) -> tuple[Array, int | None]:
     An array of 2 axes is gray.
     """
     array = real_array(value, "image")
-    axis = _channel_axis(channel_axis, array)
-    if array.ndim - (axis is not None) not in (2, 3):
+    axis, n_axes = channel_axis, array.ndim
+    is_axis = isinstance(axis, (int, np.integer)) and not isinstance(axis, bool)
+    if axis is not None and not is_axis:
+        raise ArgumentTypeError(
+            "channel_axis",
+            "be a whole number or None",
+            describe(axis, with_type=True),
+            "pass the axis of the channels, such as -1, or None for a gray volume",
+        )
+    if n_axes == 2 and axis == -1:
+        axis = None
+    elif n_axes == 2 and axis is not None:
+        rule = "be -1 or None for an image of 2 axes, which is gray"
+        raise ArgumentValueError("channel_axis", rule, axis, "leave it out")
+    elif n_axes and axis is not None and not -n_axes <= axis < n_axes:
+        rule = f"be an axis of image, -{n_axes} to {n_axes - 1}"
+        remedy = "pass the axis of the channels, such as -1"
+        raise ArgumentValueError("channel_axis", rule, axis, remedy)
+    if n_axes - (axis is not None) not in (2, 3):
         rule = "have 2 axes, (rows, columns), "
         if channel_axis is None:
             rule += "or 3, (planes, rows, columns), without channels"
@@ -38,30 +50,7 @@ def image(value: Any, channel_axis: Any) -> tuple[Array, int | None]:
         rule = "hold at least one row, one column and one channel"
         remedy = "check how it was cut out"
         raise ArgumentValueError("image", rule, f"shape {array.shape}", remedy)
-    return array, axis
-
-
-def _channel_axis(value: Any, array: Array) -> int | None:
-    """Return the axis of the channels from 0 on, None if there is none."""
-    if value is None:
-        return None
-    if not isinstance(value, (int, np.integer)) or isinstance(value, bool):
-        raise ArgumentTypeError(
-            "channel_axis",
-            "be a whole number or None",
-            describe(value, with_type=True),
-            "pass the axis of the channels, such as -1, or None for a gray volume",
-        )
-    if array.ndim == 2 and value == -1:
-        return None
-    if array.ndim == 2:
-        rule = "be -1 or None for an image of 2 axes, which is gray"
-        raise ArgumentValueError("channel_axis", rule, value, "leave it out")
-    if array.ndim and not -array.ndim <= value < array.ndim:
-        rule = f"be an axis of image, -{array.ndim} to {array.ndim - 1}"
-        remedy = "pass the axis of the channels, such as -1"
-        raise ArgumentValueError("channel_axis", rule, value, remedy)
-    return int(value) % max(array.ndim, 1)
+    return array, None if axis is None else int(axis) % n_axes
 
 
 def has_alpha(value: Any, channels: int | None) -> bool:
@@ -93,18 +82,20 @@ def mask(value: Any, shape: tuple[int, ...]) -> NDArray[np.bool_] | None:
             f"an array of type {array.dtype}",
             "compare it with something, as in mask > 0.5",
         )
-    if array.shape != shape:
-        rule = f"have one value for each pixel, shape {shape}"
-        remedy = _fitting(array, shape, "mask.any(axis=-1)")
-        raise ArgumentValueError("mask", rule, f"shape {array.shape}", remedy)
+    _check_shape(array, shape, "mask", "value", "any")
     return array.astype(bool, copy=False)
 
 
-def _fitting(array: Array, shape: tuple[int, ...], without: str) -> str:
-    """Return how to make an array fit a picture of this shape."""
-    if array.ndim > len(shape):
-        return f"leave the channels out, as in {without}"
-    return "pass one that fits the image"
+def _check_shape(
+    array: Array, shape: tuple[int, ...], name: str, noun: str, reduce: str
+) -> None:
+    """Refuse what has not one value for each pixel of an image of this shape."""
+    if array.shape != shape:
+        remedy = "pass one that fits the image"
+        if array.ndim > len(shape):
+            remedy = f"leave the channels out, as in {name}.{reduce}(axis=-1)"
+        rule = f"have one {noun} for each pixel, shape {shape}"
+        raise ArgumentValueError(name, rule, f"shape {array.shape}", remedy)
 
 
 def some_take_part(n: int, size: int, n_masked: int | None) -> None:
@@ -193,10 +184,7 @@ def named_pixels(
 def weights_image(value: Any, shape: tuple[int, ...]) -> Array:
     """Return the weights of all pixels as an array of this shape."""
     array = real_array(value, "weights")
-    if array.shape != shape:
-        rule = f"have one number for each pixel, shape {shape}"
-        remedy = _fitting(array, shape, "weights.mean(axis=-1)")
-        raise ArgumentValueError("weights", rule, f"shape {array.shape}", remedy)
+    _check_shape(array, shape, "weights", "number", "mean")
     return array
 
 

@@ -71,20 +71,6 @@ def _given_centroids(value: Any, k: int, d: int) -> Floats:
     return array.astype(np.float64)
 
 
-def _n_init(value: Any, given: bool) -> int | None:
-    if isinstance(value, str) and value == "auto":
-        return None
-    if isinstance(value, str):
-        rule = "be 'auto' or a whole number of at least 1"
-        remedy = "pass the number of starts, such as 10"
-        raise ArgumentValueError("n_init", rule, describe(value), remedy)
-    number = whole_number(value, "n_init", "pass the number of starts, or 'auto'")
-    if given and number > 1:
-        rule = "be 1 when init gives the centroids, since all starts are the same"
-        raise ArgumentValueError("n_init", rule, number, "leave it out")
-    return number
-
-
 def at_least_0(value: Any, name: str, remedy: str) -> float:
     """Return `value` as a float of at least 0."""
     is_number = isinstance(value, (int, float, np.integer, np.floating))
@@ -99,22 +85,6 @@ def at_least_0(value: Any, name: str, remedy: str) -> float:
         rule = "be a finite number of at least 0"
         raise ArgumentValueError(name, rule, number, remedy)
     return number
-
-
-def _generator(value: Any) -> np.random.Generator:
-    try:
-        return np.random.default_rng(value)
-    except (TypeError, ValueError) as error:
-        wrong_type = isinstance(error, TypeError)
-        kind = ArgumentTypeError if wrong_type else ArgumentValueError
-        raise kind(
-            "rng",
-            "be None, a whole number of at least 0 or a numpy.random.Generator",
-            describe(value, with_type=wrong_type),
-            "pass a seed such as 0 to get the same result every time",
-            shell_rule="be a whole number of at least 0",
-            shell_remedy="pass another, such as 0",
-        ) from None
 
 
 def check_bool(value: Any, name: str) -> bool:
@@ -176,16 +146,32 @@ def options(
     else:
         init = _given_centroids(init, k, d)
     function(callback, "callback", "Step")
-    return Options(
-        init,
-        _n_init(n_init, given=not isinstance(init, str)),
-        whole_number(max_iter, "max_iter", "pass the largest number of steps"),
-        at_least_0(
-            tol,
-            "tol",
-            "pass a small number such as 1e-4, or 0 to go on until nothing changes",
-        ),
-        _generator(rng),
-        callback,
-        check_bool(coarse_start, "coarse_start"),
-    )
+    if isinstance(n_init, str) and n_init != "auto":
+        rule = "be 'auto' or a whole number of at least 1"
+        remedy = "pass the number of starts, such as 10"
+        raise ArgumentValueError("n_init", rule, describe(n_init), remedy)
+    n_starts = None
+    if not isinstance(n_init, str):
+        remedy = "pass the number of starts, or 'auto'"
+        n_starts = whole_number(n_init, "n_init", remedy)
+        if n_starts > 1 and not isinstance(init, str):
+            rule = "be 1 when init gives the centroids, since all starts are the same"
+            raise ArgumentValueError("n_init", rule, n_starts, "leave it out")
+    max_iter = whole_number(max_iter, "max_iter", "pass the largest number of steps")
+    remedy = "pass a small number such as 1e-4, or 0 to go on until nothing changes"
+    tol = at_least_0(tol, "tol", remedy)
+    try:
+        rng = np.random.default_rng(rng)
+    except (TypeError, ValueError) as error:
+        wrong_type = isinstance(error, TypeError)
+        kind = ArgumentTypeError if wrong_type else ArgumentValueError
+        raise kind(
+            "rng",
+            "be None, a whole number of at least 0 or a numpy.random.Generator",
+            describe(rng, with_type=wrong_type),
+            "pass a seed such as 0 to get the same result every time",
+            shell_rule="be a whole number of at least 0",
+            shell_remedy="pass another, such as 0",
+        ) from None
+    coarse_start = check_bool(coarse_start, "coarse_start")
+    return Options(init, n_starts, max_iter, tol, rng, callback, coarse_start)

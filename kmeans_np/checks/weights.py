@@ -11,27 +11,17 @@ from kmeans_np.lloyd import Array, Floats
 
 
 class WeightStats(NamedTuple):
-    """What is known of weights after a look at them.
+    """What is known of weights after a look at them."""
 
-    Attributes
-    ----------
-    n : int
-        How many are positive.
-    nan, infinite : int
-        How many are NaN or infinite.
-    not_finite : int or None
-        The number of the first of these.
-    bad : (int, float) or None
-        The number of the first that is negative, too small or too large, and it.
-    least, largest : float
-        The extremes of those that are positive and finite; infinity and 0 if none is.
-    """
-
+    # How many are positive, NaN and infinite.
     n: int
     nan: int
     infinite: int
+    # The number of the first that is NaN or infinite.
     not_finite: int | None
+    # The number of the first that is negative, too small or too large, and it.
     bad: tuple[int, float] | None
+    # The extremes of those that are positive and finite; infinity and 0 if none is.
     least: float
     largest: float
 

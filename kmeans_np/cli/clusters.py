@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -52,14 +53,10 @@ def how_to_run(args: argparse.Namespace, callback: Any) -> dict[str, Any]:
 
 
 def search(
-    image: Array,
-    mask: Mask,
-    args: argparse.Namespace,
-    about: str = "",
+    args: argparse.Namespace, mask: Mask, image: Array, name: str = ""
 ) -> Segmentation:
-    """Find the clusters of a picture; `about` says in the progress which it is."""
-    progress = Progress(about)
-    try:
+    """Find the clusters of a picture; `name` is what the progress calls it."""
+    with Progress(name) as progress:
         return cluster_image(
             image,
             args.k,
@@ -71,36 +68,23 @@ def search(
             progress=progress.of_blocks,
             **how_to_run(args, progress),
         )
-    finally:
-        progress.clear()
 
 
-def one_by_one(mask: Mask, args: argparse.Namespace) -> Find:
-    """Return what finds the clusters of each picture."""
-
-    def find(image: Array, name: str) -> Segmentation:
-        return search(image, mask, args, name)
-
-    return find
-
-
-def in_palette(palette: Palette, mask: Mask, args: argparse.Namespace) -> Find:
-    """Return what gives every pixel the nearest color of a palette."""
-
-    def find(image: Array, _: str) -> Segmentation:
-        return apply_palette(
-            image,
-            palette.like(image),
-            mask=mask_for(image, mask),
-            alpha=args.alpha,
-            color_space=args.color_space,
-        )
-
-    return find
+def in_palette(
+    args: argparse.Namespace, mask: Mask, palette: Palette, image: Array, _: str
+) -> Segmentation:
+    """Give every pixel of a picture the nearest color of a palette."""
+    return apply_palette(
+        image,
+        palette.like(image),
+        mask=mask_for(image, mask),
+        alpha=args.alpha,
+        color_space=args.color_space,
+    )
 
 
 def common_palette(
-    paths: Sequence[Path], mask: Mask, args: argparse.Namespace
+    args: argparse.Namespace, mask: Mask, paths: Sequence[Path]
 ) -> tuple[Find, set[Path]]:
     """Return what finds the clusters that pictures have in common, and the pictures.
 
@@ -116,16 +100,12 @@ def common_palette(
         except PROBLEMS as error:
             report(error, path if several else "")
     if not good:
-        return one_by_one(mask, args), good
-    progress = Progress("all pictures")
+        return partial(search, args, mask), good
     compared = args.color_space, args.normalize, 0
-    how = {**how_to_run(args, progress), "coarse_start": True}
-    try:
-        with noted():
-            plan = make_plan(pool, args.k, *compared, **how)
-            answer = build_segmentation(pool, pool.run(find_clusters, plan))
-    finally:
-        progress.clear()
+    with noted(), Progress("all pictures") as progress:
+        how = {**how_to_run(args, progress), "coarse_start": True}
+        plan = make_plan(pool, args.k, *compared, **how)
+        answer = build_segmentation(pool, pool.run(find_clusters, plan))
     print_lines(
         f"one palette for {pluralize(len(good), 'picture')}: "
         f"{describe_segmentation(answer)}"

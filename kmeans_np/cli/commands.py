@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,6 @@ from kmeans_np.cli.clusters import (
     check_options,
     common_palette,
     in_palette,
-    one_by_one,
     search,
 )
 from kmeans_np.cli.inputs import open_picture, read_mask, read_palette
@@ -42,11 +42,11 @@ def segment(args: argparse.Namespace) -> int:
     plan = Plan(args, args.k if palette is None else len(palette.colors))
     mask = read_mask(args.mask)
     pictures, several = plan.pictures, len(plan.pictures) > 1
-    find = one_by_one(mask, args)
+    find: Find = partial(search, args, mask)
     if palette is not None:
-        find = in_palette(palette, mask, args)
+        find = partial(in_palette, args, mask, palette)
     if args.shared_palette:
-        find, good = common_palette([each.source for each in pictures], mask, args)
+        find, good = common_palette(args, mask, [each.source for each in pictures])
         pictures = [each for each in pictures if each.source in good]
     status = 0 if len(pictures) == len(plan.pictures) else 2
     for outputs in pictures:
@@ -63,7 +63,10 @@ def segment(args: argparse.Namespace) -> int:
 
 
 def _segmented(outputs: Outputs, plan: Plan, find: Find, several: bool) -> list[str]:
-    """Segment a picture, and return a line about each file written."""
+    """Segment a picture, and return a line about each file written.
+
+    Afterwards nothing holds the picture in memory while the next is read.
+    """
     with open_picture(outputs.source) as image:
         outputs = plan.checked(outputs, image)
         return write(outputs, find(image, outputs.source.name if several else ""))
@@ -93,7 +96,7 @@ def palette(args: argparse.Namespace) -> None:
     check_options(args)
     mask = read_mask(args.mask)
     with noted(), open_picture(Path(args.image)) as image:
-        answer = search(image, mask, args)
+        answer = search(args, mask, image)
     rows = zip(answer.palette, answer.counts.tolist(), answer.shares.tolist())
     clusters = [
         {"hex": _hex(color), "color": color.tolist(), "count": count, "share": share}

@@ -7,18 +7,11 @@ from pathlib import Path
 from kmeans_np import checks
 from kmeans_np.cli.inputs import mask_for, read_mask, read_picture
 from kmeans_np.cli.messages import Progress, named, noted, print_lines
-from kmeans_np.cli.outputs import (
-    Output,
-    check_output,
-    identity,
-    is_folder,
-    make_folder,
-)
+from kmeans_np.cli.outputs import Output, check_output, identity, make_folder, output_of
 from kmeans_np.clustering import describe_stop
-from kmeans_np.explanation import Explanation, check_suffix
+from kmeans_np.explanation import check_suffix
 from kmeans_np.explanation import explain as explained
 from kmeans_np.files import as_path
-from kmeans_np.lloyd import Array
 from kmeans_np.sample import sample_image
 
 
@@ -36,8 +29,20 @@ def explain(args: argparse.Namespace) -> None:
     name = "The built-in picture"
     if not args.sample:
         name = checks.printable(Path(args.image).name)
-    with noted():
-        answer = _run(image, mask_for(image, mask), name, args)
+    with noted(), Progress() as progress:
+        answer = explained(
+            image,
+            args.k,
+            kind="image",
+            mask=mask_for(image, mask),
+            alpha=args.alpha,
+            init=args.init,
+            max_iter=args.max_iter,
+            tol=args.tol,
+            rng=args.seed,
+            callback=progress,
+            title=name,
+        )
     if not output.chosen:
         make_folder(output.path.parent, "-o")
     with named("-o"):
@@ -48,39 +53,12 @@ def explain(args: argparse.Namespace) -> None:
         print_lines(f"no browser was found; open {output.path} in one")
 
 
-def _run(
-    image: Array, mask: Array | None, name: str, args: argparse.Namespace
-) -> Explanation:
-    progress = Progress()
-    try:
-        return explained(
-            image,
-            args.k,
-            kind="image",
-            mask=mask,
-            alpha=args.alpha,
-            init=args.init,
-            max_iter=args.max_iter,
-            tol=args.tol,
-            rng=args.seed,
-            callback=progress,
-            title=name,
-        )
-    finally:
-        progress.clear()
-
-
 def _output(args: argparse.Namespace) -> Output:
-    """Return the file to write, or say why that cannot be."""
     with named("IMAGE"):
         source = as_path("sample" if args.sample else args.image)
-    name = f"{source.stem}-k{args.k}.html"
-    if args.output is None:
-        output = Output("-o", source.parent / name, chosen=False)
-    elif is_folder(args.output):
-        output = Output("-o", Path(args.output) / name, chosen=False)
-    else:
-        output = Output("-o", Path(args.output), chosen=True)
+    beside = source.parent / f"{source.stem}-k{args.k}.html"
+    output = output_of("-o", args.output, beside)
+    if output.chosen:
         with named("-o"):
             check_suffix(output.path)
         check_output(output)

@@ -6,7 +6,7 @@ import os
 import re
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,14 +15,7 @@ from numpy.typing import NDArray
 
 from kmeans_np.checks import ArgumentValueError
 from kmeans_np.cli.messages import named
-from kmeans_np.files import (
-    SlicedImage,
-    as_path,
-    check_readable,
-    open_image,
-    path_errors,
-    read_image,
-)
+from kmeans_np.files import as_path, check_readable, open_image, path_errors, read_image
 from kmeans_np.files.formats import format_of, is_opened
 from kmeans_np.lloyd import Array
 
@@ -61,19 +54,8 @@ def read_picture(path: Path, option: str = "IMAGE") -> Array:
         return read_image(path)
 
 
-@contextmanager
-def open_picture(path: Path) -> Iterator[Any]:
-    """Open a picture to segment, and close it: one too large for memory is not read."""
-    image = _sliced(path)
-    if image is None:
-        yield read_picture(path)
-        return
-    with image:
-        yield image
-
-
-def _sliced(path: Path) -> SlicedImage | None:
-    """Open a picture that is read in slices; None if it is read as a whole."""
+def open_picture(path: Path) -> AbstractContextManager[Any]:
+    """Return what closes a picture to segment: one too large for memory is not read."""
     if is_opened(path):
         with named("IMAGE"):
             return open_image(path)
@@ -84,7 +66,7 @@ def _sliced(path: Path) -> SlicedImage | None:
             if math.prod(image.shape[:2]) >= LARGE:
                 return image
             image.close()
-    return None
+    return nullcontext(read_picture(path))
 
 
 def read_mask(path: str | None) -> NDArray[np.bool_] | None:
@@ -119,17 +101,11 @@ def mask_for(image: Array, mask: NDArray[np.bool_] | None) -> NDArray[np.bool_] 
 
 
 class Palette(NamedTuple):
-    """Colors from a file.
+    """Colors from a file."""
 
-    Attributes
-    ----------
-    colors : (k, 3) array of uint8, or (k,) or (k, channels) array of float64
-        The colors.
-    are_hex : bool
-        Whether they were written as #rrggbb, and are not yet in a picture's own unit.
-    """
-
+    # (k, 3) of uint8, or (k,) or (k, channels) of float64.
     colors: Array
+    # Whether they were written as #rrggbb, and are not yet in a picture's own unit.
     are_hex: bool
 
     def like(self, image: Array) -> Array:

@@ -6,6 +6,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Self
 
 import numpy as np
 
@@ -32,15 +33,6 @@ _FLAGS = {
 }
 
 
-def _in_a_shell(error: BaseException) -> str:
-    """Return what an error says, in the words of a shell."""
-    if isinstance(error, ArgumentError):
-        name = _FLAGS.get(error.argument, error.argument)
-        rule, remedy = error.shell_rule, error.shell_remedy
-        return sentence(name, rule, error.got, error.found, remedy)
-    return str(error) or "not enough memory for this picture"
-
-
 @contextmanager
 def named(option: str) -> Iterator[None]:
     """Let errors about a file name the option or argument that it came from."""
@@ -56,10 +48,14 @@ def named(option: str) -> Iterator[None]:
 
 def report(error: BaseException, about: object = "") -> None:
     """Say on stderr what went wrong, and with which picture, if there are several."""
-    is_named = isinstance(error, ArgumentError) and error.got == str(about)
+    words = str(error) or "not enough memory for this picture"
+    is_named = False
+    if isinstance(error, ArgumentError):
+        flag, is_named = _FLAGS.get(error.argument), error.got == str(about)
+        rule, remedy = error.shell_rule, error.shell_remedy
+        words = sentence(flag or error.argument, rule, error.got, error.found, remedy)
     begin = f"{about}: " if about and not is_named else ""
-    line = printable(f"kmeans-np: error: {begin}{_in_a_shell(error)}")
-    print(line, file=sys.stderr)
+    print(printable(f"kmeans-np: error: {begin}{words}"), file=sys.stderr)
 
 
 @contextmanager
@@ -70,8 +66,7 @@ def noted(about: object = "") -> Iterator[None]:
         warnings.simplefilter("always", UserWarning)
         yield
     for note in notes:
-        line = printable(f"kmeans-np: note: {begin}{note.message}")
-        print(line, file=sys.stderr)
+        print(printable(f"kmeans-np: note: {begin}{note.message}"), file=sys.stderr)
 
 
 def print_lines(*lines: str) -> None:
@@ -89,7 +84,10 @@ def discard_stdout() -> None:
 
 
 class Progress:
-    """A line on stderr that says how far the run is, if a person is waiting there."""
+    """A line on stderr that says how far the run is, if a person is waiting there.
+
+    When all is done, it is taken away.
+    """
 
     def __init__(self, about: str = "") -> None:
         about = printable(about)
@@ -118,8 +116,10 @@ class Progress:
             sys.stderr.write(f"\r\x1b[K{self.begin}{words}")
             sys.stderr.flush()
 
-    def clear(self) -> None:
-        """Take the line away."""
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         if self.shown:
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()

@@ -27,20 +27,12 @@ MOST_LABELS = 65_535
 
 
 class Output(NamedTuple):
-    """A file to write.
+    """A file to write."""
 
-    Attributes
-    ----------
-    option : str
-        What it was asked for with.
-    path : Path
-        The file.
-    chosen : bool
-        Whether that is the name that was given, and not one made from the input's.
-    """
-
+    # What it was asked for with.
     option: str
     path: Path
+    # Whether that is the name that was given, and not one made from the input's.
     chosen: bool
 
 
@@ -89,25 +81,18 @@ class Plan:
             as_path(source)
         # An array of any size stays one.
         suffix = source.suffix if is_opened(source) else ".png"
-        name, several = f"{source.stem}-{ending}{suffix}", len(self.args.images) > 1
-        if given is None:
-            output = Output(option, source.parent / name, chosen=False)
-        elif is_folder(given):
-            output = Output(option, Path(given) / name, chosen=False)
-        elif several:
+        beside = source.parent / f"{source.stem}-{ending}{suffix}"
+        output, several = output_of(option, given, beside), len(self.args.images) > 1
+        if output.chosen and several:
             rule, found = "be a folder for several pictures", "which is not one"
             remedy = "add / at its end to make it one"
             raise ArgumentValueError(option, rule, given, remedy, found=found)
-        elif not Path(given).suffix:
-            raise ArgumentValueError(
-                option,
-                "be a folder, or a file with a suffix such as .png",
-                given,
-                "add the suffix, or / to make the folder",
-                found="which is neither",
-            )
-        else:
-            output = Output(option, Path(given), chosen=True)
+        if output.chosen and not output.path.suffix:
+            rule = "be a folder, or a file with a suffix such as .png"
+            remedy = "add the suffix, or / to make the folder"
+            found = "which is neither"
+            raise ArgumentValueError(option, rule, given, remedy, found=found)
+        if output.chosen:
             check_output(output)
         self._take(output.path, str(source) if several else option)
         return output
@@ -159,6 +144,21 @@ class Plan:
         return outputs._replace(picture=picture)
 
 
+def output_of(option: str, given: str | None, beside: Path) -> Output:
+    """Return the file that was given, or one in that folder, or one beside the input.
+
+    `beside` is the last, and has its name.
+    """
+    if given is None:
+        return Output(option, beside, chosen=False)
+    # A Zarr is a folder, too, and one to be replaced.
+    is_zarr = format_of(Path(given)).folder
+    is_folder = given.endswith(("/", os.sep))
+    if is_folder or (os.path.isdir(given) and not is_zarr):  # noqa: PTH112
+        return Output(option, Path(given) / beside.name, chosen=False)
+    return Output(option, Path(given), chosen=True)
+
+
 def identity(path: Path) -> tuple[int, int] | None:
     """Return what tells a file from all others, whatever its names."""
     try:
@@ -166,14 +166,6 @@ def identity(path: Path) -> tuple[int, int] | None:
     except (OSError, ValueError):
         return None
     return found.st_dev, found.st_ino
-
-
-def is_folder(given: str) -> bool:
-    """Return whether what was given is a folder to write to, made if it ends with /."""
-    if given.endswith(("/", os.sep)):
-        return True
-    # A Zarr is a folder, too, and one to be replaced.
-    return os.path.isdir(given) and not format_of(Path(given)).folder  # noqa: PTH112
 
 
 def check_output(output: Output) -> None:
@@ -233,11 +225,8 @@ def write(outputs: Outputs, answer: Segmentation) -> list[str]:
 
 def _write(path: Path, image: Any) -> None:
     """Write a picture, and say meanwhile how far that is."""
-    progress = Progress(path.name)
-    try:
+    with Progress(path.name) as progress:
         write_image(path, image, progress=progress.of_blocks)
-    finally:
-        progress.clear()
 
 
 def _write_labels(path: Path, answer: Segmentation) -> str:

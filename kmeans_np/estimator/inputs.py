@@ -205,20 +205,13 @@ def weights_of(value: Any, n: int, who: str) -> Floats:
 
 def check_names(fitted: Any, seen: Any, who: str) -> None:
     """Warn or raise if the columns have other names than when it was fitted."""
-    if fitted is None and seen is None:
-        return
-    if seen is None:
-        warnings.warn(
-            f"X does not have valid feature names, but {who} was fitted with feature "
-            "names",
-            stacklevel=find_stack_level(),
-        )
-    elif fitted is None:
-        warnings.warn(
-            f"X has feature names, but {who} was fitted without feature names",
-            stacklevel=find_stack_level(),
-        )
-    elif not np.array_equal(fitted, seen):
+    if (fitted is None) != (seen is None):
+        note = f"X has feature names, but {who} was fitted without feature names"
+        if seen is None:
+            note = f"X does not have valid feature names, but {who} was fitted with "
+            note += "feature names"
+        warnings.warn(note, stacklevel=find_stack_level())
+    elif seen is not None and not np.array_equal(fitted, seen):
         words = _differ(fitted.tolist(), seen.tolist())
         raise InputError("X", "have the feature names of the fit", "others", words)
 

@@ -1,6 +1,7 @@
 """`KMeans`: the estimator, with scikit-learn's names, rules and attributes."""
 
 import warnings
+from numbers import Integral, Real
 from operator import attrgetter
 from typing import Any, Self
 
@@ -24,15 +25,7 @@ from kmeans_np.estimator.inputs import (
     table_of,
     weights_of,
 )
-from kmeans_np.estimator.parameters import (
-    Parameters,
-    at_least_0,
-    check_bool,
-    generator,
-    level,
-    one_of,
-    whole,
-)
+from kmeans_np.estimator.parameters import Parameters
 from kmeans_np.lloyd import Array, Floats, Step, squared_distances
 from kmeans_np.seeding import SEEDINGS
 from kmeans_np.stack_level import find_stack_level
@@ -202,7 +195,8 @@ class KMeans(Parameters):
         who = type(self).__name__
         array = table_of(X, who)
         names = feature_names(X)
-        k, n = whole(self.n_clusters, "n_clusters", who), len(array)
+        self._check_parameters()
+        k, n = int(self.n_clusters), len(array)
         if n < k:
             words = f"n_samples={n} should be >= n_clusters={k}."
             raise InputError("n_clusters", f"be at most {n}", k, words)
@@ -227,51 +221,67 @@ class KMeans(Parameters):
         self.cluster_centers_ = centers.astype(array.dtype)
         self._n_features_out = k
         self.labels_ = found.labels.astype(np.int32)
-        self.inertia_ = self._inertia(array, weights, self.labels_)
+        exact = self._exact_centers()
+        self.inertia_ = direct_inertia(array, weights, exact, self.labels_)
         self.n_iter_ = found.n_iter
         return self
 
+    def _check_parameters(self) -> None:
+        self._check_count("n_clusters")
+        if isinstance(self.init, str):
+            self._check_word("init", *sorted(SEEDINGS))
+        if isinstance(self.n_init, str):
+            self._check_word("n_init", "auto")
+        else:
+            self._check_count("n_init")
+        self._check_count("max_iter")
+        is_number = isinstance(self.tol, Real) and not isinstance(self.tol, bool)
+        holds = is_number and 0 <= self.tol < np.inf
+        self._check("tol", holds, "a float in the range [0.0, inf)")
+        holds = isinstance(self.verbose, (Integral, np.bool_)) and self.verbose >= 0
+        rule = "an int in the range [0, inf) or an instance of 'bool'"
+        self._check("verbose", holds, rule)
+        holds = isinstance(self.copy_x, (bool, np.bool_))
+        self._check("copy_x", holds, "an instance of 'bool'")
+        self._check_word("algorithm", "elkan", "lloyd")
+
     def _best(self, array: Array, weights: Floats, k: int) -> Clustering:
         """Return the best of all starts."""
-        who, init = type(self).__name__, self.init
-        given = not isinstance(init, str) and not callable(init)
-        n_init = self._starts(given, k)
-        rng = generator(self.random_state, "random_state", who)
-        if isinstance(init, str):
-            one_of(init, "init", who, tuple(sorted(SEEDINGS)))
-
+        seed = self.random_state
+        if isinstance(seed, np.random.RandomState):
+            seed = seed.randint(2**31 - 1, size=4).tolist()
+        try:
+            rng = np.random.default_rng(seed)
+        except (TypeError, ValueError):
+            rule = "None, an int of at least 0, a RandomState or a Generator"
+            raise self._wrong("random_state", rule) from None
         data = PointsInMemory(array, weights, k)
-
-        def run(init: Any, n_init: int | str) -> Clustering:
-            options = checks.options(
-                k,
-                array.shape[1],
-                init=init,
-                n_init=n_init,
-                max_iter=whole(self.max_iter, "max_iter", who),
-                tol=at_least_0(self.tol, "tol", who),
-                rng=rng,
-                callback=_print if self.verbose else None,
-            )
+        options = checks.Options(
+            self.init,
+            self._starts(k),
+            int(self.max_iter),
+            float(self.tol),
+            rng,
+            callback=_print if self.verbose else None,
+            coarse_start=False,
+        )
+        if isinstance(self.init, str):
             return fit(data, k, options)
 
-        if isinstance(init, str):
-            return run(init, n_init)
-        if given:
-            return run(self._centers(init, array, k), "auto")
+        def run(init: Any) -> Clustering:
+            centers = self._centers(init, array, k).astype(np.float64)
+            return fit(data, k, options._replace(init=centers, n_init=None))
+
+        if not callable(self.init):
+            return run(self.init)
         runs = []
-        for _ in range(n_init):
+        for _ in range(self._n_init):
             state = np.random.RandomState(rng.integers(2**31))
-            centers = init(array, k, random_state=state)
-            runs.append(run(self._centers(centers, array, k), "auto"))
+            runs.append(run(self.init(array, k, random_state=state)))
         return min(runs, key=attrgetter("inertia"))
 
-    def _starts(self, given: bool, k: int) -> int:
+    def _starts(self, k: int) -> int:
         """Return the number of starts, and warn of what makes no sense."""
-        who = type(self).__name__
-        one_of(self.algorithm, "algorithm", who, ("elkan", "lloyd"))
-        check_bool(self.copy_x, "copy_x", who)
-        level(self.verbose, "verbose", who)
         if self.algorithm == "elkan" and k == 1:
             warnings.warn(
                 "algorithm='elkan' doesn't make sense for a single cluster. Using "
@@ -279,16 +289,15 @@ class KMeans(Parameters):
                 RuntimeWarning,
                 stacklevel=find_stack_level(),
             )
-        plus_plus = isinstance(self.init, str) and self.init == "k-means++"
-        self._n_init = 1 if given or plus_plus else AUTO
-        if isinstance(self.n_init, str):
-            one_of(self.n_init, "n_init", who, ("auto",))
-        else:
-            self._n_init = whole(self.n_init, "n_init", who)
+        given = not isinstance(self.init, str) and not callable(self.init)
+        one = given or (isinstance(self.init, str) and self.init == "k-means++")
+        self._n_init = 1 if one else AUTO
+        if not isinstance(self.n_init, str):
+            self._n_init = int(self.n_init)
         if given and self._n_init != 1:
             warnings.warn(
                 "Explicit initial center position passed: performing only one init in "
-                f"{who} instead of n_init={self._n_init}.",
+                f"{type(self).__name__} instead of n_init={self._n_init}.",
                 RuntimeWarning,
                 stacklevel=find_stack_level(),
             )
@@ -296,7 +305,6 @@ class KMeans(Parameters):
         return self._n_init
 
     def _centers(self, init: Any, array: Array, k: int) -> Array:
-        """Return starting centroids, checked."""
         centers = table_of(init, type(self).__name__, "init")
         for size, wanted, what in (
             (len(centers), k, "the number of clusters"),
@@ -325,11 +333,7 @@ class KMeans(Parameters):
     def _labels(self, array: Array) -> NDArray[np.int32]:
         centers = self._exact_centers()
         data = PointsInMemory(array, np.ones(len(array)), len(centers))
-        labels = assign_to(data, centers).labels
-        return np.asarray(labels, np.int32)
-
-    def _inertia(self, array: Array, weights: Floats, labels: Array) -> float:
-        return direct_inertia(array, weights, self._exact_centers(), labels)
+        return np.asarray(assign_to(data, centers).labels, np.int32)
 
     def _checked(self, X: Any) -> Array:
         """Return data with the features that it was fitted with."""
@@ -426,7 +430,8 @@ class KMeans(Parameters):
         """
         array = self._checked(X)
         weights = weights_of(sample_weight, len(array), type(self).__name__)
-        return -self._inertia(array, weights, self._labels(array))
+        labels, exact = self._labels(array), self._exact_centers()
+        return -direct_inertia(array, weights, exact, labels)
 
 
 def _print(step: Step) -> None:

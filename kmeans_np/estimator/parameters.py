@@ -4,8 +4,8 @@ There is no base class of scikit-learn's, which is imported only when it calls i
 """
 
 import inspect
-import numbers
 import sys
+from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
@@ -77,8 +77,7 @@ class Parameters:
             for name, default in self._defaults().items()
             if repr(getattr(self, name)) != repr(default)
         ]
-        text = f"{type(self).__name__}({', '.join(changed)})"
-        text = " ".join(text.split())
+        text = " ".join(f"{type(self).__name__}({', '.join(changed)})".split())
         return text if len(text) <= N_CHAR_MAX else text[: N_CHAR_MAX - 3] + "..."
 
     def __sklearn_tags__(self) -> Any:
@@ -91,6 +90,26 @@ class Parameters:
             transformer_tags=TransformerTags(preserves_dtype=["float64", "float32"]),
             input_tags=InputTags(),
         )
+
+    def _wrong(self, name: str, rule: str) -> InputError:
+        """Return the error for a parameter, in the words of scikit-learn."""
+        who, value = type(self).__name__, repr(getattr(self, name))
+        words = f"The {name!r} parameter of {who} must be {rule}. Got {value} instead."
+        return InputError(name, f"be {rule}", value, words)
+
+    def _check(self, name: str, holds: bool, rule: str) -> None:
+        if not holds:
+            raise self._wrong(name, rule)
+
+    def _check_count(self, name: str) -> None:
+        value = getattr(self, name)
+        whole = isinstance(value, Integral) and not isinstance(value, bool)
+        self._check(name, whole and value >= 1, "an int in the range [1, inf)")
+
+    def _check_word(self, name: str, *allowed: str) -> None:
+        value = getattr(self, name)
+        holds = isinstance(value, str) and value in allowed
+        self._check(name, holds, f"a str among {{{', '.join(map(repr, allowed))}}}")
 
     def _check_fitted(self) -> None:
         if not hasattr(self, "cluster_centers_"):
@@ -122,22 +141,20 @@ class Parameters:
         """
         self._check_fitted()
         if input_features is not None:
-            self._check_input_features(np.asarray(input_features, object))
+            given = np.asarray(input_features, object)
+            fitted = getattr(self, "feature_names_in_", None)
+            name = "input_features"
+            if fitted is not None and not np.array_equal(fitted, given):
+                words = "input_features is not equal to feature_names_in_"
+                raise InputError(name, "be feature_names_in_", "others", words)
+            if given.shape[:1] != (self.n_features_in_,):
+                got = len(given) if given.ndim else given
+                rule = f"length equal to number of features ({self.n_features_in_})"
+                words = f"input_features should have {rule}, got {got}"
+                raise InputError(name, f"have {rule}", got, words)
         prefix = type(self).__name__.lower()
         names = [f"{prefix}{number}" for number in range(self._n_features_out)]
         return np.array(names, dtype=object)
-
-    def _check_input_features(self, given: NDArray[np.object_]) -> None:
-        fitted = getattr(self, "feature_names_in_", None)
-        name = "input_features"
-        if fitted is not None and not np.array_equal(fitted, given):
-            words = "input_features is not equal to feature_names_in_"
-            raise InputError(name, "be feature_names_in_", "others", words)
-        if given.shape[:1] != (self.n_features_in_,):
-            got = len(given) if given.ndim else given
-            rule = f"length equal to number of features ({self.n_features_in_})"
-            words = f"input_features should have {rule}, got {got}"
-            raise InputError(name, f"have {rule}", got, words)
 
     def set_output(self, *, transform: str | None = None) -> Self:
         """Choose what `transform` and `fit_transform` return.
@@ -181,55 +198,3 @@ class Parameters:
 
             return pl.DataFrame(values, schema=names, orient="row")
         return values
-
-
-def whole(value: Any, name: str, who: str) -> int:
-    """Return a parameter as an int of at least 1."""
-    if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < 1:
-        raise _wrong(name, who, "an int in the range [1, inf)", value)
-    return int(value)
-
-
-def at_least_0(value: Any, name: str, who: str) -> float:
-    """Return a parameter as a float of at least 0."""
-    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if not is_number or not 0 <= value < np.inf:
-        raise _wrong(name, who, "a float in the range [0.0, inf)", value)
-    return float(value)
-
-
-def check_bool(value: Any, name: str, who: str) -> None:
-    """Refuse a parameter that is no bool."""
-    if not isinstance(value, (bool, np.bool_)):
-        raise _wrong(name, who, "an instance of 'bool'", value)
-
-
-def level(value: Any, name: str, who: str) -> None:
-    """Refuse a parameter that is neither a bool nor an int of at least 0."""
-    if not isinstance(value, (numbers.Integral, np.bool_)) or value < 0:
-        rule = "an int in the range [0, inf) or an instance of 'bool'"
-        raise _wrong(name, who, rule, value)
-
-
-def generator(value: Any, name: str, who: str) -> "np.random.Generator":
-    """Return a generator; from a RandomState, by numbers drawn from it."""
-    if isinstance(value, np.random.RandomState):
-        value = value.randint(2**31 - 1, size=4).tolist()
-    try:
-        return np.random.default_rng(value)
-    except (TypeError, ValueError):
-        rule = "None, an int of at least 0, a RandomState or a Generator"
-        raise _wrong(name, who, rule, value) from None
-
-
-def one_of(value: Any, name: str, who: str, allowed: tuple[str, ...]) -> None:
-    """Refuse a parameter that is none of some words."""
-    if not isinstance(value, str) or value not in allowed:
-        raise _wrong(
-            name, who, f"a str among {{{', '.join(map(repr, allowed))}}}", value
-        )
-
-
-def _wrong(name: str, who: str, rule: str, value: Any) -> InputError:
-    words = f"The {name!r} parameter of {who} must be {rule}. Got {value!r} instead."
-    return InputError(name, f"be {rule}", repr(value), words)

@@ -3,29 +3,16 @@
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from kmeans_np.explanation.recording import Recording, record
 from kmeans_np.explanation.subject import Subject, subject_of_image, subject_of_points
-from kmeans_np.lloyd import Floats
 
 
 class Example(NamedTuple):
-    """A prepared run.
+    """A prepared run."""
 
-    Attributes
-    ----------
-    name : str
-        How it is called in addresses.
-    title : str
-        How it is called on the page.
-    words : str
-        What there is to see.
-    material : Material
-        What is clustered.
-    run : Record
-        The run.
-    """
-
+    # What it is called in addresses and on the page, and what there is to see.
     name: str
     title: str
     words: str
@@ -33,82 +20,64 @@ class Example(NamedTuple):
     run: Recording
 
 
-def _blobs() -> Floats:
-    """Return three groups of 30 points each."""
-    rng = np.random.default_rng(5)
-    centers = np.array([[2.0, 2.0], [8.0, 2.5], [5.0, 8.0]])
-    spread = rng.normal(0, 0.7, (3, 30, 2))
-    return (centers[:, np.newaxis] + spread).reshape(-1, 2).round(2)
-
-
 def examples() -> list[Example]:
     """Return the four prepared runs."""
-    return [_bad_start(), _empty_cluster(), _tie(), _more_than_colors()]
-
-
-def _bad_start() -> Example:
-    blobs = _blobs()
-    return _example(
-        "bad-start",
-        "Bad start",
-        "Three groups, but two of the three starting centroids lie in the same one. "
-        "They share it to the end, and the third has to serve two groups: the inertia "
-        "is about nine times that of the three groups that you see. No step is wrong. "
-        "K-means only finds an answer that neither move improves, so it is run from "
-        "several starts, of which the best is kept.",
-        subject_of_points(blobs),
-        [blobs[3], blobs[7], blobs[40]],
-    )
-
-
-def _empty_cluster() -> Example:
-    blobs = _blobs()
-    return _example(
-        "empty-cluster",
-        "Empty cluster",
-        "Centroid 2 starts far from everything: no point is nearer to it than to "
-        "another, and no points have no mean. So its centroid restarts at the point "
-        "that is farthest from its own centroid. A program that divides anyway gets "
-        "0 / 0, \u201cnot a number\u201d, and argmin then takes that for the "
-        "smallest of all distances.",
-        subject_of_points(blobs),
-        [blobs[0], blobs[45], np.array([14.0, 11.0])],
-    )
-
-
-def _tie() -> Example:
-    points = [[0, 1], [0, 3], [1, 2], [4, 2], [7, 2], [8, 1], [8, 3]]
-    return _example(
-        "tie",
-        "Tie",
-        "The point in the middle is exactly as far from centroid 0 as from centroid 1. "
-        "The rule is: the lower number wins. Without a rule, the answer would depend "
-        "on the program; with it, all give the same.",
-        subject_of_points(np.array(points, np.float64)),
-        [np.array([1.0, 2.0]), np.array([7.0, 2.0])],
-    )
-
-
-def _more_than_colors() -> Example:
+    # Three groups of 30 points each.
+    centers = np.array([[2.0, 2.0], [8.0, 2.5], [5.0, 8.0]])
+    spread = np.random.default_rng(5).normal(0, 0.7, (3, 30, 2))
+    blobs = (centers[:, np.newaxis] + spread).reshape(-1, 2).round(2)
+    seven = [[0, 1], [0, 3], [1, 2], [4, 2], [7, 2], [8, 1], [8, 3]]
     flag = np.full((6, 9, 3), [200, 60, 45], np.uint8)
     flag[:, 3:6] = [240, 225, 190]
     flag[:, 6:] = [40, 85, 130]
-    return _example(
-        "k-above-the-colors",
-        "k above the colors",
-        "This picture has three colors, and five clusters were asked for. Two "
-        "centroids start on colors that others have already: they lose every tie and "
-        "stay empty, since there is no color left to restart at. The package answers "
-        "with three clusters and says so in a warning.",
-        subject_of_image(flag, None, -1, "auto"),
-        [flag[0, column] / 255 for column in (0, 4, 8, 4, 0)],
-    )
+    return [
+        _example(
+            "bad-start",
+            "Bad start",
+            "Three groups, but two of the three starting centroids lie in the same "
+            "one. They share it to the end, and the third has to serve two groups: the "
+            "inertia is about nine times that of the three groups that you see. No "
+            "step is wrong. K-means only finds an answer that neither move improves, "
+            "so it is run from several starts, of which the best is kept.",
+            subject_of_points(blobs),
+            [blobs[3], blobs[7], blobs[40]],
+        ),
+        _example(
+            "empty-cluster",
+            "Empty cluster",
+            "Centroid 2 starts far from everything: no point is nearer to it than to "
+            "another, and no points have no mean. So its centroid restarts at the "
+            "point that is farthest from its own centroid. A program that divides "
+            "anyway gets 0 / 0, \u201cnot a number\u201d, and argmin then takes that "
+            "for the smallest of all distances.",
+            subject_of_points(blobs),
+            [blobs[0], blobs[45], [14.0, 11.0]],
+        ),
+        _example(
+            "tie",
+            "Tie",
+            "The point in the middle is exactly as far from centroid 0 as from "
+            "centroid 1. The rule is: the lower number wins. Without a rule, the "
+            "answer would depend on the program; with it, all give the same.",
+            subject_of_points(np.array(seven, np.float64)),
+            [[1.0, 2.0], [7.0, 2.0]],
+        ),
+        _example(
+            "k-above-the-colors",
+            "k above the colors",
+            "This picture has three colors, and five clusters were asked for. Two "
+            "centroids start on colors that others have already: they lose every tie "
+            "and stay empty, since there is no color left to restart at. The package "
+            "answers with three clusters and says so in a warning.",
+            subject_of_image(flag, None, -1, "auto"),
+            [flag[0, column] / 255 for column in (0, 4, 8, 4, 0)],
+        ),
+    ]
 
 
 def _example(
-    name: str, title: str, words: str, material: Subject, start: list[Floats]
+    name: str, title: str, words: str, material: Subject, start: ArrayLike
 ) -> Example:
-    run = record(
-        material.points, material.weights, np.array(start), max_iter=300, tol=1e-4
-    )
+    centroids = np.array(start, np.float64)
+    run = record(material.points, material.weights, centroids, max_iter=300, tol=1e-4)
     return Example(name, title, words, material, run)

@@ -132,7 +132,6 @@ class Explanation:
         return page(self._run, self._material, self.title, self._init, self._k)
 
     def __repr__(self) -> str:
-        """Say on one line what it is."""
         noun = "pixels" if self._material.is_image else "points"
         end = describe_stop(self.n_iter, self.stopped_by)
         return (
@@ -141,7 +140,6 @@ class Explanation:
         )
 
     def _repr_html_(self) -> str:
-        """Show the page in a notebook."""
         from html import escape
 
         return (

@@ -29,60 +29,36 @@ NAMES = ("choose", "assign", "update", "stop")
 
 
 class Move(NamedTuple):
-    """What a frame shows.
+    """What a frame shows."""
 
-    Attributes
-    ----------
-    name : str
-        One of "flatten" or "points", "choose", "assign", "update" and "stop".
-    caption, note : str
-        What happened, in one line, and what else is worth saying.
-    here : int or None
-        Where in the inertia of all moves it is.
-    centroids : (k, d) array of float64 or None
-        The centroids, None if there are none yet.
-    labels : (m,) array of int or None
-        The cluster of each of the points, None if none has one yet.
-    cells : (k, d) array of float64 or None
-        The centroids that the labels are the nearest of.
-    shares : (k,) array of float64 or None
-        How much of all is in each cluster.
-    path : (t, k, d) array of float64 or None
-        Where the centroids have been, and at last are.
-    """
-
+    # One of "flatten" or "points", "choose", "assign", "update" and "stop".
     name: str
+    # What happened, in one line, and what else is worth saying.
     caption: str
     note: str
+    # Where in the inertia of all moves it is.
     here: int | None = None
+    # The centroids, (k, d), and the cluster of each point, (m,); None as long as there
+    # are none.
     centroids: Floats | None = None
     labels: Array | None = None
+    # The centroids that the labels are the nearest of, (k, d).
     cells: Floats | None = None
+    # How much of all is in each cluster, (k,).
     shares: Floats | None = None
+    # Where the centroids have been, and at last are, (t, k, d).
     path: Floats | None = None
 
 
 def moves(record: Recording, material: Subject) -> Iterator[Move]:
-    """Yield the moves of a run, at most some forty.
+    """Yield the moves of a run: flatten, choose, assign and update, and stop.
 
-    Parameters
-    ----------
-    record : Record
-        The run.
-    material : Material
-        What it ran on.
-
-    Yields
-    ------
-    Move
-        Flatten, choose, assign and update at each step, and stop.
+    They are at most some forty.
     """
     start, k = record.start, len(record.start)
     noun = "pixels" if material.is_image else "points"
     yield _first(material)
-    words = (
-        "choose: 1 starting centroid" if k == 1 else f"choose: {k} starting centroids"
-    )
+    words = f"choose: {k} starting centroid{'s' if k > 1 else ''}"
     yield Move("choose", words, "", None, start, path=start[np.newaxis])
     path, before = [start], 0
     shown = {step.iteration for step in shown_steps(record.steps)}
@@ -121,16 +97,13 @@ def shown_steps(steps: list[Step]) -> list[Step]:
     if len(steps) <= FIRST + BETWEEN + LAST:
         return steps
     rest = len(steps) - FIRST - LAST
-    between = [
-        steps[FIRST + (2 * i + 1) * rest // (2 * BETWEEN)] for i in range(BETWEEN)
-    ]
-    return [*steps[:FIRST], *between, *steps[-LAST:]]
+    kept = [FIRST + (2 * i + 1) * rest // (2 * BETWEEN) for i in range(BETWEEN)]
+    return [*steps[:FIRST], *(steps[i] for i in kept), *steps[-LAST:]]
 
 
 def _of_step(
     record: Recording, step: Step, path: Floats, before: int, noun: str
 ) -> Iterator[Move]:
-    """Yield the two moves of a step."""
     number, total = step.iteration, record.counts.sum()
     note = f"step {number} of {record.n_iter}"
     if number == before + 2:
@@ -141,16 +114,9 @@ def _of_step(
     if number == 1:
         changed = f"all {total:,.0f} {noun} join their nearest centroid"
         changed = changed if total > 1 else "the only one joins its nearest centroid"
-    shares = record.counts_of(step) / total
-    both = (
-        2 * number - 2,
-        step.centroids,
-        step.labels,
-        step.centroids,
-        shares,
-        path[:-1],
-    )
-    yield Move("assign", f"assign {number}: {changed}", note, *both)
+    words, here = f"assign {number}: {changed}", 2 * number - 2
+    clusters = (step.labels, step.centroids, record.counts_of(step) / total)
+    yield Move("assign", words, note, here, step.centroids, *clusters, path[:-1])
     moved = step.new_centroids - step.centroids
     far = np.sqrt(np.square(moved).sum(axis=1)).max()
     words = f"the farthest centroid moved {ink.brief(float(far))}"
@@ -158,19 +124,11 @@ def _of_step(
         n = len(step.restarted)
         what = "an empty cluster" if n == 1 else f"{n} empty clusters"
         words = f"{what} restarted, {words}"
-    both = (
-        2 * number - 1,
-        step.new_centroids,
-        step.labels,
-        step.centroids,
-        shares,
-        path,
-    )
-    yield Move("update", f"update {number}: {words}", note, *both)
+    words, here = f"update {number}: {words}", 2 * number - 1
+    yield Move("update", words, note, here, step.new_centroids, *clusters, path)
 
 
 def _why(record: Recording, noun: str) -> tuple[str, str]:
-    """Say why a run stopped, and with what numbers."""
     n, shift = record.n_iter, ink.brief(record.end.shift)
     least = ink.brief(record.tol * record.mean_variance)
     steps = "1 step" if n == 1 else f"{n} steps"
@@ -272,20 +230,7 @@ def _headlines(paper: Canvas, move: Move, is_image: bool) -> None:
 
 
 def gif_bytes(record: Recording, material: Subject) -> bytes:
-    """Return a run as the content of a GIF file that loops for ever over its moves.
-
-    Parameters
-    ----------
-    record : Record
-        The run.
-    material : Material
-        What it ran on.
-
-    Returns
-    -------
-    bytes
-        The file: a frame for each move, the last held the longest.
-    """
+    """Return a GIF file that loops for ever over the moves, the last held longest."""
     painter, frames = Painter(record, material), []
     kept = ink.rgb_of([ink.PAPER, ink.INK, ink.SOFT, ink.LINE, ink.ACCENT, ink.PANEL])
     for move in moves(record, material):

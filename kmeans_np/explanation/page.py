@@ -6,6 +6,7 @@ file.
 
 import html
 import json
+import re
 import zlib
 from binascii import b2a_base64
 from importlib.resources import files
@@ -13,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from kmeans_np.explanation.examples import examples
+from kmeans_np.explanation.examples import Example, examples
 from kmeans_np.explanation.recording import Recording
 from kmeans_np.explanation.subject import Subject, cloud
 from kmeans_np.lloyd import Array, Step
@@ -22,44 +23,16 @@ SCRIPTS = ("kmeans.js", "material.js", "words.js", "views.js", "player.js")
 
 
 def page(run: Recording, material: Subject, title: str, init: str, k: int) -> str:
-    """Return the page of a run.
+    """Return the page of a run, in HTML.
 
-    Parameters
-    ----------
-    run : Record
-        The run.
-    material : Material
-        What was clustered.
-    title : str
-        What it is called, such as the name of the file.
-    init : "random", "k-means++" or "given"
-        Where the centroids came from.
-    k : int
-        How many clusters were asked for.
-
-    Returns
-    -------
-    str
-        The page, in HTML.
+    `title` is what it is called, such as the name of the file, `init` says where the
+    centroids came from, "random", "k-means++" or "given", and `k` how many were asked
+    for.
     """
     tab = "This picture" if material.is_image else "These points"
-    runs = [
-        {
-            **_told(run, material),
-            **{"id": "run", "title": tab, "intro": "", "init": init, "k": k},
-            "about": _about(material, title),
-        }
-    ]
+    runs = [_told(Example("run", tab, "", material, run), init, k, title)]
     for each in examples():
-        k = len(each.run.start)
-        runs.append(
-            {
-                **_told(each.run, each.material),
-                **{"id": each.name, "title": each.title, "intro": each.words},
-                **{"init": "given", "k": k},
-                "about": _about(each.material, each.title),
-            }
-        )
+        runs.append(_told(each, "given", len(each.run.start), each.title))
     player = files("kmeans_np.explanation") / "player"
 
     def part(name: str) -> str:
@@ -73,17 +46,17 @@ def page(run: Recording, material: Subject, title: str, init: str, k: int) -> st
         "data": data,
         "script": "\n".join(part(name) for name in SCRIPTS),
     }
-    before, *rest = part("player.html").split("@")
-    pieces = [before]
-    for name, text in zip(rest[::2], rest[1::2]):
-        pieces += [parts[name], text]
-    return "".join(pieces)
+    return re.sub("@(.*?)@", lambda name: parts[name[1]], part("player.html"))
 
 
-def _told(run: Recording, material: Subject) -> dict[str, Any]:
+def _told(example: Example, init: str, k: int, title: str) -> dict[str, Any]:
     """Return what the player needs to know of a run and of what was clustered."""
+    material, run = example.material, example.run
     dots, weights = cloud(material.points, material.weights)
     low, width = np.broadcast_arrays(material.screen.low, material.screen.width)
+    about = f"{material.n:,} points"
+    if material.is_image:
+        about = " \u00d7 ".join(f"{n:,}" for n in material.size) + " pixels"
     return {
         "isImage": material.is_image,
         "shape": material.shape,
@@ -113,6 +86,13 @@ def _told(run: Recording, material: Subject) -> dict[str, Any]:
         "tol": run.tol,
         "maxIter": run.max_iter,
         "end": {"counts": run.counts.tolist(), "inertia": run.inertia},
+        "id": example.name,
+        "title": example.title,
+        "intro": example.words,
+        "init": init,
+        "k": k,
+        # The line below the heading.
+        "about": " · ".join(filter(None, [title, about])),
     }
 
 
@@ -148,11 +128,3 @@ def _packed(values: Array) -> dict[str, str]:
         flat = np.diff(flat, prepend=flat.dtype.type(0)).astype(flat.dtype)
     data = b2a_base64(zlib.compress(flat.tobytes(), 9), newline=False)
     return {"kind": flat.dtype.str[1:], "data": data.decode("ascii")}
-
-
-def _about(material: Subject, title: str) -> str:
-    """Return the line below the heading of the page."""
-    what = f"{material.n:,} points"
-    if material.is_image:
-        what = " \u00d7 ".join(f"{n:,}" for n in material.size) + " pixels"
-    return " · ".join(part for part in (title, what) if part)

@@ -15,42 +15,24 @@ MOST_STEPS = FIRST + BETWEEN + LAST
 
 
 class Recording(NamedTuple):
-    """A run, as it was.
+    """A run, as it was."""
 
-    Attributes
-    ----------
-    points : (m, d) array of float64
-        What was clustered: distinct colors, scaled, or points.
-    weights : (m,) array of float64
-        How many pixels have each color.
-    start : (k, d) array of float64
-        The centroids that it started from.
-    steps : list of Step
-        The steps that are kept, in order; their labels are those of `points`.
-    inertias : (n_iter,) array of float64
-        The inertia of every step, kept or not.
-    mean_variance : float
-        The mean variance of the features, which `tol` is measured in.
-    tol : float
-        The tolerance.
-    max_iter : int
-        The largest number of steps.
-    labels : (m,) array of int
-        The nearest of the last centroids for each point.
-    counts : (k,) array of float64
-        How many pixels each of the last centroids has.
-    inertia : float
-        The inertia of the last centroids.
-    """
-
+    # What was clustered, (m, d): distinct colors, scaled, or points; and how many
+    # pixels have each.
     points: Floats
     weights: Floats
+    # The centroids that it started from, (k, d).
     start: Floats
+    # The steps that are kept, in order; their labels are those of `points`.
     steps: list[Step]
+    # The inertia of every step, kept or not, (n_iter,).
     inertias: Floats
+    # The mean variance of the features, which `tol` is measured in.
     mean_variance: float
     tol: float
     max_iter: int
+    # Of the last centroids: the nearest for each point, how many pixels each has, and
+    # their inertia.
     labels: Array
     counts: Floats
     inertia: float
@@ -89,9 +71,8 @@ class Recording(NamedTuple):
         The updates of steps that are not kept lie between the steps around them.
         """
         values = np.append(self.inertias, self.inertia)
-        both = np.append(
-            np.stack([values[:-1], (values[:-1] + values[1:]) / 2], axis=1), values[-1]
-        )
+        between = (values[:-1] + values[1:]) / 2
+        both = np.append(np.stack([values[:-1], between], axis=1), values[-1])
         for step in self.steps:
             both[2 * step.iteration - 1] = self.inertia_after(step)
         return both
@@ -115,25 +96,10 @@ def record(
     tol: float,
     callback: Callable[[Step], Any] | None = None,
 ) -> Recording:
-    """Run `lloyd` from given centroids and keep what the steps saw.
+    """Run `lloyd` from centroids `start`, (k, d), and keep what the steps saw.
 
-    Parameters
-    ----------
-    points : (m, d) array of float64
-        The points.
-    weights : (m,) array of float64
-        How many times each point counts, all above 0.
-    start : (k, d) array of float64
-        Where the centroids start.
-    max_iter, tol
-        As of `lloyd`.
-    callback : callable, optional
-        Called with each step. If it returns a true value, the run ends there.
-
-    Returns
-    -------
-    Record
-        The run.
+    Each of `points`, (m, d), counts as often as `weights`, (m,), all above 0. If
+    `callback` returns a true value for a step, the run ends there.
     """
     sweep, origin = make_sweep(points, weights, len(start))
 
@@ -145,27 +111,6 @@ def record(
                 new_centroids=step.new_centroids + origin,
             )
 
-    steps, inertias = _kept(again, callback)
-    tally = sweep(steps[-1].new_centroids - origin)
-    return Recording(
-        points=points,
-        weights=weights,
-        start=start,
-        steps=steps,
-        inertias=inertias,
-        mean_variance=sweep.mean_variance(),
-        tol=tol,
-        max_iter=max_iter,
-        labels=tally.labels.astype(steps[-1].labels.dtype),
-        counts=tally.counts,
-        inertia=tally.inertia,
-    )
-
-
-def _kept(
-    again: Callable[[], Iterator[Step]], callback: Callable[[Step], Any] | None
-) -> tuple[list[Step], Floats]:
-    """Return the steps to keep of a run that can be had again, and all inertias."""
     steps, inertias = [], []
     for step in again():
         if callback is not None and callback(step):
@@ -181,4 +126,17 @@ def _kept(
         kept = kept_steps(len(inertias))
         those = (each for each in again() if each.iteration in kept)
         steps = [*islice(those, len(kept) - 1), step]
-    return steps, np.array(inertias)
+    tally = sweep(steps[-1].new_centroids - origin)
+    return Recording(
+        points=points,
+        weights=weights,
+        start=start,
+        steps=steps,
+        inertias=np.array(inertias),
+        mean_variance=sweep.mean_variance(),
+        tol=tol,
+        max_iter=max_iter,
+        labels=tally.labels.astype(steps[-1].labels.dtype),
+        counts=tally.counts,
+        inertia=tally.inertia,
+    )

@@ -77,22 +77,12 @@ class Cloud:
         self, paper: Canvas, box: tuple[int, int, int, int], size: float, colors: RGB,
         path: Floats | None, cells: Floats | None,
     ) -> None:  # fmt: skip
-        """Draw the cloud.
+        """Draw the cloud in a box of a paper, and nothing beyond.
 
-        Parameters
-        ----------
-        paper : Canvas
-            What to draw on.
-        box : tuple of 4 int
-            Where: left, top, right, bottom. What is beyond is not drawn.
-        size : float
-            The size of the names of the axes, 0 for none.
-        colors : (k, 3) array of uint8
-            The colors of the clusters.
-        path : (t, k, d) array of float64 or None
-            Where the centroids have been, and at last are; None for no centroids yet.
-        cells : (k, d) array of float64 or None
-            The centroids whose clusters the dots show; None for dots without cluster.
+        `size` is that of the names of the axes, 0 for none. `colors`, (k, 3), are those
+        of the clusters. `path`, (t, k, d), is where the centroids have been, and at
+        last are; None for no centroids yet. `cells`, (k, d), are the centroids whose
+        clusters the dots show; None for dots without cluster.
         """
         left, top, right, bottom = box
         canvas = Canvas(right - left, bottom - top, PANEL)

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 import kmeans_np.explanation.canvas as ink
+from kmeans_np.checks import pluralize
 from kmeans_np.explanation.canvas import RGB, Canvas
 from kmeans_np.explanation.film import Painter
 from kmeans_np.explanation.recording import Recording
@@ -27,47 +28,26 @@ FORM = 16 / 9
 
 
 class Cell(NamedTuple):
-    """One picture of a sheet.
-
-    Attributes
-    ----------
-    name : str
-        What it is.
-    inertia : float or None
-        The inertia of the centroids; None if there are none.
-    centroids : (k, d) array of float64 or None
-        The centroids; None for the picture as it is.
-    labels : (m,) array of int or None
-        The nearest of them for each point.
-    shares : (k,) array of float64 or None
-        How much of all is in each cluster.
-    path : (t, k, d) array of float64 or None
-        Where the centroids have been, and at last are.
-    """
+    """One picture of a sheet: points or picture as they are, or at a step."""
 
     name: str
     inertia: float | None = None
+    # The centroids, (k, d), and the nearest of them for each point, (m,).
     centroids: Floats | None = None
     labels: Array | None = None
+    # How much of all is in each cluster, (k,).
     shares: Floats | None = None
+    # Where the centroids have been, and at last are, (t, k, d).
     path: Floats | None = None
 
 
 class Grid(NamedTuple):
-    """How the pictures of a sheet, and after them the curve, are laid out.
+    """How the pictures of a sheet, and after them the curve, are laid out."""
 
-    Attributes
-    ----------
-    n, columns : int
-        How many pictures there are, and how many side by side.
-    cell : int
-        How wide a column is, in pixels.
-    tall, wide : int
-        How large a picture is.
-    """
-
+    # How many pictures there are, and how many side by side.
     n: int
     columns: int
+    # How wide a column is, in pixels, and how large a picture.
     cell: int
     tall: int
     wide: int
@@ -96,32 +76,16 @@ class Grid(NamedTuple):
 
 
 def cells(record: Recording) -> list[Cell]:
-    """Return the pictures of a sheet in order.
-
-    Parameters
-    ----------
-    record : Record
-        The run.
-
-    Returns
-    -------
-    list of Cell
-        The original, each step that is kept, and the end.
-    """
+    """Return the pictures of a sheet: the original, each step that is kept, the end."""
     found = [Cell("points")]
     path, total = [record.start], record.counts.sum()
     for step in record.steps:
-        shares = record.counts_of(step) / total
+        shows = (step.centroids, step.labels, record.counts_of(step) / total)
         name = f"step {step.iteration}"
-        found.append(
-            Cell(
-                name, step.inertia, step.centroids, step.labels, shares, np.array(path)
-            )
-        )
+        found.append(Cell(name, step.inertia, *shows, np.array(path)))
         path.append(step.new_centroids)
-    end, shares = record.end.new_centroids, record.counts / total
-    last = Cell("end", record.inertia, end, record.labels, shares, np.array(path))
-    return [*found, last]
+    shows = (record.end.new_centroids, record.labels, record.counts / total)
+    return [*found, Cell("end", record.inertia, *shows, np.array(path))]
 
 
 def grid_of(n: int, rows: int, columns: int) -> Grid:
@@ -138,20 +102,7 @@ def grid_of(n: int, rows: int, columns: int) -> Grid:
 
 
 def sheet_bytes(record: Recording, material: Subject) -> bytes:
-    """Return a run as the content of a PNG file with all of its steps.
-
-    Parameters
-    ----------
-    record : Record
-        The run.
-    material : Material
-        What it ran on.
-
-    Returns
-    -------
-    bytes
-        The file: at most 3,200 pixels wide.
-    """
+    """Return a PNG file with all the steps of a run, at most 3,200 pixels wide."""
     painter, shown = Painter(record, material), cells(record)
     size = painter.original.shape[:2] if material.is_image else (360, 480)
     grid = grid_of(len(shown), size[0], size[1])
@@ -170,47 +121,39 @@ def sheet_bytes(record: Recording, material: Subject) -> bytes:
 
 
 def _title(record: Recording, material: Subject, width: int, reduced: bool) -> RGB:
-    """Draw the title of a sheet."""
-    paper, k, n = Canvas(width, TITLE), len(record.start), record.n_iter
-    steps = "1 step" if n == 1 else f"{n:,} steps"
+    paper, room = Canvas(width, TITLE), width - 2 * MARGIN
+    k, steps = len(record.start), pluralize(record.n_iter, "step")
     words = f"K-means, k = {k}: {steps}, stopped by {record.end.stopped_by}"
     size = LARGE
-    while size > SMALL and paper.width_of(words, size) > width - 2 * MARGIN:
+    while size > SMALL and paper.width_of(words, size) > room:
         size -= 2
     paper.text(MARGIN, 92, words, size)
-    more = [
-        f" {ink.TIMES} ".join(f"{side:,}" for side in material.shape),
-        "each pixel in the color of its nearest centroid"
-        if material.is_image
-        else "each point with its nearest centroid",
-        "below: the inertia, and the share of each cluster",
-    ]
-    if n > len(record.steps):
+    each = "each point with its nearest centroid"
+    if material.is_image:
+        each = "each pixel in the color of its nearest centroid"
+    shape = f" {ink.TIMES} ".join(f"{side:,}" for side in material.shape)
+    more = [shape, each, "below: the inertia, and the share of each cluster"]
+    if record.n_iter > len(record.steps):
         more.append(f"{len(record.steps)} of the steps are shown")
     if reduced:
         more.append("shown reduced")
-    while (
-        len(more) > 1 and paper.width_of(" · ".join(more), MEDIUM) > width - 2 * MARGIN
-    ):
+    while len(more) > 1 and paper.width_of(" · ".join(more), MEDIUM) > room:
         more.pop(1)
     paper.text(MARGIN, 138, " · ".join(more), MEDIUM, ink.SOFT)
     return paper.pixels()
 
 
 def _drawn(painter: Painter, cell: Cell, grid: Grid) -> RGB:
-    """Draw a cell of a sheet."""
     tall, wide = grid.tall, grid.wide
     paper = Canvas(grid.cell, tall + BELOW)
     image = painter.material.is_image
     colors = painter.colors(cell.centroids)
     if image:
-        paper.picture(
-            0, 0, ink.fitted(painter.painted(cell.labels, colors), wide, tall)
-        )
+        picture = painter.painted(cell.labels, colors)
+        paper.picture(0, 0, ink.fitted(picture, wide, tall))
     else:
-        painter.cloud.draw(
-            paper, (0, 0, wide, tall), 0, colors, cell.path, cell.centroids
-        )
+        box = (0, 0, wide, tall)
+        painter.cloud.draw(paper, box, 0, colors, cell.path, cell.centroids)
     name = "original" if image and cell.centroids is None else cell.name
     paper.text(0, tall + 32, name, MEDIUM)
     if cell.shares is not None and cell.inertia is not None:
@@ -222,7 +165,6 @@ def _drawn(painter: Painter, cell: Cell, grid: Grid) -> RGB:
 
 
 def _curve(record: Recording, width: int, height: int) -> RGB:
-    """Draw how the inertia falls."""
     paper = Canvas(width, height)
     values = np.append(record.inertias, record.inertia)
     foot = height - BELOW

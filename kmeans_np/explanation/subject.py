@@ -24,57 +24,36 @@ CHANNELS = {1: ("gray",), 3: ("red", "green", "blue")}
 
 
 class Subject(NamedTuple):
-    """Something to explain K-means with.
+    """Something to explain K-means with."""
 
-    Attributes
-    ----------
-    is_image : bool
-        Whether it is an image, and not points.
-    shape : tuple of int
-        Its shape, as it came.
-    dtype : numpy.dtype
-        Its type, as it came.
-    n, n_all : int
-        How many pixels or points take part, and how many there are.
-    axes : tuple of str
-        The name of each feature.
-    unit : float
-        What the values are divided by, so that they lie between 0 and 1.
-    points : (m, d) array of float64
-        The distinct colors, scaled, or the points.
-    weights : (m,) array of float64
-        How many pixels have each color.
-    colors : Colors or None
-        How to get from distinct colors to the pixels; None if the points are these.
-    shown : (rows, columns, d) or (n_shown, d) array of the type that came
-        The pixels that are shown, reduced if they are many; or the points.
-    part : (rows, columns) array of bool or None
-        Which of the shown pixels take part; None for all.
-    size : tuple of int
-        How many rows and columns the shown pixels stand for; or how many points.
-    plane : (int, int) or None
-        Of a volume, which plane is shown, and how many there are.
-    where : array of int
-        The numbers of those shown that take part, among all that take part.
-    screen : Screen
-        How values become RGB.
-    """
-
+    # Whether it is an image, and not points; its shape and type, as it came.
     is_image: bool
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
+    # How many pixels or points take part, and how many there are.
     n: int
     n_all: int
+    # The name of each feature.
     axes: tuple[str, ...]
+    # What the values are divided by, so that they lie between 0 and 1.
     unit: float
+    # The distinct colors, scaled, or the points, (m, d); and how many pixels have each.
     points: Floats
     weights: Floats
+    # How to get from distinct colors to the pixels; None if the points are these.
     colors: Colors | None
+    # The pixels that are shown, (rows, columns, d), reduced if they are many; or the
+    # points, (n_shown, d).
     shown: Array
+    # Which of the shown pixels take part, (rows, columns); None for all.
     part: NDArray[np.bool_] | None
+    # How many rows and columns the shown pixels stand for; or how many points.
     size: tuple[int, ...]
+    # Of a volume, which plane is shown, and how many there are.
     plane: tuple[int, int] | None
+    # The numbers of those shown that take part, among all that take part.
     where: Array
+    # How values become RGB.
     screen: Screen
 
     @property
@@ -83,16 +62,9 @@ class Subject(NamedTuple):
         return len(self.where) < self.n
 
     def labels_shown(self, labels: Array) -> Array:
-        """Return the label of each shown pixel, -1 where none takes part.
+        """Return the label of each shown pixel, given those of `points`, (m,).
 
-        Parameters
-        ----------
-        labels : (m,) array of int
-            The label of each of `points`.
-
-        Returns
-        -------
-        (rows, columns) or (n_shown,) array of int
+        It is -1 where none takes part.
         """
         each = labels if self.colors is None else look_up(labels, self.colors)
         seen = each[self.where].astype(np.intp)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from kmeans_np.checks import (
+    ArgumentError,
     ArgumentIndexError,
     ArgumentTypeError,
     ArgumentValueError,
@@ -152,11 +153,9 @@ class SlicedImage:
     def check_open(self) -> None:
         """Raise ValueError if the file was closed."""
         if self._closed:
-            raise self._was_closed()
-
-    def _was_closed(self) -> ValueError:
-        rule, found, remedy = "be open to be read", "which was closed", "open it again"
-        return ArgumentValueError("image", rule, self.path, remedy, found=found)
+            rule, found = "be open to be read", "which was closed"
+            remedy = "open it again"
+            raise ArgumentValueError("image", rule, self.path, remedy, found=found)
 
     def close(self) -> None:
         """Close the file."""
@@ -226,8 +225,8 @@ class MappedImage(SlicedImage):
 
     def _read(self, parts: Sequence[range]) -> Array:
         mapped = self._mapped
-        if mapped is None:
-            raise self._was_closed()
+        self.check_open()
+        assert mapped is not None
         image, base = mapped
         cut = tuple(slice(part.start, part.stop, part.step) for part in parts)
         read = np.array(image[cut], self.dtype, order="C")
@@ -247,7 +246,7 @@ def slice_errors(path: Path) -> Iterator[None]:
     """Raise ValueError if what stands in a file cannot be understood."""
     try:
         yield
-    except (MemoryError, OSError):
+    except (MemoryError, OSError, ArgumentError):
         raise
     # Damaged files make decoders fail in many ways.
     except Exception as error:
@@ -296,7 +295,6 @@ def _selected(index: Any, shape: tuple[int, ...]) -> tuple[list[range], list[int
 
 
 def _places(part: Any, length: int) -> range:
-    """Return the places along one axis."""
     if isinstance(part, slice):
         places = range(*part.indices(length))
         if places.step < 0:

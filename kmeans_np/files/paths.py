@@ -123,7 +123,8 @@ def check_replaceable(path: Path, folder: bool = False) -> int | None:
             return None
         if stat.S_ISDIR(status.st_mode) and not folder:
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        if stat.S_ISDIR(status.st_mode) and not _is_zarr(path):
+        is_zarr = any((path / name).is_file() for name in _ZARR_FILES)
+        if stat.S_ISDIR(status.st_mode) and not is_zarr:
             rule, found = "be a new name or a Zarr", "which is a folder but no Zarr"
             raise ArgumentValueError("path", rule, path, _CHOOSE_ANOTHER, found=found)
     kind = special(status)
@@ -131,10 +132,6 @@ def check_replaceable(path: Path, folder: bool = False) -> int | None:
         rule, found = "be an ordinary file or a new name", f"which is {kind}"
         raise ArgumentValueError("path", rule, path, _CHOOSE_ANOTHER, found=found)
     return stat.S_IMODE(status.st_mode)
-
-
-def _is_zarr(path: Path) -> bool:
-    return any((path / name).is_file() for name in _ZARR_FILES)
 
 
 @contextmanager
@@ -205,7 +202,7 @@ def decode_errors(path: Path) -> Iterator[None]:
     """Raise ValueError if what stands in an image file cannot be understood."""
     try:
         yield
-    except MemoryError:
+    except (MemoryError, ArgumentError):
         raise
     # Damaged files make decoders fail in many ways.
     except Exception as error:

@@ -1,6 +1,7 @@
 """The format PNG: with a palette if that is shorter, and with 16 bits a channel."""
 
 import io
+import zlib
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -8,7 +9,6 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from kmeans_np.colors import distinct_colors, look_up, take
-from kmeans_np.files.checksums import check_chunks
 from kmeans_np.files.formats import Format
 from kmeans_np.files.paths import decode_errors
 from kmeans_np.files.pillow import (
@@ -29,13 +29,14 @@ PALETTE_SIZE = 256
 SAMPLE = 2**16
 # What Pillow writes as gray, besides uint8.
 _GRAY = ("uint16",)
+_SIGNATURE = 8
 
 
 def read_png(file: BinaryIO, path: Path) -> Array:
     """Read a PNG, one of 16 bits a color channel by imagecodecs."""
     head = file.read(26)
     with decode_errors(path):
-        check_chunks(file)
+        _check_chunks(file)
     # At 24 and 25 are the bits a channel and the color model, 0 for gray.
     if head[24:25] != b"\x10" or head[25:26] == b"\0":
         return read_with_pillow(file, path)
@@ -46,6 +47,25 @@ def read_png(file: BinaryIO, path: Path) -> Array:
         with header(file) as picture:
             orientation = picture.getexif().get(ORIENTATION)
         return upright(imagecodecs.png_decode(file.read()), orientation)
+
+
+def _check_chunks(file: BinaryIO) -> None:
+    """Compare the checksums of all chunks, which Pillow does not, and go to the start.
+
+    Raises ValueError for a chunk that is not what its writer wrote.
+    """
+    file.seek(_SIGNATURE)
+    kind = b""
+    while kind != b"IEND":
+        head = file.read(8)
+        # Without its end, a picture may be whole.
+        if not head:
+            break
+        length, kind = int.from_bytes(head[:4], "big"), head[4:]
+        data, checksum = file.read(length), file.read(4)
+        if zlib.crc32(data, zlib.crc32(kind)) != int.from_bytes(checksum, "big"):
+            raise ValueError("wrong checksum")
+    file.seek(0)
 
 
 def write_png(image: Array) -> bytes:
@@ -75,18 +95,10 @@ class _Shorter(io.BytesIO):
 
 
 def png_bytes(image: Array) -> bytes:
-    """Return the content of a PNG file.
+    """Return the content of a PNG file of an image of uint8, RGB or RGBA.
 
-    Parameters
-    ----------
-    image : (rows, columns, 3) or (rows, columns, 4) array of uint8
-        The image, RGB or RGBA, with at least one pixel.
-
-    Returns
-    -------
-    bytes
-        With a palette if there are at most 256 colors and it is shorter so. In both
-        cases `read_image` gives the same array again.
+    It has a palette if there are at most 256 colors and it is shorter so. In both cases
+    `read_image` gives the same array again.
     """
     from imageio import v3 as iio
 

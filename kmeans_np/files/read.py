@@ -1,9 +1,6 @@
 """Reading image files as a whole."""
 
 import os
-from collections.abc import Callable
-from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
@@ -63,19 +60,17 @@ def read_image(path: str | os.PathLike[str]) -> Array:
     with path_errors(path, READABLE):
         check_readable(path)
         with path.open("rb") as file:
-            image = _reader(file, path)(file, path)
+            head = file.read(32)
+            file.seek(0)
+            if not head:
+                rule, found = "be an image file", "which is empty"
+                remedy = "get the file anew"
+                raise ArgumentValueError("path", rule, path, remedy, found=found)
+            # What the first bytes say that it is, or else the suffix.
+            known = [each for each in FORMATS if head.startswith(each.starts)]
+            if not format_of(path).starts:
+                known.append(format_of(path))
+            read = next((each.read for each in known if each.read), read_with_pillow)
+            image = read(file, path)
     # 16-bit files may come in the byte order of the machine that wrote them.
     return np.ascontiguousarray(image, image.dtype.newbyteorder("="))
-
-
-def _reader(file: BinaryIO, path: Path) -> Callable[[BinaryIO, Path], Array]:
-    """Return what reads what the first bytes say that it is, or else the suffix."""
-    head = file.read(32)
-    file.seek(0)
-    if not head:
-        found, remedy = "which is empty", "get the file anew"
-        raise ArgumentValueError("path", "be an image file", path, remedy, found=found)
-    known = [each for each in FORMATS if head.startswith(each.starts)]
-    if not format_of(path).starts:
-        known.append(format_of(path))
-    return next((each.read for each in known if each.read), read_with_pillow)

@@ -3,6 +3,7 @@
 import math
 import os
 import threading
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from io import BytesIO
@@ -14,7 +15,6 @@ import numpy as np
 
 from kmeans_np.arrays import tiles
 from kmeans_np.checks import ArgumentValueError, pluralize
-from kmeans_np.files.checksums import check_streams
 from kmeans_np.files.formats import DEEP, Format, either
 from kmeans_np.files.open import MappedImage, SlicedImage, slice_errors
 from kmeans_np.files.paths import decode_errors, too_large
@@ -44,8 +44,12 @@ _GRAY = ("uint16", "int32", "float32")
 # Pillow takes its numbers for those of a classic TIFF.
 _BIG_ENDIAN_BIGTIFF = b"MM\0+"
 # Tags of a TIFF, and the compressions whose parts are streams of zlib.
-_BITS, _COMPRESSION, _CHANNELS, _FORMAT = 258, 259, 277, 339
+_WIDTH, _LENGTH, _CHANNELS, _BITS, _FORMAT = 256, 257, 277, 258, 339
+_COMPRESSION, _FILL_ORDER = 259, 266
+_STRIPS, _STRIP_BYTES, _STRIP_ROWS = 273, 279, 278
+_TILES, _TILE_BYTES, _TILE_WIDTH, _TILE_LENGTH = 324, 325, 322, 323
 _DEFLATE = (8, 32946)
+_REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 # To start threads takes longer than to read a smaller file, in bytes.
 _LARGE = 2**20
 _KINDS = {1: "uint", 2: "int", 3: "float"}
@@ -78,7 +82,7 @@ def _read_and_check(file: BinaryIO, path: Path, tags: Any) -> Array:
 
     def check() -> None:
         with decode_errors(path), path.open("rb") as own:
-            check_streams(own, tags)
+            _check_streams(own, tags)
 
     if os.fstat(file.fileno()).st_size < _LARGE:
         check()
@@ -87,6 +91,40 @@ def _read_and_check(file: BinaryIO, path: Path, tags: Any) -> Array:
     jobs: list[Callable[[], Any]] = [partial(read_with_pillow, file, path), check]
     image: Array = in_threads(lambda job: job(), jobs)[0]
     return image
+
+
+def _check_streams(file: BinaryIO, tags: Any) -> None:
+    """Compare the checksums of a deflated TIFF, which Pillow does not.
+
+    Raises zlib.error or EOFError for a part that is not what its writer wrote.
+    """
+    tiled = _TILES in tags
+    offsets = _numbers(tags, _TILES if tiled else _STRIPS)
+    # Without their lengths, the streams still know where they end.
+    lengths = _numbers(tags, _TILE_BYTES if tiled else _STRIP_BYTES)
+    lengths = lengths or [-1] * len(offsets)
+    rows, columns = int(tags[_LENGTH]), int(tags[_WIDTH])
+    if tiled:
+        rows, columns = int(tags[_TILE_LENGTH]), int(tags[_TILE_WIDTH])
+    else:
+        rows = min(rows, int(tags.get(_STRIP_ROWS, rows)))
+    bits = max(_numbers(tags, _BITS) or [1]) * int(tags.get(_CHANNELS, 1))
+    # A stream of much more than a strip or tile holds is not followed to its end.
+    largest = 2 * rows * columns * -(-bits // 8) + 2**16
+    for offset, length in zip(offsets, lengths):
+        file.seek(offset)
+        data = file.read(length)
+        if tags.get(_FILL_ORDER) == 2:
+            data = data.translate(_REVERSED)
+        stream = zlib.decompressobj()
+        stream.decompress(data, largest)
+        if not stream.eof:
+            raise EOFError
+
+
+def _numbers(tags: Any, tag: int) -> list[int]:
+    found = tags.get(tag, ())
+    return [found] if isinstance(found, int) else [*found]
 
 
 def _tags(file: BinaryIO) -> Any:
@@ -130,16 +168,18 @@ def _read_with_tifffile(file: BinaryIO, path: Path, kind: str) -> Array:
 
     `kind` says what is known of it, if it cannot be read.
     """
+    from PIL import Image
+
     check_extra_to_read(path, kind)
     with decode_errors(path):
         page, (rows, columns, bands) = _first_page(file)
-        refusal = _unlike_gray_or_rgb(path, page, kind)
         # A tile may claim to be larger than the image.
         highest, widest = max(rows, page.tilelength), max(columns, page.tilewidth)
-    _check_size(path, highest, widest, bands)
-    if refusal:
-        raise refusal
-    with decode_errors(path):
+        # As Pillow refuses it; four bands take the place of a pixel.
+        limit = Image.MAX_IMAGE_PIXELS
+        if limit is not None and highest * widest * -(-bands // 4) > 2 * limit:
+            raise too_large(path)
+        _check_kind(path, page, kind)
         _check_parts(file, page)
         # Axes: bands one after the other, depth, rows, columns, bands side by side.
         image = np.moveaxis(page.asarray(squeeze=False)[:, 0], 0, -2)
@@ -158,24 +198,22 @@ def _first_page(file: BinaryIO) -> tuple[Any, tuple[int, ...]]:
     return page, tuple(map(int, shape))
 
 
-def _unlike_gray_or_rgb(path: Path, page: Any, kind: str) -> ValueError | None:
-    """Return the error for a page of another color model, type or depth, if it is."""
+def _check_kind(path: Path, page: Any, kind: str) -> None:
+    """Refuse a page of another color model than gray and RGB, or of other types."""
     model = getattr(page.photometric, "name", page.photometric)
     planes = int(page.imagedepth)
     # Tiles in JPEG are decoded to RGB.
     known = model in _GRAY_OR_RGB or (model == "YCBCR" and page.compression == _JPEG)
-    if known and page.dtype in TIFF_TYPES and planes == 1:
-        return None
-    rule = "be a TIFF of one plane of gray, RGB or other bands of the type "
-    rule += either(TIFF_TYPES)
-    return ArgumentValueError(
-        "path",
-        rule,
-        path,
-        "read it with another library and pass the array",
-        found=f"{kind}, of {pluralize(planes, 'plane')} of the color model {model}",
-        shell_remedy="convert it",
-    )
+    if not known or page.dtype not in TIFF_TYPES or planes != 1:
+        rule = "be a TIFF of one plane of gray, RGB or other bands of the type "
+        raise ArgumentValueError(
+            "path",
+            rule + either(TIFF_TYPES),
+            path,
+            "read it with another library and pass the array",
+            found=f"{kind}, of {pluralize(planes, 'plane')} of the color model {model}",
+            shell_remedy="convert it",
+        )
 
 
 def _check_parts(file: BinaryIO, page: Any) -> None:
@@ -185,15 +223,6 @@ def _check_parts(file: BinaryIO, page: Any) -> None:
     cut = any(count == 0 or start + count > end for start, count in parts)
     if cut or len(parts) != math.prod(page.chunked):
         raise EOFError
-
-
-def _check_size(path: Path, rows: int, columns: int, bands: int) -> None:
-    """Refuse what Pillow refuses; four bands take the place of a pixel."""
-    from PIL import Image
-
-    limit = Image.MAX_IMAGE_PIXELS
-    if limit is not None and rows * columns * -(-bands // 4) > 2 * limit:
-        raise too_large(path)
 
 
 def _without_alpha(image: Array) -> Array:
@@ -281,38 +310,34 @@ class TiffImage(SlicedImage):
 
 def open_tiff(path: Path) -> SlicedImage:
     """Open the first page of a TIFF."""
-    with path.open("rb") as file:
-        with slice_errors(path):
-            page, (rows, columns, bands) = _first_page(file)
-            kind = f"a TIFF of {pluralize(bands, 'channel')} of {page.dtype}"
-            refusal = _unlike_gray_or_rgb(path, page, kind)
-            refusal = refusal or _unlike_slices(path, page)
-        if refusal:
-            raise refusal
-        with slice_errors(path):
-            _check_parts(file, page)
+    with path.open("rb") as file, slice_errors(path):
+        page, (rows, columns, bands) = _first_page(file)
+        _check_kind(
+            path, page, f"a TIFF of {pluralize(bands, 'channel')} of {page.dtype}"
+        )
+        _check_for_slices(path, page)
+        _check_parts(file, page)
         shape = (rows, columns, bands)[: 2 if bands == 1 else 3]
         if not page.is_final:
             return TiffImage(path, file, page, shape)
         # Uncompressed and in one piece, for which one strip of any size is usual.
         order = page.dtype.newbyteorder(page.parent.byteorder)
-        with slice_errors(path):
-            mapped = np.memmap(file, order, "r", page.dataoffsets[0], page.shaped)
-            image = np.moveaxis(mapped[:, 0], 0, -2).reshape(shape)
+        mapped = np.memmap(file, order, "r", page.dataoffsets[0], page.shaped)
+        image = np.moveaxis(mapped[:, 0], 0, -2).reshape(shape)
         return MappedImage(path, mapped, image)
 
 
-def _unlike_slices(path: Path, page: Any) -> ValueError | None:
-    """Return the error for what cannot be undone in slices, if there is some."""
+def _check_for_slices(path: Path, page: Any) -> None:
+    """Refuse what cannot be undone in slices."""
+    rule = ""
     if page.tags.valueof(ORIENTATION) in range(2, 9):
         rule, found = "upright", "which is to be turned or mirrored"
     elif page.samplesperpixel in (2, 4) and _PREMULTIPLIED in page.extrasamples:
         rule, found = "of colors as they are", "whose colors are multiplied by alpha"
-    else:
-        return None
-    remedy = "read it as a whole with read_image and write it again"
-    rule = f"be a TIFF that is {rule} to be read in slices"
-    return ArgumentValueError("path", rule, path, remedy, found=found)
+    if rule:
+        remedy = "read it as a whole with read_image and write it again"
+        rule = f"be a TIFF that is {rule} to be read in slices"
+        raise ArgumentValueError("path", rule, path, remedy, found=found)
 
 
 def write_tiles(draft: Path, source: Source) -> None:

@@ -9,17 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from kmeans_np.arrays import Report, Reporter, in_memory, is_sliced
-from kmeans_np.checks import (
-    ArgumentTypeError,
-    ArgumentValueError,
-    function,
-    real_array,
-)
-from kmeans_np.files.formats import ANY_NUMBERS, Format, format_of, suffixes
+from kmeans_np.checks import ArgumentTypeError, ArgumentValueError, function, real_array
+from kmeans_np.files.formats import ANY_NUMBERS, format_of, suffixes
 from kmeans_np.files.paths import as_path, check_replaceable, write_whole
 from kmeans_np.files.tiff import TIFF_TYPES
 from kmeans_np.files.write_blocks import check_sliced, write_sliced
-from kmeans_np.lloyd import Array
 
 
 def write_image(
@@ -106,7 +100,6 @@ def write_image(
 
 
 def _in_blocks(image: Any, path: Path) -> bool:
-    """Return whether an image is written to a file block by block."""
     row = format_of(path)
     return row.write_blocks is not None and (row.write is None or is_sliced(image))
 
@@ -122,23 +115,6 @@ def check_writable(image: Any, path: Path) -> None:
         rule = f"end in one of {', '.join(names)} to be written"
         remedy = "choose one of these, such as .png"
         raise ArgumentValueError("path", rule, path, remedy)
-    _check_type(image, row, suffix)
-    if not row.fits(image.shape):
-        raise ArgumentValueError(
-            "image",
-            f"be {row.kinds} to be written as {image.dtype} to a {suffix} file",
-            f"shape {image.shape}",
-            "choose other channels, another suffix or another type",
-        )
-    if max(image.shape[:2]) > row.longest:
-        rule = f"have at most {row.longest:,} rows and columns to be written to a "
-        rule, got = f"{rule}{suffix} file", f"shape {image.shape}"
-        raise ArgumentValueError("image", rule, got, "choose .png")
-    if row.check:
-        row.check(image, suffix)
-
-
-def _check_type(image: Array, row: Format, suffix: str) -> None:
     if not row.keeps(image.dtype):
         remedy, code = "scale it to 0 to 255 and convert it", "np.rint(255 * image)"
         if image.dtype == np.uint16:
@@ -153,3 +129,16 @@ def _check_type(image: Array, row: Format, suffix: str) -> None:
             f"{remedy}, as in {code}.astype(np.uint8)",
             shell_remedy=remedy,
         )
+    if not row.fits(image.shape):
+        raise ArgumentValueError(
+            "image",
+            f"be {row.kinds} to be written as {image.dtype} to a {suffix} file",
+            f"shape {image.shape}",
+            "choose other channels, another suffix or another type",
+        )
+    if max(image.shape[:2]) > row.longest:
+        rule = f"have at most {row.longest:,} rows and columns to be written to a "
+        rule, got = f"{rule}{suffix} file", f"shape {image.shape}"
+        raise ArgumentValueError("image", rule, got, "choose .png")
+    if row.check:
+        row.check(image, suffix)

@@ -3,6 +3,7 @@
 import math
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -37,9 +38,16 @@ class _SourceError(Exception):
     """The image could not be read, which says nothing about the file to write."""
 
 
-# What the image or `progress` may raise that would be taken for something else: for an
-# error of the file that is written, or for the end of the blocks.
-_FOREIGN = (OSError, StopIteration)
+@contextmanager
+def _source_errors() -> Iterator[None]:
+    """Raise _SourceError for what would be taken for something else otherwise.
+
+    That is for an error of the file that is written, or for the end of the blocks.
+    """
+    try:
+        yield
+    except (OSError, StopIteration) as error:
+        raise _SourceError(error) from error
 
 
 class Source(NamedTuple):
@@ -57,13 +65,13 @@ class Source(NamedTuple):
             block = self._read(place)
             yield place, block
             done += block.size
-            self._report(done * pixels // math.prod(self.shape), pixels)
+            if self.progress is not None:
+                with _source_errors():
+                    self.progress(done * pixels // math.prod(self.shape), pixels)
 
     def _read(self, place: Place) -> Array:
-        try:
+        with _source_errors():
             block = np.asarray(self.image[place])
-        except _FOREIGN as error:
-            raise _SourceError(error) from error
         expected = tuple(part.stop - part.start for part in place)
         if block.shape != expected or block.dtype.newbyteorder("=") != self.dtype:
             raise ArgumentValueError(
@@ -74,13 +82,6 @@ class Source(NamedTuple):
                 "correct its shape and dtype",
             )
         return block.astype(self.dtype, copy=False)
-
-    def _report(self, done: int, total: int) -> None:
-        try:
-            if self.progress is not None:
-                self.progress(done, total)
-        except _FOREIGN as error:
-            raise _SourceError(error) from error
 
 
 def write_sliced(

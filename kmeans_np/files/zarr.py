@@ -43,18 +43,10 @@ def open_zarr(path: Path) -> ZarrImage:
     # What the system says of the folder, before the library says that it is no Zarr.
     next(path.iterdir(), None)
     with slice_errors(path):
-        found, names = _array_of(path)
-    if found is None:
-        rule = "be a Zarr array, or a group with one array or with an array '0'"
-        listed = f"{': ' if names else ''}{', '.join(names)}"
-        group = f"a group of {pluralize(len(names), 'array')}{listed}"
-        remedy = "pass the path of an array"
-        raise ArgumentValueError("path", rule, path, remedy, found=group)
-    return ZarrImage(path, found)
+        return ZarrImage(path, _array_of(path))
 
 
-def _array_of(path: Path) -> tuple[Any, list[str]]:
-    """Return the array that a folder stands for, or None; and the names of all."""
+def _array_of(path: Path) -> Any:
     import zarr
 
     try:
@@ -64,12 +56,18 @@ def _array_of(path: Path) -> tuple[Any, list[str]]:
             # Zarr opens the files of chunks later, when this may be another folder.
             found: Any = zarr.open(path.absolute(), mode="r")
             if isinstance(found, zarr.Array):
-                return found, []
+                return found
             names = sorted(found.array_keys())
             name = names[0] if len(names) == 1 else "0"
-            return (found[name] if name in names else None), names
+            if name in names:
+                return found[name]
     except FileNotFoundError as error:
         raise ValueError("no array and no group") from error
+    rule = "be a Zarr array, or a group with one array or with an array '0'"
+    listed = f"{': ' if names else ''}{', '.join(names)}"
+    group = f"a group of {pluralize(len(names), 'array')}{listed}"
+    remedy = "pass the path of an array"
+    raise ArgumentValueError("path", rule, path, remedy, found=group)
 
 
 def write_zarr(draft: Path, source: Source) -> None:
@@ -83,11 +81,7 @@ def write_zarr(draft: Path, source: Source) -> None:
     # As it compresses by itself, and a checksum, which it has but does not use.
     codecs = [ZstdCodec(), Crc32cCodec()]
     array = zarr.create_array(
-        draft,
-        shape=source.shape,
-        dtype=source.dtype,
-        chunks=cell,
-        compressors=codecs,
+        draft, shape=source.shape, dtype=source.dtype, chunks=cell, compressors=codecs
     )
     # Zarr writes in threads of its own. An interrupt must wait for them, or they would
     # go on writing where all is to be removed.
