@@ -138,17 +138,11 @@ def merge_distinct(parts: list[Distinct]) -> Distinct:
 
 
 class Buckets(NamedTuple):
-    """Ranges of the first feature that varies, all equally wide.
+    """Ranges of the first feature that varies, all equally wide."""
 
-    Attributes
-    ----------
-    column : int
-        Which feature it is.
-    low, high : float
-        Where the first begins and the last ends. Points beyond are in these two.
-    """
-
+    # Which feature it is.
     column: int
+    # Where the first begins and the last ends. Points beyond are in these two.
     low: float
     high: float
 

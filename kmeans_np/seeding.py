@@ -254,33 +254,23 @@ def _inertias_with(
 
 
 class Seeding(NamedTuple):
-    """A way to choose starting centroids.
+    """A way to choose starting centroids."""
 
-    Attributes
-    ----------
-    about : str
-        Where it starts, for the help of the command line.
-    choose : callable
-        Returns at most k of some distinct points (m, d), which are in the order of
-        their values, given them, k, their weights (m,) and a generator.
-    n_starts : int, default 1
-        How many starts "auto" makes among few distinct points,
-    n_tried : int, default 4
-        and how many of them on a histogram.
-    draw : callable, optional
-        Makes the same choice with a `WeightedSampler` to draw from in place of points
-        and weights; so points need not be sorted, nor come together.
-    outside : callable, optional
-        Makes a choice of its own among points that do not come together
-        (`kmeans_np.clustering.partitioned.PartitionedPoints`), given them, k and a
-        generator. With neither, points outside of memory must have few distinct ones.
-    """
-
+    # Where it starts, for the help of the command line.
     about: str
+    # Returns at most k of some distinct points (m, d), which are in the order of their
+    # values, given them, k, their weights (m,) and a generator.
     choose: Callable[[Array, int, Floats, np.random.Generator], Floats]
+    # How many starts "auto" makes among few distinct points,
     n_starts: int = 1
+    # and how many of them on a histogram.
     n_tried: int = 4
+    # Makes the same choice with a `WeightedSampler` to draw from in place of points and
+    # weights; so points need not be sorted, nor come together.
     draw: Callable[[Any, int, np.random.Generator], Floats] | None = None
+    # Makes a choice of its own among points that do not come together
+    # (`kmeans_np.clustering.partitioned.PartitionedPoints`), given them, k and a
+    # generator. With neither, points outside of memory must have few distinct ones.
     outside: Callable[[Any, int, np.random.Generator], Floats] | None = None
 
 

@@ -43,21 +43,15 @@ LEAST_STEP = 1e-290
 
 
 class Histograms(NamedTuple):
-    """Points in short, twice.
+    """Points in short, twice."""
 
-    Attributes
-    ----------
-    coarse, fine : pairs of ((m, d) array of float64, (m,) array of float64)
-        The means of the cells and the weights in them. The two may be the same.
-    low : (d,) array of float64
-        Where 0 of the means lies among the points.
-    step : float
-        How long 1 is there.
-    """
-
+    # Pairs of ((m, d) array of float64, (m,) array of float64): the means of the cells
+    # and the weights in them. The two may be the same.
     coarse: Histogram
     fine: Histogram
+    # (d,) array of float64: where 0 of the means lies among the points.
     low: Floats
+    # How long 1 is there.
     step: float
 
 
@@ -67,16 +61,11 @@ class HistogramGrid(NamedTuple):
     It reaches from the smallest number to the largest, whatever their unit, which makes
     them levels from 0 to 255: so whole numbers and floats, large ones and small ones,
     have the same cells.
-
-    Attributes
-    ----------
-    low : (d,) array of float64
-        Where level 0 of each feature lies.
-    step : float
-        How far it is from there to level 1.
     """
 
+    # (d,) array of float64: where level 0 of each feature lies.
     low: Floats
+    # How far it is from there to level 1.
     step: float
 
     @property

@@ -14,25 +14,19 @@ from kmeans_np.tree_sums import branches, merge_branches, pieces, tree_sum
 
 
 class ColumnStats(NamedTuple):
-    """What is known of points after the first look.
+    """What is known of points after the first look."""
 
-    Attributes
-    ----------
-    stored_low, stored_high : (c,) arrays of float64
-        The smallest and the largest number that is stored in each column.
-    low, high : (d,) arrays of float64
-        The same of the features.
-    sample : (m, d) array
-        Every so many points.
-    mean, variance : (d,) arrays of float64
-        Of each feature, with weights; NaN if they were not asked for.
-    """
-
+    # (c,) arrays of float64: the smallest and the largest number that is stored in each
+    # column.
     stored_low: Floats
     stored_high: Floats
+    # (d,) arrays of float64: the same of the features.
     low: Floats
     high: Floats
+    # (m, d) array: every so many points.
     sample: Array
+    # (d,) arrays of float64: of each feature, with weights; NaN if they were not asked
+    # for.
     mean: Floats
     variance: Floats
 

@@ -204,23 +204,16 @@ class PartitionedPoints:
 
 
 class SecondLook(NamedTuple):
-    """What is needed before the first step, and known after one look.
+    """What is needed before the first step, and known after one look."""
 
-    Attributes
-    ----------
-    moments : Moments
-        What the variance follows from.
-    few : Distinct or None
-        The distinct points in order, if there are few.
-    counts : (2, m) array of float64
-        The weight of the points in each bucket, and how many there are.
-    cells : Branches
-        The sums of the cells of a histogram; none if it has no cells.
-    """
-
+    # What the variance follows from.
     moments: Moments
+    # The distinct points in order, if there are few.
     few: Distinct | None
+    # (2, m) array of float64: the weight of the points in each bucket, and how many
+    # there are.
     counts: Floats
+    # The sums of the cells of a histogram; none if it has no cells.
     cells: Branches
 
 

@@ -6,17 +6,11 @@ from kmeans_np.checks import pluralize
 
 
 class StopReason(NamedTuple):
-    """A reason to stop.
+    """A reason to stop."""
 
-    Attributes
-    ----------
-    until : str
-        How long the run went on, or why no longer: what follows "after 3 steps, ".
-    because : str
-        The same as what is so now: what follows "stopped: ".
-    """
-
+    # How long the run went on, or why no longer: what follows "after 3 steps, ".
     until: str
+    # The same as what is so now: what follows "stopped: ".
     because: str
 
 

@@ -39,28 +39,20 @@ Counted = tuple[Array, Array]
 
 
 class Colors(NamedTuple):
-    """The distinct colors of some pixels.
+    """The distinct colors of some pixels."""
 
-    Attributes
-    ----------
-    colors : (m, c) array of the type of the pixels
-        The distinct colors, in the order of their codes; those of `distinct_colors`
-        in the order of their cells, as `kmeans_np.sweeps.cells.cell_numbers` gives
-        them, and then of their codes.
-    counts : (m,) array of float64
-        How many pixels have each color.
-    codes : (n,) array of uint8, uint32 or uint64
-        The color of each pixel as one number: its channels side by side.
-    color_codes : (m,) array of uint8, uint32 or uint64
-        The codes of the distinct colors.
-    n_bits : int
-        How many bits a code has.
-    """
-
+    # (m, c) array of the type of the pixels: the distinct colors, in the order of their
+    # codes; those of `distinct_colors` in the order of their cells, as
+    # `kmeans_np.sweeps.cells.cell_numbers` gives them, and then of their codes.
     colors: Array
+    # (m,) array of float64: how many pixels have each color.
     counts: Floats
+    # (n,) array of uint8, uint32 or uint64: the color of each pixel as one number: its
+    # channels side by side.
     codes: Array
+    # (m,) array of uint8, uint32 or uint64: the codes of the distinct colors.
     color_codes: Array
+    # How many bits a code has.
     n_bits: int
 
     @property

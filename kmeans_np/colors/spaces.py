@@ -107,22 +107,15 @@ def _times(rows: Floats, matrix: Floats) -> Floats:
 
 
 class ColorSpace(NamedTuple):
-    """How colors get to a space and back.
+    """How colors get to a space and back."""
 
-    Attributes
-    ----------
-    from_rgb : callable
-        Makes (n, 3) coordinates of (n, 3) real numbers, red, green and blue in sRGB,
-        and the value of white.
-    to_rgb : callable
-        Makes red, green and blue from 0 to 1 of (n, 3) coordinates; outside of that if
-        no screen can show the color.
-    about : str
-        How colors are compared there, for the help of the command line.
-    """
-
+    # Makes (n, 3) coordinates of (n, 3) real numbers, red, green and blue in sRGB, and
+    # the value of white.
     from_rgb: Callable[[Array, float], Floats]
+    # Makes red, green and blue from 0 to 1 of (n, 3) coordinates; outside of that if no
+    # screen can show the color.
     to_rgb: Callable[[Array], Floats]
+    # How colors are compared there, for the help of the command line.
     about: str
 
 

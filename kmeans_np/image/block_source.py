@@ -180,20 +180,13 @@ class BlockImage(Source):
 
 
 class BlockSelection(NamedTuple):
-    """Which pixels take part.
+    """Which pixels take part."""
 
-    Attributes
-    ----------
-    bands : list of tuple of slice
-        Bands of whole rows of the image, in the order of memory.
-    sizes : list of int
-        How many pixels of each take part and have a weight.
-    units : Units or None
-        What weights are split into to be added up; None without weights.
-    """
-
+    # Bands of whole rows of the image, in the order of memory.
     bands: list[Place]
+    # How many pixels of each take part and have a weight.
     sizes: list[int]
+    # What weights are split into to be added up; None without weights.
     units: Units | None
 
 

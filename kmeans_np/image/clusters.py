@@ -32,20 +32,13 @@ class FindLabels(Protocol):
 
 
 class Clusters(NamedTuple):
-    """What it takes to find clusters in any image of their kind.
+    """What it takes to find clusters in any image of their kind."""
 
-    Attributes
-    ----------
-    features : Features
-        What is compared.
-    centroids : (k, d) array of float64
-        The centroids, in features.
-    palette : (k, c) array of the image's type
-        What each is painted with.
-    """
-
+    # What is compared.
     features: Features
+    # (k, d) array of float64: the centroids, in features.
     centroids: Floats
+    # (k, c) array of the image's type: what each is painted with.
     palette: Array
 
     @property
@@ -55,23 +48,15 @@ class Clusters(NamedTuple):
 
 
 class FoundClusters(NamedTuple):
-    """The clusters of an image.
+    """The clusters of an image."""
 
-    Attributes
-    ----------
-    clusters : Clusters
-        Their features, centroids and palette.
-    result : Clustering
-        The answer for what was compared: distinct colors, or pixels.
-    colors : Colors or None
-        The distinct colors, if the labels are theirs and the image needs them.
-    find : callable or None
-        Finds the labels of pixels; None if they are known.
-    """
-
+    # Their features, centroids and palette.
     clusters: Clusters
+    # The answer for what was compared: distinct colors, or pixels.
     result: Clustering
+    # The distinct colors, if the labels are theirs and the image needs them.
     colors: Colors | None = None
+    # Finds the labels of pixels; None if they are known.
     find: FindLabels | None = None
 
 

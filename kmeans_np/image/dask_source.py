@@ -292,20 +292,13 @@ def _paint_chunk(
 
 
 class DaskSelection(NamedTuple):
-    """Which pixels take part and have a weight.
+    """Which pixels take part and have a weight."""
 
-    Attributes
-    ----------
-    columns : list
-        Their values (n, c), weights (n,) or None, and numbers (n,), as Dask arrays.
-    looks : list of PartLook
-        What has been found of each chunk.
-    units : Units or None
-        What weights are split into to be added up; None without weights.
-    """
-
+    # Their values (n, c), weights (n,) or None, and numbers (n,), as Dask arrays.
     columns: list[Any]
+    # What has been found of each chunk.
     looks: list[PartLook]
+    # What weights are split into to be added up; None without weights.
     units: Units | None
 
 

@@ -36,24 +36,17 @@ def feature_spec(
 
 
 class Features(NamedTuple):
-    """What is compared, in numbers.
+    """What is compared, in numbers."""
 
-    Attributes
-    ----------
-    color_space : str
-        The space of the colors, an entry of `COLOR_SPACES`.
-    white : float
-        The value of white in an image in sRGB.
-    center, scale : (c,) arrays of float64, or None
-        What to subtract from each channel, and to multiply it with then.
-    pixel : float
-        How much a row or a column counts; 0 if the place is not compared.
-    """
-
+    # The space of the colors, an entry of `COLOR_SPACES`.
     color_space: str = "rgb"
+    # The value of white in an image in sRGB.
     white: float = 1.0
+    # (c,) arrays of float64: what to subtract from each channel, and to multiply it
+    # with then.
     center: Floats | None = None
     scale: Floats | None = None
+    # How much a row or a column counts; 0 if the place is not compared.
     pixel: float = 0.0
 
     @property

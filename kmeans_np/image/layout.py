@@ -16,26 +16,19 @@ from kmeans_np.lloyd import Array, Floats
 
 
 class Pixels(NamedTuple):
-    """An image taken apart.
+    """An image taken apart."""
 
-    Attributes
-    ----------
-    image : (rows, columns, channels) or (planes, rows, columns, channels) array
-        The image, with its channels last; gray has one.
-    values : (n, c) array of the image's type
-        The pixels that take part, without alpha.
-    part : (rows, columns) or (planes, rows, columns) array of bool, or None
-        Which they are; None for all.
-    has_alpha : bool
-        Whether the last channel is alpha.
-    channel_axis : int or None
-        Where the caller has the channels; None for gray without an axis for them.
-    """
-
+    # (rows, columns, channels) or (planes, rows, columns, channels) array: the image,
+    # with its channels last; gray has one.
     image: Array
+    # (n, c) array of the image's type: the pixels that take part, without alpha.
     values: Array
+    # (rows, columns) or (planes, rows, columns) array of bool: which they are; None for
+    # all.
     part: NDArray[np.bool_] | None
+    # Whether the last channel is alpha.
     has_alpha: bool
+    # Where the caller has the channels; None for gray without an axis for them.
     channel_axis: int | None
 
     @property
@@ -85,29 +78,19 @@ def take_apart(
 
 
 class Layout(NamedTuple):
-    """How an image is laid out: what is known before any of its pixels are read.
+    """How an image is laid out: what is known before any of its pixels are read."""
 
-    Attributes
-    ----------
-    shape : tuple of int
-        The shape of the image without its channels.
-    dtype : numpy.dtype
-        The type of the image.
-    channels : int
-        The number of channels without alpha.
-    has_alpha : bool
-        Whether the last channel is alpha.
-    channel_axis : int or None
-        Where the image has its channels; None for gray without an axis for them.
-    ranges : tuple of (int, int), or None
-        The smallest and the largest number of each channel, if they are known.
-    """
-
+    # The shape of the image without its channels.
     shape: tuple[int, ...]
+    # The type of the image.
     dtype: np.dtype[Any]
+    # The number of channels without alpha.
     channels: int
+    # Whether the last channel is alpha.
     has_alpha: bool
+    # Where the image has its channels; None for gray without an axis for them.
     channel_axis: int | None
+    # The smallest and the largest number of each channel, if they are known.
     ranges: tuple[tuple[int, int], ...] | None = None
 
     @property

@@ -33,20 +33,13 @@ from kmeans_np.lloyd import Floats
 
 
 class Plan(NamedTuple):
-    """What is to be found: arguments that have passed their checks.
+    """What is to be found: arguments that have passed their checks."""
 
-    Attributes
-    ----------
-    k : int
-        The number of clusters.
-    spec : FeatureSpec
-        What is compared.
-    options : Options
-        How to run.
-    """
-
+    # The number of clusters.
     k: int
+    # What is compared.
     spec: FeatureSpec
+    # How to run.
     options: checks.Options
 
 

@@ -15,20 +15,13 @@ from kmeans_np.lloyd import Array
 
 
 class PartLook(NamedTuple):
-    """What a look at mask, alpha and weights of some pixels has found.
+    """What a look at mask, alpha and weights of some pixels has found."""
 
-    Attributes
-    ----------
-    n_masked : int
-        How many the mask lets take part.
-    n : int
-        How many of them are not fully transparent.
-    alpha, weights : WeightStats or None
-        What is known of their alpha, and of the weights of those that take part.
-    """
-
+    # How many the mask lets take part.
     n_masked: int
+    # How many of them are not fully transparent.
     n: int
+    # What is known of their alpha, and of the weights of those that take part.
     alpha: WeightStats | None
     weights: WeightStats | None
 

@@ -50,28 +50,19 @@ def cell_numbers(colors: Array) -> Array:
 
 
 class Candidates(NamedTuple):
-    """Which centroids can be the nearest in which cells.
+    """Which centroids can be the nearest in which cells."""
 
-    Attributes
-    ----------
-    nearest : (cells,) array of unsigned int
-        The centroid nearest to the middle of each cell.
-    counts : (cells,) array of int
-        How many others can be nearer to some color of the cell.
-    rivals : (sum of counts,) array of unsigned int
-        Which these are, cell after cell.
-    planes : (sum of counts, 4) array of float32 or float64
-        Of each, what to multiply a color with, as seen from the middle of the cell and
-        followed by a 1, to get how much farther it is (squared) from the rival than
-        from `nearest`.
-    margin : float
-        How far rounding can move these products.
-    """
-
+    # (cells,) array of unsigned int: the centroid nearest to the middle of each cell.
     nearest: Array
+    # (cells,) array of int: how many others can be nearer to some color of the cell.
     counts: Array
+    # (sum of counts,) array of unsigned int: which these are, cell after cell.
     rivals: Array
+    # (sum of counts, 4) array of float32 or float64: of each, what to multiply a color
+    # with, as seen from the middle of the cell and followed by a 1, to get how much
+    # farther it is (squared) from the rival than from `nearest`.
     planes: Array
+    # How far rounding can move these products.
     margin: float
 
 

@@ -14,17 +14,11 @@ WIDE = 512
 
 
 class Scaling(NamedTuple):
-    """How points are moved and scaled, so that float32 is precise enough.
+    """How points are moved and scaled, so that float32 is precise enough."""
 
-    Attributes
-    ----------
-    center : (d,) array of float64
-        A place in the middle of the points.
-    scale : float
-        A power of two that makes distances there about 1.
-    """
-
+    # (d,) array of float64: a place in the middle of the points.
     center: Floats
+    # A power of two that makes distances there about 1.
     scale: float
 
     def tally(
