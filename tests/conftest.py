@@ -19,7 +19,7 @@ gc.disable()
 
 # Small machines pause now and then; a slow example says nothing about the code. The
 # gate looks at more examples of each law (HYPOTHESIS_PROFILE=thorough).
-settings.register_profile("quick", deadline=None, max_examples=15)
+settings.register_profile("quick", deadline=None, max_examples=10)
 settings.register_profile("thorough", deadline=None, max_examples=100)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 

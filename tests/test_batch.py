@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sources import Slices
 from tables import chosen
-from test_blocks import Elsewhere
 
 from kmeans_np import (
     Progress,
@@ -105,7 +105,7 @@ def test_segmented_images_come_one_by_one():
 
 
 def test_images_outside_of_memory_and_volumes():
-    answer = cluster_image([Elsewhere(frame) for frame in FRAMES], 3, rng=0)
+    answer = cluster_image([Slices(frame) for frame in FRAMES], 3, rng=0)
     expected = cluster_image(FRAMES, 3, rng=0)
     assert np.array_equal(answer.image[1], expected.image[1])
     volumes = [PHOTO[..., 0].reshape(4, 47, 250), PHOTO[..., 1].reshape(47, 4, 250)]

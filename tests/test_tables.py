@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from test_sources import Slices, in_chunks
+from sources import Slices, in_chunks
 
 from kmeans_np import (
     apply_palette,
