@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sample import SAMPLE
 from sources import Slices
 from tables import chosen
 
@@ -11,7 +12,6 @@ from kmeans_np import (
     Progress,
     Segmentation,
     cluster_image,
-    sample_image,
     segment_image,
     write_image,
 )
@@ -19,7 +19,7 @@ from kmeans_np.image import batch as batch_module
 from kmeans_np.image.batch import ColorPool
 from kmeans_np.image.pipeline import find_clusters, make_plan
 
-PHOTO = sample_image()[::2, ::2]
+PHOTO = SAMPLE[::2, ::2]
 FRAMES = [PHOTO[:100], PHOTO[75:, ::-1], 255 - PHOTO[::2, ::3], PHOTO[:, :38]]
 
 

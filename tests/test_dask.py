@@ -13,17 +13,18 @@ import pytest
 from dask.callbacks import Callback
 from hypothesis import given
 from hypothesis import strategies as st
+from sample import SAMPLE
 from sources import Slices, assert_same
 from tables import chosen, few_examples
 
-from kmeans_np import assign, cluster_image, sample_image, segment_image
+from kmeans_np import assign, cluster_image, segment_image
 from kmeans_np.colors import ColorPacking
 from kmeans_np.image.clusters import LabelCache, NearestColors, NearestPixels
 from kmeans_np.image.features import Features
 from kmeans_np.sweeps.frame import frame_of
 from kmeans_np.sweeps.partitioned import Shift
 
-PHOTO = sample_image()
+PHOTO = SAMPLE
 EXPECTED = segment_image(PHOTO, 5, rng=0)
 # So many that they do not go into memory.
 FLOATS = (PHOTO[:150, :150] / 255).astype("f4")

@@ -138,15 +138,6 @@ def test_links_lead_somewhere(page):
             assert (page.parent / target).exists(), target
 
 
-def test_the_picture_of_the_readme_is_what_the_demo_makes(beside_a_photo):
-    from kmeans_np import read_image
-    from kmeans_np.__main__ import main
-
-    main(["demo", "--output", "."])
-    expected = read_image(ROOT / "docs" / "demo.png")
-    assert np.array_equal(read_image(beside_a_photo / "demo.png"), expected)
-
-
 @pytest.mark.slow
 def test_the_walk_makes_the_picture_it_shows(beside_a_photo):
     from kmeans_np import read_image

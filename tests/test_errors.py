@@ -279,6 +279,21 @@ def test_an_error_is_what_callers_expect():
     assert isinstance(caught.value, errors.ArgumentValueError)
 
 
+def test_an_error_is_pickled_with_its_fields(tmp_path):
+    for call, error in (
+        (lambda: kmeans(POINTS, "2"), errors.ArgumentTypeError),
+        (lambda: read_image(tmp_path / "no.png"), FileNotFoundError),
+    ):
+        with pytest.raises(error) as caught:
+            call()
+        sent = pickle.loads(pickle.dumps(caught.value))
+        assert type(sent) is type(caught.value)
+        assert str(sent) == str(caught.value)
+        assert vars(sent) == vars(caught.value)
+        assert getattr(sent, "errno", 0) == getattr(caught.value, "errno", 0)
+
+
+@pytest.mark.slow
 def test_an_error_comes_from_another_process_with_its_fields(tmp_path):
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, context) as pool:

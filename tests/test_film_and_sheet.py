@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from sample import SAMPLE
 
 from kmeans_np import sample_image
 from kmeans_np.explanation import film as films
@@ -70,7 +71,7 @@ def colors_in(picture):
 @pytest.fixture(scope="module")
 def small():
     """Every fifth pixel of the sample."""
-    return image(np.ascontiguousarray(sample_image()[::5, ::5]))
+    return image(np.ascontiguousarray(SAMPLE[::5, ::5]))
 
 
 @pytest.fixture(scope="module")
@@ -385,7 +386,7 @@ class TestSheet:
         assert sheet_bytes(small_run, small) == small_sheet
 
 
-S = sample_image()
+S = SAMPLE
 MASK = np.zeros((25, 20), bool)
 MASK[3:20, 4:9] = True
 NAN = np.where(MASK[..., None], S[:25, :20] / 255.0, np.nan)

@@ -12,6 +12,7 @@ from typing import Any
 import dask.array as da
 import numpy as np
 import pytest
+from sample import SAMPLE
 
 import kmeans_np
 from kmeans_np import (
@@ -24,7 +25,6 @@ from kmeans_np import (
     inertia_curve,
     kmeans,
     lloyd,
-    sample_image,
     segment_image,
 )
 from kmeans_np.lloyd import Tally
@@ -306,7 +306,7 @@ def frames_to_the_loop(call):
     return max(deepest, key=len)
 
 
-IMAGE = sample_image()[:130, :150]
+IMAGE = SAMPLE[:130, :150]
 FLOATS = IMAGE / np.float32(255)
 
 

@@ -94,13 +94,13 @@ def test_a_large_float_photo_needs_less_than_120_bytes_a_pixel(
     ],
 )
 def test_a_float_photo_needs_less_than_120_bytes_a_pixel(photo, dtype, init, offset):
-    photo = photo.astype(dtype) + dtype(offset)
+    photo = photo[:432].astype(dtype) + dtype(offset)
     assert peak_bytes_each(cluster_image, photo, 8, init=init) < FLOAT_BOUND
 
 
 def test_a_restart_of_empty_clusters_stays_within_the_bound(photo):
     start = np.array([[50.0] * 3, [200.0] * 3, [1e4] * 3, [2e4] * 3])
-    assert peak_bytes_each(cluster_image, photo, 4, init=start) < FLOAT_BOUND
+    assert peak_bytes_each(cluster_image, photo[:432], 4, init=start) < FLOAT_BOUND
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sample import SAMPLE
 from sources import (
     ARRAYS,
     Slices,
@@ -22,7 +23,6 @@ from kmeans_np import (
     apply_palette,
     cluster_image,
     inertia_curve,
-    sample_image,
     segment_image,
 )
 from kmeans_np.arrays import LazyArray
@@ -35,7 +35,7 @@ def small():
 
 
 RNG = np.random.default_rng(1)
-PICTURE = sample_image()[::6, ::6][:50, :60]
+PICTURE = SAMPLE[::6, ::6][:50, :60]
 FLOATS = (PICTURE / 255 + RNG.normal(scale=0.02, size=PICTURE.shape)).astype("f4")
 FLOATS = FLOATS.clip(0, 1)
 PLACES = np.indices(PICTURE.shape[:2]).sum(0)
@@ -245,7 +245,7 @@ def test_what_can_be_done_with_an_answer(kind, source, tmp_path):
 
 @pytest.mark.slow
 def test_a_large_picture_is_shown_small():
-    image = np.kron(sample_image(), np.ones((4, 4, 1), np.uint8))
+    image = np.kron(SAMPLE, np.ones((4, 4, 1), np.uint8))
     one, other = (cluster_image(each, 4, rng=0) for each in (image, Slices(image)))
     assert other._repr_html_() == one._repr_html_()
 

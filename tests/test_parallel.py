@@ -244,7 +244,7 @@ ENVIRONMENTS = list(product(["OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"], "12"))
 @pytest.mark.parametrize(
     ("full", "number_of_runs", "environments"),
     [
-        pytest.param(False, 4, ENVIRONMENTS[1:3], id="some"),
+        pytest.param(False, 4, ENVIRONMENTS[1:3], id="some", marks=pytest.mark.slow),
         pytest.param(True, 19, ENVIRONMENTS, id="all", marks=pytest.mark.slow),
     ],
 )

@@ -10,6 +10,7 @@ import dask
 import dask.array as da
 import numpy as np
 import pytest
+from sample import SAMPLE
 from sources import (
     ARRAYS,
     POINT_SOURCES,
@@ -26,7 +27,6 @@ from kmeans_np import (
     inertia_curve,
     kmeans,
     open_image,
-    sample_image,
     segment_image,
     write_image,
 )
@@ -35,7 +35,7 @@ from kmeans_np.arrays.stacked import ReIterable
 RNG = np.random.default_rng(0)
 POINTS = np.repeat(RNG.normal(scale=30, size=(9, 3)), 250, axis=0)[:2000]
 POINTS += RNG.normal(scale=12, size=POINTS.shape)
-PICTURE = sample_image()[::6, ::6][:50, :60]
+PICTURE = SAMPLE[::6, ::6][:50, :60]
 FLOATS = (PICTURE / 255 + RNG.normal(scale=0.02, size=PICTURE.shape)).astype("f4")
 SEE_THROUGH = np.dstack([FLOATS, (np.indices(FLOATS.shape[:2]).sum(0) % 7) / 6])
 MASK = np.indices(FLOATS.shape[:2]).sum(0) % 5 > 0
