@@ -1992,7 +1992,7 @@ def test_nobody_reads_what_is_printed(photo, stdout, capsys):
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a full device")
 def test_what_is_printed_finds_no_space(photo, stdout, capsys):
-    stdout(Path("/dev/full").open("w"))
+    stdout(os.fdopen(os.open("/dev/full", os.O_WRONLY), "w"))
     assert cli.main(["palette", str(photo), "-k", "3"]) == 2
     error = capsys.readouterr().err
     assert re.fullmatch(r"kmeans-np: error: .*No space left on device\n", error)

@@ -19,7 +19,14 @@ OTHERS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), RECIPE_INDE
 PAGES = OTHERS + CHAPTERS + RECIPES
 # The pages whose code takes longest; that of chapter 4 runs below, too.
 LONG = {"scale.md"} | {page.name for page in CHAPTERS if page.name[0] in "4567"}
-LONG |= {"film.md", "gray-volume.md", "many-bands.md", "stained-tissue.md"}
+LONG |= {"coming-from-scikit-learn.md", "microscope-slide.md", "what-matters-more.md"}
+LONG |= {
+    "regions-that-hold-together.md",
+    "film.md",
+    "gray-volume.md",
+    "many-bands.md",
+    "stained-tissue.md",
+}
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FIGURE = re.compile(r"!\[[^\]]+\]\(([^)]+)\)")
 

@@ -127,7 +127,7 @@ def test_points_far_from_zero_lose_no_digits(rng):
 
 
 def test_long_runs_keep_the_first_the_last_and_some_between(rng):
-    points = np.sort(rng.random((4000, 1)) ** 2, axis=0)
+    points = np.sort(rng.random((1500, 1)) ** 2, axis=0)
     explanation = explain(points, 40, init=points[:40], tol=0)
     n_iter = explanation.n_iter
     assert n_iter > 60
@@ -161,7 +161,7 @@ def test_a_callback_sees_every_step_and_can_stop():
 
 
 def test_a_long_run_that_a_callback_stops_ends_there(rng):
-    points = np.sort(rng.random((4000, 1)) ** 2, axis=0)
+    points = np.sort(rng.random((1500, 1)) ** 2, axis=0)
     explanation = explain(
         points, 40, init=points[:40], tol=0, callback=lambda step: step.iteration == 65
     )

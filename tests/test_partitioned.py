@@ -220,14 +220,20 @@ POINT_WEIGHTS = {
     "repeats": np.arange(3500) % 4,
     "ones": np.ones(3500),
 }
+WHERE_WEIGHTS_ARE = {
+    "memory": lambda weights, _: weights,
+    "memory map": mapped,
+    "dask": lambda weights, _: da.from_array(weights, chunks=1300),
+    "dask in one chunk": lambda weights, _: da.from_array(weights),
+}
 
 
 @pytest.mark.usefixtures("small_pieces")
 @pytest.mark.parametrize(
-    ("weights", "source", "init"),
-    crossed(POINT_WEIGHTS, POINT_SOURCES, ["random", "k-means++"]),
+    ("weights", "source", "init", "over"),
+    crossed(POINT_WEIGHTS, POINT_SOURCES, ["random", "k-means++"], WHERE_WEIGHTS_ARE),
 )
-def test_weights_of_points(weights, source, init, tmp_path):
+def test_weights_of_points(weights, source, init, over, tmp_path):
     own = POINT_WEIGHTS[weights]
     # k-means++ is another one outside of memory, unless there are few distinct points.
     points = (MANY / 5).round(-1) if init == "k-means++" else MANY
@@ -235,9 +241,8 @@ def test_weights_of_points(weights, source, init, tmp_path):
     expected = kmeans(points, 5, weights=own, **how)
     stored = POINT_SOURCES[source](points, tmp_path)
     (tmp_path / "weights").mkdir()
-    lazy = da.from_array(own, chunks=1300)
-    for over in (own, mapped(own, tmp_path / "weights"), lazy):
-        assert_same(kmeans(stored, 5, weights=over, **how), expected)
+    lying = WHERE_WEIGHTS_ARE[over](own, tmp_path / "weights")
+    assert_same(kmeans(stored, 5, weights=lying, **how), expected)
 
 
 @pytest.mark.usefixtures("small_pieces")

@@ -114,7 +114,7 @@ def test_a_callback_is_shown_the_same_steps_for_points(source, stop_after, tmp_p
     points = POINT_SOURCES[source](POINTS, tmp_path)
 
     def run(array):
-        how = {"rng": 1, "max_iter": 6}
+        how = {"rng": 1, "max_iter": 3}
         return followed(lambda see: kmeans(array, 5, callback=see, **how), stop_after)
 
     answer, steps = run(points)
@@ -130,7 +130,7 @@ def test_a_callback_is_shown_the_same_steps_for_images(kind, source, tmp_path):
     if source == ".tif" and image.shape[-1] == 4:
         pytest.skip("alpha that is not multiplied is another test's")
     outside = IMAGE_SOURCES[source](image, tmp_path)
-    how = how | {"rng": 1, "max_iter": 4}
+    how = how | {"rng": 1, "max_iter": 2}
     told = []
 
     def run(array):
@@ -449,7 +449,7 @@ def test_chunks_and_blocks_that_are_empty(n, where):
         found = kmeans(source, 4, rng=0, max_iter=3)
         assert np.array_equal(np.asarray(found.labels), expected.labels)
         assert np.array_equal(found.centroids, expected.centroids)
-    for image in (PICTURE, FLOATS):
+    for image in (PICTURE,) if n == 300 else (FLOATS,):
         lazy = in_chunks(image, [min(edge, len(image)) for edge in edges])
         found = cluster_image(lazy, 4, rng=0, max_iter=3)
         expected = cluster_image(image, 4, rng=0, max_iter=3)
@@ -537,7 +537,7 @@ def test_large_integers_keep_their_color():
 
 
 @pytest.mark.parametrize("where", ["memory", "slices", "dask"])
-@pytest.mark.parametrize("seed", chosen(range(6), 0, 1))
+@pytest.mark.parametrize("seed", chosen(range(6), 0))
 def test_a_run_cut_short_paints_its_centroids(where, seed):
     lines = np.random.default_rng(0).random((6, 130, 1))[seed] * 9
     image = np.repeat(lines, 15, axis=1)
