@@ -26,6 +26,7 @@ SMALLER = [
     (lazy, "BLOCK", 2**10),
     (counts, "COUNT_BLOCK", 1000),
     (counts, "MANY_COLORS", 500),
+    (counts, "TABLE_BITS", 12),
 ]
 
 

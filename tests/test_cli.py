@@ -58,7 +58,9 @@ def everything_in(folder):
 
 
 def colors_of(image):
-    return len(np.unique(image.reshape(-1, image.shape[-1]), axis=0))
+    channels = image.shape[-1]
+    places = np.uint64(2**16) ** np.arange(channels, dtype=np.uint64)
+    return len(np.unique(image.reshape(-1, channels).astype(np.uint64) @ places))
 
 
 # ---- segment ---------------------------------------------------------------------

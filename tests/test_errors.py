@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL.Image import DecompressionBombError, DecompressionBombWarning
 from refusals import refused
+from tables import crossed
 from test_house import LADDER, tree_of
 
 from kmeans_np import (
@@ -246,15 +247,14 @@ def an_error(kind):
     return error
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize(
-    "copied",
-    [
-        *(lambda e, p=p: pickle.loads(pickle.dumps(e, p)) for p in range(6)),
-        copy.copy,
-        copy.deepcopy,
-    ],
-)
+COPIES = [
+    *(lambda e, p=p: pickle.loads(pickle.dumps(e, p)) for p in range(6)),
+    copy.copy,
+    copy.deepcopy,
+]
+
+
+@pytest.mark.parametrize(("kind", "copied"), crossed(KINDS, COPIES))
 def test_a_copy_of_an_error_is_the_same(kind, copied):
     error = an_error(kind)
     if isinstance(error, OSError):

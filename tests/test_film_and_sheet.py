@@ -276,6 +276,7 @@ class TestFilm:
         assert np.array_equal(shown[70, 80], exact[1])
         assert np.abs(shown.astype(int) - frame).mean() < 25
 
+    @pytest.mark.slow
     def test_same_run_same_bytes(self, small):
         found = run(small, 4, max_iter=1)
         assert gif_bytes(found, small) == gif_bytes(found, small)

@@ -116,7 +116,9 @@ def test_the_place_in_a_chunk_of_dask(place):
 LIMITS = r"image must (be finite|lie between)"
 
 
-@pytest.mark.parametrize(("bad", "source"), crossed([np.nan, 1e200], SOURCES))
+@pytest.mark.parametrize(
+    ("source", "bad"), crossed(SOURCES, [np.nan, 1e200], usual=["array", "dask"])
+)
 def test_pixels_without_weight_are_checked(source, bad, tmp_path):
     image, weights = FLOATS.astype("f8"), np.ones(MASK.shape)
     image[40, 7, 1], weights[40, 7] = bad, 0
@@ -146,7 +148,10 @@ def test_one_bad_image_among_several_is_refused(source, how, bad, tmp_path):
 # ---- Weights ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("kind", "source"), crossed(["colors", "bands"], SOURCES))
+@pytest.mark.parametrize(
+    ("source", "kind"),
+    crossed(SOURCES, ["colors", "bands"], usual=["slices", "dask"]),
+)
 def test_weights_of_pixels_are_checked(kind, source, tmp_path):
     image = SOURCES[source](PICTURE if kind == "colors" else BANDS, tmp_path)
     weights, mask = np.ones(MASK.shape), np.ones(MASK.shape, bool)

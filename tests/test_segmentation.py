@@ -417,8 +417,10 @@ def test_an_overlay_of_bands_is_gray(rng):
     assert (shown[2, 3] == 255).all()
 
 
-@pytest.mark.parametrize("nodata", [NAN, np.inf, -np.inf, np.finfo("f8").min, 1e200])
-@pytest.mark.parametrize("bands", [1, 3, 5])
+@pytest.mark.parametrize(
+    ("nodata", "bands"),
+    crossed([NAN, np.inf, -np.inf, np.finfo("f8").min, 1e200], [1, 3, 5]),
+)
 def test_an_overlay_beside_what_is_no_number(nodata, bands):
     image = np.repeat(np.where(MASK, GRAY / 100, nodata)[..., np.newaxis], bands, -1)
     answer = cluster_image(image, 2, mask=MASK, init=[[0.1] * bands, [0.9] * bands])
