@@ -1,6 +1,8 @@
 import gc
 import os
 import signal
+from importlib.util import find_spec
+from pathlib import Path
 
 # Where pytest keeps every core busy, more threads would only wait for each other. It
 # has to be said before NumPy is loaded.
@@ -10,8 +12,9 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 import numpy as np
 import pytest
 from hypothesis import settings
+from sample import SAMPLE
 
-from kmeans_np import sample_image, write_image
+from kmeans_np import read_image, write_image
 from kmeans_np.__main__ import main
 
 # While tests are collected there is hardly any garbage, and to look for it takes long.
@@ -19,7 +22,7 @@ gc.disable()
 
 # Small machines pause now and then; a slow example says nothing about the code. The
 # gate looks at more examples of each law (HYPOTHESIS_PROFILE=thorough).
-settings.register_profile("quick", deadline=None, max_examples=15)
+settings.register_profile("quick", deadline=None, max_examples=10)
 settings.register_profile("thorough", deadline=None, max_examples=100)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
@@ -51,12 +54,15 @@ def ctrl_c():
     signal.signal(signal.SIGINT, before)
 
 
+def scikit_learn_has(name):
+    """Return the path of some data, without an import, which takes long."""
+    return Path(find_spec("sklearn").origin).parent / "datasets" / name
+
+
 @pytest.fixture(scope="session")
 def china():
     """A photograph, 427 x 640 RGB, that scikit-learn ships."""
-    from sklearn.datasets import load_sample_image
-
-    image = load_sample_image("china.jpg")
+    image = read_image(scikit_learn_has("images/china.jpg"))
     image.flags.writeable = False
     return image
 
@@ -64,9 +70,8 @@ def china():
 @pytest.fixture(scope="session")
 def iris():
     """Fisher's iris flowers, (150, 4)."""
-    from sklearn.datasets import load_iris
-
-    return load_iris().data
+    path = scikit_learn_has("data/iris.csv")
+    return np.loadtxt(path, delimiter=",", skiprows=1, usecols=range(4))
 
 
 @pytest.fixture
@@ -77,9 +82,7 @@ def rng():
 @pytest.fixture(scope="session")
 def small_picture():
     """The built-in picture, 75 x 100."""
-    image = sample_image()[::5, ::5]
-    image.flags.writeable = False
-    return image
+    return SAMPLE[::5, ::5]
 
 
 @pytest.fixture

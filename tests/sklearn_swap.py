@@ -5,8 +5,6 @@ on the path) puts `kmeans_np.KMeans` in the place of `sklearn.cluster.KMeans` be
 tests are imported, and leaves out those that are not about public, dense `KMeans`.
 """
 
-import sklearn.cluster
-
 import kmeans_np
 
 # Tests of something else, by name, and why.
@@ -42,6 +40,8 @@ OTHER_PARAMETERS = ("sparse", "csr", "MiniBatchKMeans")
 
 def pytest_configure():
     # Not when this file is imported, which whoever collects tests may do.
+    import sklearn.cluster
+
     sklearn.cluster.KMeans = kmeans_np.KMeans
 
 

@@ -17,14 +17,16 @@ def chosen(cases, *usual):
     ]
 
 
-def crossed(*axes):
+def crossed(*axes, usual=None):
     """Combine the values of all axes, for `pytest.mark.parametrize`.
 
-    Those off the diagonal, in which each value of each axis has its turn, are slow.
+    Those off the diagonal, in which each value of each axis has its turn, are slow; of
+    the first axis, only the usual values have theirs, if there are some.
     """
     axes = [[*axis] for axis in axes]
-    longest = max(map(len, axes))
-    diagonal = [tuple(axis[i % len(axis)] for axis in axes) for i in range(longest)]
+    turns = [[*(usual or axes[0])], *axes[1:]]
+    longest = max(map(len, turns))
+    diagonal = [tuple(axis[i % len(axis)] for axis in turns) for i in range(longest)]
     return [
         case if case in diagonal else pytest.param(*case, marks=pytest.mark.slow)
         for case in product(*axes)

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sample import SAMPLE
+from sources import Slices
 from tables import chosen
-from test_blocks import Elsewhere
 
 from kmeans_np import (
     Progress,
     Segmentation,
     cluster_image,
-    sample_image,
     segment_image,
     write_image,
 )
@@ -19,7 +19,7 @@ from kmeans_np.image import batch as batch_module
 from kmeans_np.image.batch import ColorPool
 from kmeans_np.image.pipeline import find_clusters, make_plan
 
-PHOTO = sample_image()[::2, ::2]
+PHOTO = SAMPLE[::2, ::2]
 FRAMES = [PHOTO[:100], PHOTO[75:, ::-1], 255 - PHOTO[::2, ::3], PHOTO[:, :38]]
 
 
@@ -105,7 +105,7 @@ def test_segmented_images_come_one_by_one():
 
 
 def test_images_outside_of_memory_and_volumes():
-    answer = cluster_image([Elsewhere(frame) for frame in FRAMES], 3, rng=0)
+    answer = cluster_image([Slices(frame) for frame in FRAMES], 3, rng=0)
     expected = cluster_image(FRAMES, 3, rng=0)
     assert np.array_equal(answer.image[1], expected.image[1])
     volumes = [PHOTO[..., 0].reshape(4, 47, 250), PHOTO[..., 1].reshape(47, 4, 250)]

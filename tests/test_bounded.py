@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import any_points, generic_points, repetitions, tied_points
-from tables import crossed
+from tables import chosen, crossed
 
 from kmeans_np import Sweep, assign, lloyd
 from kmeans_np.sweeps import BlockedSweep, BoundedSweep, bounded, products, totals
@@ -76,9 +76,10 @@ def test_sums_of_whole_numbers_are_the_textbooks_to_the_last_bit(case):
     ("sizes", "dtype"),
     crossed([(1, 5), (2, 16), (3, 64), (8, 4), (33, 20)], [np.float32, np.float64]),
 )
-def test_many_points(sizes, dtype):
+@pytest.mark.parametrize("n", chosen([3000, 20_000], 3000))
+def test_many_points(sizes, dtype, n):
     d, k = sizes
-    points, start = mixture(20_000, d, k, dtype)
+    points, start = mixture(n, d, k, dtype)
     assert_same_run(BoundedSweep(points), BlockedSweep(points), start, max_iter=9)
 
 
@@ -138,12 +139,13 @@ def test_memory_orders_and_types():
         assert np.array_equal(variant, before)
 
 
+@pytest.mark.parametrize("n", chosen([4000, 30_000], 4000))
 @pytest.mark.parametrize("d", [3, 20])
-def test_the_same_bits_for_any_size_of_blocks(d):
-    points, start = mixture(30_000, d, 30)
+def test_the_same_bits_for_any_size_of_blocks(n, d):
+    points, start = mixture(n, d, 30)
     weights = np.random.default_rng(1).random(len(points))
     runs = []
-    for block_size in (None, 5000, 700):
+    for block_size in (None, n // 6, 700):
         sweep = BoundedSweep(points, weights, block_size=block_size)
         runs.append([*lloyd(sweep, start, max_iter=6)])
     for run in runs[1:]:
@@ -247,9 +249,10 @@ def test_numbers_that_float32_cannot_hold_next_to_the_others(far):
     assert_same_run(BoundedSweep(points), Sweep(points), points[5:9].copy())
 
 
-def test_wild_weights_do_not_spoil_small_clusters():
+@pytest.mark.parametrize("n", chosen([5000, 30_000], 5000))
+def test_wild_weights_do_not_spoil_small_clusters(n):
     # What is left of a cluster after a weight of 1e9 went must not drown in rounding.
-    points, start = mixture(30_000, 3, 40)
+    points, start = mixture(n, 3, 40)
     weights = np.exp(np.random.default_rng(1).normal(size=len(points)) * 8)
     sweep, textbook = BoundedSweep(points, weights), BlockedSweep(points, weights)
     assert_same_run(sweep, textbook, start, max_iter=40)

@@ -266,6 +266,7 @@ def test_a_file_that_claims_to_be_huge_is_refused_at_once(
     assert peak < 20e6
 
 
+@pytest.mark.slow
 def test_damaged_files_are_lines_of_a_process(tmp_path):
     """All in one process: what goes on stderr there does not pass through Python."""
     paths = []

@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
+from sample import SAMPLE
 
-from kmeans_np import cluster_image, open_image, read_image, sample_image, write_image
+from kmeans_np import cluster_image, open_image, read_image, write_image
 from kmeans_np.__main__ import main
 from kmeans_np.cli import inputs
 
-PHOTO = sample_image()
+PHOTO = SAMPLE[::2, ::2]
 ANSWER = cluster_image(PHOTO, 5, rng=0)
 
 

@@ -1,6 +1,7 @@
 """Distinct colors: an exact shortcut, there and back."""
 
 import math
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ from hypothesis.extra import numpy as hnp
 
 from kmeans_np import cluster_image
 from kmeans_np.colors import (
+    ColorCounts,
+    ColorPacking,
     Units,
     distinct,
     distinct_colors,
@@ -17,6 +20,7 @@ from kmeans_np.colors import (
     lab_from_rgb,
     look_up,
     lookup,
+    merge_counts,
     rgb_from_lab,
     take_colors,
 )
@@ -214,3 +218,111 @@ def test_tiny_weights_beside_large_ones_are_counted():
     image, weights = np.uint8([[255, 255, 255, 0, 0]]), [[1, 1, 1, 1e-100, 2e-100]]
     answer = cluster_image(image, 2, weights=weights, rng=0, coarse_start=False)
     assert answer.counts == pytest.approx([3, 3e-100], rel=1e-14)
+
+
+# ---- Counts of blocks --------------------------------------------------------------
+
+TYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32")
+
+
+def counted(blocks, dtype, channels):
+    counts = ColorCounts(ColorPacking(np.dtype(dtype), channels))
+    for block in blocks:
+        counts.add(block)
+    return counts.colors()
+
+
+@given(
+    dtype=st.sampled_from(TYPES),
+    channels=st.integers(1, 4),
+    seed=st.integers(0, 2**32 - 1),
+    cuts=st.lists(st.integers(0, 2000), max_size=5),
+    shuffled=st.booleans(),
+)
+def test_any_cut_into_blocks_in_any_order_counts_the_same(
+    dtype, channels, seed, cuts, shuffled
+):
+    rng = np.random.default_rng(seed)
+    ends = np.iinfo(dtype)
+    pixels = rng.choice(np.linspace(ends.min, ends.max, 4), (2000, channels))
+    pixels = pixels.astype(dtype)
+    coding = ColorPacking(np.dtype(dtype), channels)
+    if not coding.is_possible:
+        return
+    blocks = np.split(pixels, sorted(cuts))
+    if shuffled:
+        blocks = [blocks[i] for i in rng.permutation(len(blocks))]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("kmeans_np.colors.counts.COUNT_BLOCK", 300)
+        patch.setattr("kmeans_np.colors.counts.MANY_COLORS", 200)
+        found = counted(blocks, dtype, channels)
+    fast = dtype == "uint8" and channels in (1, 3)
+    expected = distinct_colors(pixels) if fast else distinct_values(pixels)
+    assert np.array_equal(found.colors, expected.colors)
+    assert np.array_equal(found.counts, expected.counts)
+    assert found.counts.dtype == np.float64
+
+
+@st.composite
+def counts_of_parts(draw):
+    """Rising codes with counts, of several parts, some large and some empty."""
+    kind = draw(st.sampled_from([np.uint32, np.uint64]))
+    last = np.iinfo(kind).max
+    top = draw(st.sampled_from([5, 300, 2**24 - 1, last]))
+    least = draw(st.sampled_from([0, last - top]))
+    much = draw(st.sampled_from([3, 2**31, 2**33]))
+    parts = draw(
+        st.lists(
+            st.dictionaries(
+                st.integers(least, least + top), st.integers(1, much), max_size=9
+            ),
+            min_size=1,
+            max_size=6,
+        )
+    )
+    return [
+        (
+            np.array(sorted(part), kind),
+            np.array([part[code] for code in sorted(part)], np.uint64),
+        )
+        for part in parts
+    ]
+
+
+@given(parts=counts_of_parts(), size=st.sampled_from([2, 2**17]), data=st.data())
+def test_merging_counts_is_adding_up_in_any_order_and_grouping(parts, size, data):
+    expected = {}
+    for codes, counts in parts:
+        for code, n in zip(codes.tolist(), counts.tolist()):
+            expected[code] = expected.get(code, 0) + n
+    order = data.draw(st.permutations(parts))
+    cut = data.draw(st.integers(1, len(parts)))
+    with mock.patch("kmeans_np.colors.distinct.RANGE", size):
+        grouped = [
+            merge_counts(order[:cut]),
+            *([merge_counts(order[cut:])] if order[cut:] else []),
+        ]
+        answers = [merge_counts(parts), merge_counts(order), merge_counts(grouped)]
+    for codes, counts in answers:
+        assert dict(zip(codes.tolist(), counts.tolist())) == expected
+        assert codes.tolist() == sorted(expected)
+        assert codes.dtype == parts[0][0].dtype
+        few = sum(expected.values()) < 2**32
+        assert counts.dtype == (np.uint32 if few else np.uint64)
+
+
+@pytest.mark.parametrize("size", [2, 3, 2**17])
+@pytest.mark.parametrize("least", [0, 2**32 - 6])
+def test_close_codes_are_merged_in_ranges(size, least, monkeypatch):
+    monkeypatch.setattr("kmeans_np.colors.distinct.RANGE", size)
+    parts = [
+        (np.array([0, 1, 5]), np.array([1, 2, 3])),
+        (np.array([], int), np.array([], int)),
+        (np.array([1, 4, 5]), np.array([5, 2**32 - 1, 7])),
+    ]
+    codes, counts = merge_counts(
+        [((a + least).astype(np.uint32), b.astype(np.uint64)) for a, b in parts]
+    )
+    assert (codes - np.uint32(least)).tolist() == [0, 1, 4, 5]
+    assert counts.tolist() == [1, 7, 2**32 - 1, 10]
+    assert counts.dtype == np.uint64

@@ -242,13 +242,14 @@ KINDS = {
 }  # fmt: skip
 
 
-@ORIENTATIONS
+OTHER_FILES = [*product(("png", "tif"), KINDS), ("webp", "RGB"), ("webp", "RGBA")]
+
+
 @pytest.mark.parametrize(
-    ("suffix", "kind"),
-    [*((suffix, kind) for suffix in ("png", "tif") for kind in KINDS),
-     ("webp", "RGB"), ("webp", "RGBA")],
-)  # fmt: skip
-def test_other_files_are_turned_upright(tmp_path, kind, suffix, orientation):
+    ("file", "orientation"), crossed(OTHER_FILES, range(1, 9)), ids=str
+)
+def test_other_files_are_turned_upright(tmp_path, file, orientation):
+    suffix, kind = file
     picture = palette_image() if kind == "palette" else KINDS[kind]
     options = {"lossless": True, "exact": True} if suffix == "webp" else {}
     path = tmp_path / f"picture.{suffix}"

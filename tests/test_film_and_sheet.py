@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from sample import SAMPLE
 
 from kmeans_np import sample_image
 from kmeans_np.explanation import film as films
@@ -70,7 +71,7 @@ def colors_in(picture):
 @pytest.fixture(scope="module")
 def small():
     """Every fifth pixel of the sample."""
-    return image(np.ascontiguousarray(sample_image()[::5, ::5]))
+    return image(np.ascontiguousarray(SAMPLE[::5, ::5]))
 
 
 @pytest.fixture(scope="module")
@@ -275,6 +276,7 @@ class TestFilm:
         assert np.array_equal(shown[70, 80], exact[1])
         assert np.abs(shown.astype(int) - frame).mean() < 25
 
+    @pytest.mark.slow
     def test_same_run_same_bytes(self, small):
         found = run(small, 4, max_iter=1)
         assert gif_bytes(found, small) == gif_bytes(found, small)
@@ -385,7 +387,7 @@ class TestSheet:
         assert sheet_bytes(small_run, small) == small_sheet
 
 
-S = sample_image()
+S = SAMPLE
 MASK = np.zeros((25, 20), bool)
 MASK[3:20, 4:9] = True
 NAN = np.where(MASK[..., None], S[:25, :20] / 255.0, np.nan)

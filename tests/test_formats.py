@@ -5,12 +5,12 @@ import sys
 
 import numpy as np
 import pytest
+from sample import SAMPLE
 
 from kmeans_np import (
     cluster_image,
     open_image,
     read_image,
-    sample_image,
     segment_image,
     write_image,
 )
@@ -18,7 +18,7 @@ from kmeans_np.cli import inputs
 from kmeans_np.files import SlicedImage
 from kmeans_np.files.formats import FORMATS, Format
 
-PHOTO = sample_image()[::5, ::5]
+PHOTO = SAMPLE[::5, ::5]
 KINDS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif")
 
 

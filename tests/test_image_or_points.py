@@ -45,8 +45,9 @@ def scatter(values, axis):
     return ((values - values.mean(axis=axis)) ** 2).sum()
 
 
-@pytest.mark.parametrize("kind", ["auto", "image", "points"])
-@pytest.mark.parametrize("maker", MAKERS)
+@pytest.mark.parametrize(
+    ("maker", "kind"), crossed(MAKERS, ["auto", "image", "points", "auto"])
+)
 def test_two_axes_are_what_is_said_or_plain(maker, kind, tmp_path):
     for shape, plain in SHAPES.items():
         values = np.random.default_rng(0).integers(0, 256, shape)

@@ -98,7 +98,7 @@ def test_same_bits_for_any_number_of_blas_threads():
 
 
 def test_calls_in_parallel_do_not_disturb_each_other(rng):
-    points = rng.normal(size=(3000, 3))
+    points = rng.normal(size=(1000, 3))
     expected = kmeans(points, 5, rng=1).centroids.tobytes()
     found = []
 

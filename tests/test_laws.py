@@ -472,12 +472,12 @@ def test_segmenting_twice_changes_nothing(photos):
 
 @pytest.mark.parametrize("options", OPTIONS)
 def test_the_curve_never_rises_and_is_the_inertia_of_its_centroids(photos, options):
-    image, steps = photos["photo"][:60, :80], []
-    ks = [1, 2, 3, 5, 8, 13, 30]
+    image, steps = photos["photo"][:40, :50], []
+    ks = [1, 2, 3, 8, 30]
     curve = inertia_curve(
         image, ks, rng=0, callback=steps.append, max_iter=8, **OPTIONS[options]
     )
-    assert curve.shape == (7,)
+    assert curve.shape == (5,)
     assert (np.diff(curve) < 0).all()
     # The last step of each k tells the centroids, in what is compared.
     firsts = [i for i, step in enumerate(steps) if step.iteration == 1]

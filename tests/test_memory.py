@@ -6,6 +6,7 @@ import tracemalloc
 import numpy as np
 import pytest
 from PIL import Image
+from sources import Slices
 
 from kmeans_np import cluster_image, kmeans
 
@@ -93,13 +94,13 @@ def test_a_large_float_photo_needs_less_than_120_bytes_a_pixel(
     ],
 )
 def test_a_float_photo_needs_less_than_120_bytes_a_pixel(photo, dtype, init, offset):
-    photo = photo.astype(dtype) + dtype(offset)
+    photo = photo[:432].astype(dtype) + dtype(offset)
     assert peak_bytes_each(cluster_image, photo, 8, init=init) < FLOAT_BOUND
 
 
 def test_a_restart_of_empty_clusters_stays_within_the_bound(photo):
     start = np.array([[50.0] * 3, [200.0] * 3, [1e4] * 3, [2e4] * 3])
-    assert peak_bytes_each(cluster_image, photo, 4, init=start) < FLOAT_BOUND
+    assert peak_bytes_each(cluster_image, photo[:432], 4, init=start) < FLOAT_BOUND
 
 
 @pytest.mark.slow
@@ -199,3 +200,21 @@ def test_points_weights_and_start_are_not_written_to(rng, init):
     kmeans(points, 4, weights=weights, init=arrays[2])
     for array, copy in zip(arrays, before):
         np.testing.assert_array_equal(array, copy)
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_image(monkeypatch):
+    monkeypatch.setattr("kmeans_np.arrays.rows.BLOCK", 2**17)
+    monkeypatch.setattr("kmeans_np.image.block_source.CHUNK_BYTES", 2**18)
+    peaks = []
+    for height in (400, 3200):
+        image = np.random.default_rng(0).random((height, 512, 3), np.float32)
+        source = Slices(image, (height, 100, 3))
+        tracemalloc.start()
+        try:
+            cluster_image(source, 3, rng=0, max_iter=2, coarse_start=False)
+            peaks.append(tracemalloc.get_traced_memory()[1])
+        finally:
+            tracemalloc.stop()
+    assert source.largest < 1.1 * 2**17 * 2
+    assert peaks[1] < 1.1 * peaks[0]

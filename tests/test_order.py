@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sources import Slices
 from strategies import tied_points
 from tables import chosen, crossed, few_examples
-from test_partitioned import Outside
 
 from kmeans_np import KMeans, cluster_image, explain, inertia_curve, kmeans, order
 from kmeans_np.arrays import as_rows, rows
@@ -105,7 +105,7 @@ def test_points_at_ranks_in_parts_are_those_in_memory(points, chunk, most, data)
         patch.setattr(partitioned, "MOST_NUMBERS", most)
         patch.setattr(partitioned, "SPLITTERS", 3)
         patch.setattr(rows, "BLOCK", chunk * points.shape[1])
-        outside = PartitionedPoints(as_rows(Outside(points)))
+        outside = PartitionedPoints(as_rows(Slices(points)))
         sampler = PartitionedSampler(outside)
         # As if there were no more than these.
         sampler.sample = sampler.sample[:2]
@@ -130,7 +130,7 @@ def test_draws_by_rank_leave_out_all_copies(weighted):
     points[[5, 4000, 8999, 77]] = [[1, 0], [-1, 0], [0, -1], [0, 2]]
     weights = np.where(points.any(axis=1), 0.25, 1.5) if weighted else np.ones(9000)
     merged, counts = distinct(points, weights)
-    outside = PartitionedPoints(as_rows(Outside(points), weights))
+    outside = PartitionedPoints(as_rows(Slices(points), weights))
     for seed in range(20):
         samplers = [PartitionedSampler(outside)]
         if not weighted:
@@ -162,8 +162,7 @@ STORED = {
 }
 
 
-@pytest.mark.parametrize("init", ["random", "k-means++"])
-@pytest.mark.parametrize("n", [200, 30_000])
+@pytest.mark.parametrize(("init", "n"), crossed(["random", "k-means++"], [12_000, 200]))
 def test_starts_among_points_do_not_depend_on_their_storage(n, init):
     points = crowd(n)
     low, high = points.min(), points.max()
@@ -209,8 +208,8 @@ UNITS = {
     "floats": lambda image: image / 255,
     "float32": lambda image: (image / 255).astype(np.float32),
     "offset": lambda image: image + 1000.0,
-    "slices": lambda image: Outside(image),
-    "float slices": lambda image: Outside(image / 255),
+    "slices": lambda image: Slices(image),
+    "float slices": lambda image: Slices(image / 255),
     "dask": lambda image: da.from_array(image, chunks=50),
     "floats on dask": lambda image: da.from_array(image / 255, chunks=50),
 }
@@ -231,7 +230,7 @@ def test_the_unit_does_not_matter(picture, unit, options):
     image, axis = PICTURES[picture]
     how = {"channel_axis": axis} | OPTIONS[options]
     stored = UNITS[unit](image)
-    for k, seed in ((3, 0), (5, 1), (7, 2)):
+    for k, seed in ((3, 0), (7, 2)):
         expected = cluster_image(image, k, rng=seed, **how)
         found = cluster_image(stored, k, rng=seed, **how)
         assert np.array_equal(np.asarray(found.labels), expected.labels), (k, seed)
@@ -273,10 +272,10 @@ def test_the_cells_of_a_histogram_do_not_depend_on_what_is_added(offset):
 
 def test_places_do_not_change_the_histogram_of_an_image_with_an_offset():
     rng = np.random.default_rng(0)
-    image = rng.normal(15, 8, (130, 160)) + np.indices((130, 160))[0] / 9
+    image = rng.normal(15, 8, (90, 110)) + np.indices((90, 110))[0] / 9
     how = {"position_weight": 0.5, "rng": 0}
     expected = cluster_image(image, 8, **how)
-    for stored in (image + 273.15, Outside(image + 273.15)):
+    for stored in (image + 273.15, Slices(image + 273.15)):
         found = cluster_image(stored, 8, **how)
         assert (np.asarray(found.labels) == expected.labels).mean() > 0.999
 
@@ -284,7 +283,7 @@ def test_places_do_not_change_the_histogram_of_an_image_with_an_offset():
 def test_starts_that_end_alike_are_told_apart_alike_in_every_unit():
     rng = np.random.default_rng(0)
     points = rng.integers(0, 9000, (3000, 3)) + rng.integers(0, 5, (3000, 1)) * 97_000
-    for seed in range(8):
+    for seed in range(3):
         expected = kmeans(points, 5, rng=seed).labels
         for stored in (points / 255, points / 7 + 0.3):
             assert np.array_equal(kmeans(stored, 5, rng=seed).labels, expected)
@@ -293,14 +292,14 @@ def test_starts_that_end_alike_are_told_apart_alike_in_every_unit():
 @pytest.mark.parametrize("seed", chosen(range(3), 0))
 def test_the_best_of_several_starts_is_the_best_beside_a_point_far_away(seed):
     rng = np.random.default_rng(1)
-    points = rng.normal(size=(9500, 2))
-    points[:, 0] += rng.integers(0, 6, 9500) * 6
+    points = rng.normal(size=(3500, 2))
+    points[:, 0] += rng.integers(0, 6, 3500) * 6
     points = np.concatenate([points, [[1e12, 0]]])
     how = {"n_init": 1, "init": "random"}
     generator = np.random.default_rng(seed)
-    single = [kmeans(points, 7, rng=generator, **how).inertia for _ in range(10)]
+    single = [kmeans(points, 7, rng=generator, **how).inertia for _ in range(5)]
     for stored in (points, points[::-1]):
-        best = kmeans(stored, 7, rng=seed, n_init=10).inertia
+        best = kmeans(stored, 7, rng=seed, n_init=5).inertia
         assert best == pytest.approx(min(single), rel=1e-6)
 
 
@@ -342,8 +341,8 @@ def test_memory_for_draws_does_not_grow_with_the_points(monkeypatch):
         lambda parts: brought.append(max(len(p) for p, _ in parts)) or merge(parts),
     )
     rng = np.random.default_rng(0)
-    points = np.exp(rng.normal(scale=9, size=(60_000, 2)))
+    points = np.exp(rng.normal(scale=9, size=(20_000, 2)))
     expected = kmeans(points, 5, rng=0, max_iter=2, n_init=1)
-    found = kmeans(Outside(points), 5, rng=0, max_iter=2, n_init=1)
+    found = kmeans(Slices(points), 5, rng=0, max_iter=2, n_init=1)
     assert np.array_equal(found.centroids, expected.centroids)
     assert max(brought) * 2 <= 2**10 + 2 * 5 * 2

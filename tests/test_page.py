@@ -9,6 +9,7 @@ import re
 import numpy as np
 import pytest
 from browser import canvas, chromium, visit, visits  # noqa: F401
+from sample import SAMPLE
 from tables import chosen
 
 from kmeans_np import assign, explain, lloyd, sample_image
@@ -27,7 +28,7 @@ VIEWS = ("story", "picture-view", "cloud-view", "curve-view", "table-view")
 
 @functools.cache
 def small():
-    return sample_image()[::11, ::11]
+    return SAMPLE[::11, ::11]
 
 
 @functools.cache
@@ -1271,7 +1272,7 @@ def test_points_of_any_number_of_features(name, made, visit):
 
 @pytest.mark.slow
 def test_a_large_picture_says_that_it_is_reduced(tmp_path, visit):
-    image = np.kron(sample_image(), np.ones((2, 2, 1), np.uint8))
+    image = np.kron(SAMPLE, np.ones((2, 2, 1), np.uint8))
     image[::2, ::3] //= 2
     explanation = explain(image, 3, rng=0, max_iter=3)
     path = tmp_path / "large.html"

@@ -97,7 +97,7 @@ def test_over_many_blocks_the_answer_is_right(china, jobs, monkeypatch):
 
 @pytest.mark.parametrize(("init", "dtype"), crossed(INITS, [np.float32, np.float64]))
 def test_points_have_the_same_bits_for_any_number_of_threads(init, dtype, monkeypatch):
-    points = np.random.default_rng(1).normal(size=(60_000, 5)).astype(dtype)
+    points = np.random.default_rng(1).normal(size=(20_000, 5)).astype(dtype)
     init = points[:6] if init == START else init
     call = functools.partial(digest_of, kmeans, points, 6, init=init, rng=0, max_iter=9)
     assert len({*over_threads(monkeypatch, call)}) == 1
@@ -244,7 +244,7 @@ ENVIRONMENTS = list(product(["OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"], "12"))
 @pytest.mark.parametrize(
     ("full", "number_of_runs", "environments"),
     [
-        pytest.param(False, 4, ENVIRONMENTS[1:3], id="some"),
+        pytest.param(False, 4, ENVIRONMENTS[1:3], id="some", marks=pytest.mark.slow),
         pytest.param(True, 19, ENVIRONMENTS, id="all", marks=pytest.mark.slow),
     ],
 )
@@ -292,8 +292,9 @@ else:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT for one process")
-@pytest.mark.parametrize("run", chosen(LONG_RUNS, "an image"))
+@pytest.mark.parametrize("run", LONG_RUNS)
 def test_ctrl_c_ends_a_long_run_at_once_and_leaves_no_thread(run):
     text = UNTIL_CTRL_C.replace("CALL", LONG_RUNS[run])
     steps, left = said(program("threads.n_threads = lambda: 3\n" + text))

@@ -69,7 +69,10 @@ def test_with_weights_counts_and_shares_are_of_weights():
 
 @pytest.mark.parametrize(
     ("k", "dtype"),
-    [(1, "i1"), (128, "i1"), (129, "i2"), (2**15, "i2"), (2**15 + 1, "i4")],
+    [
+        *((1, "i1"), (128, "i1"), (129, "i2"), (2**15 + 1, "i4")),
+        pytest.param(2**15, "i2", marks=pytest.mark.slow),
+    ],
 )
 def test_labels_are_of_the_smallest_signed_type(k, dtype):
     image = np.array([[0, 1000, 2**16 - 1]], np.uint16)
@@ -414,8 +417,10 @@ def test_an_overlay_of_bands_is_gray(rng):
     assert (shown[2, 3] == 255).all()
 
 
-@pytest.mark.parametrize("nodata", [NAN, np.inf, -np.inf, np.finfo("f8").min, 1e200])
-@pytest.mark.parametrize("bands", [1, 3, 5])
+@pytest.mark.parametrize(
+    ("nodata", "bands"),
+    crossed([NAN, np.inf, -np.inf, np.finfo("f8").min, 1e200], [1, 3, 5]),
+)
 def test_an_overlay_beside_what_is_no_number(nodata, bands):
     image = np.repeat(np.where(MASK, GRAY / 100, nodata)[..., np.newaxis], bands, -1)
     answer = cluster_image(image, 2, mask=MASK, init=[[0.1] * bands, [0.9] * bands])

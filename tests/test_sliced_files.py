@@ -219,16 +219,20 @@ def test_chunks_that_are_no_good_are_not_taken_over(tmp_path):
     assert {*chunks.values()} == {(700, 1024, 3)}
 
 
+def slow(*case):
+    return pytest.param(*case, marks=pytest.mark.slow)
+
+
 @pytest.mark.parametrize(
     ("shape", "strip", "expected"),
     [
         ((700, 9000, 3), (16, 9000, 3), (64, 1024, 3)),
-        ((2000, 9000), (50, 9000), (200, 1024)),
-        ((9000, 2000), (9000, 50), (1024, 200)),
-        ((90, 70_000), (3, 70_000), (27, 2427)),
+        slow((2000, 9000), (50, 9000), (200, 1024)),
+        slow((9000, 2000), (9000, 50), (1024, 200)),
+        slow((90, 70_000), (3, 70_000), (27, 2427)),
         ((30, 9000, 3), (30, 9000, 3), (30, 2184, 3)),
         # Not so slender; a plane of a volume.
-        ((2000, 3000), (200, 3000), (200, 3000)),
+        slow((2000, 3000), (200, 3000), (200, 3000)),
         ((40, 500, 600), (1, 500, 600), (1, 500, 600)),
     ],
 )
@@ -363,6 +367,7 @@ def parts(length):
 
 
 @pytest.mark.parametrize(("name", "kind"), crossed([*TIFFS, *OTHERS], ["RGB", "gray"]))
+@few_examples
 @given(data=st.data())
 def test_slices_are_numpys(opened, name, kind, data):
     file, image = opened[name, kind]
@@ -380,14 +385,14 @@ def test_slices_are_numpys(opened, name, kind, data):
         same(file[index[0]], np.asarray(expected))
 
 
-@pytest.mark.parametrize("name", [*TIFFS, *OTHERS])
-def test_all_of_it_is_read_in_blocks_and_written(opened, name, tmp_path):
-    for kind in ("RGB", "gray"):
-        file, image = opened[name, kind]
-        same(file[...], image)
-        for suffix in KINDS:
-            write_sliced(tmp_path / f"image.{suffix}", file)
-            same(read(tmp_path / f"image.{suffix}"), image)
+@pytest.mark.parametrize(
+    ("name", "suffix", "kind"), crossed([*TIFFS, *OTHERS], KINDS, ["RGB", "gray"])
+)
+def test_all_of_it_is_read_in_blocks_and_written(opened, name, suffix, kind, tmp_path):
+    file, image = opened[name, kind]
+    same(file[...], image)
+    write_sliced(tmp_path / f"image.{suffix}", file)
+    same(read(tmp_path / f"image.{suffix}"), image)
 
 
 def test_only_the_tiles_that_overlap_are_decoded(tmp_path, monkeypatch):

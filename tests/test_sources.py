@@ -6,11 +6,20 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
+import dask
 import dask.array as da
-import h5py
 import numpy as np
 import pytest
-import zarr
+from sample import SAMPLE
+from sources import (
+    ARRAYS,
+    POINT_SOURCES,
+    Slices,
+    few_as_many,
+    in_chunks,
+    mapped,
+    on_dask,
+)
 from tables import chosen, crossed
 
 from kmeans_np import (
@@ -18,59 +27,24 @@ from kmeans_np import (
     inertia_curve,
     kmeans,
     open_image,
-    sample_image,
     segment_image,
     write_image,
 )
 from kmeans_np.arrays.stacked import ReIterable
 
 RNG = np.random.default_rng(0)
-POINTS = np.repeat(RNG.normal(scale=30, size=(9, 3)), 2500, axis=0)[:20_000]
+POINTS = np.repeat(RNG.normal(scale=30, size=(9, 3)), 250, axis=0)[:2000]
 POINTS += RNG.normal(scale=12, size=POINTS.shape)
-PICTURE = sample_image()[:150, :200]
+PICTURE = SAMPLE[::6, ::6][:50, :60]
 FLOATS = (PICTURE / 255 + RNG.normal(scale=0.02, size=PICTURE.shape)).astype("f4")
 SEE_THROUGH = np.dstack([FLOATS, (np.indices(FLOATS.shape[:2]).sum(0) % 7) / 6])
 MASK = np.indices(FLOATS.shape[:2]).sum(0) % 5 > 0
 
 
-class Slices:
-    """An array of which only slices can be had."""
-
-    def __init__(self, array):
-        self.array, self.shape, self.dtype = array, array.shape, array.dtype
-
-    def __getitem__(self, place):
-        return self.array[place]
-
-
-class Anew:
-    """Blocks of points that are made when they are asked for."""
-
-    def __init__(self, points):
-        self.points = points
-
-    def __iter__(self):
-        for start, end in pairwise([0, 3000, 3000, 11_000, len(self.points)]):
-            yield self.points[start:end].copy()
-
-
-def mapped(array, folder):
-    np.save(folder / "array.npy", array)
-    return np.load(folder / "array.npy", mmap_mode="r")
-
-
-def in_zarr(array, folder):
-    chunks = tuple(min(n, 4000) for n in array.shape)
-    stored = zarr.create_array(
-        folder / "a.zarr", shape=array.shape, dtype=array.dtype, chunks=chunks
-    )
-    stored[...] = array
-    return stored
-
-
-def in_hdf5(array, folder):
-    file = h5py.File(folder / "array.h5", "w")
-    return file.create_dataset("array", data=array)
+@pytest.fixture(autouse=True)
+def small():
+    with few_as_many(), dask.config.set(scheduler="synchronous"):
+        yield
 
 
 OPEN = []
@@ -92,28 +66,6 @@ def close():
         OPEN.pop().close()
 
 
-def in_chunks(array, edges):
-    """Return a Dask array of chunks of rows between these edges, which may be empty."""
-    rows = tuple(b - a for a, b in pairwise(edges))
-    return da.from_array(array, chunks=(rows, *array.shape[1:]))
-
-
-def on_dask(array, _):
-    return in_chunks(array, [0, 0, len(array) // 3, len(array)])
-
-
-ARRAYS = {
-    "array": lambda array, _: array,
-    "memory map": mapped,
-    "slices": lambda array, _: Slices(array),
-    "zarr": in_zarr,
-    "hdf5": in_hdf5,
-}
-POINT_SOURCES = ARRAYS | {
-    "dask": on_dask,
-    "blocks": lambda array, _: [*Anew(array)],
-    "blocks anew": lambda array, _: Anew(array),
-}
 FILES = (".npy", ".zarr", ".tif")
 IMAGE_SOURCES = ARRAYS | {"dask": on_dask}
 IMAGE_SOURCES |= {suffix: opened(suffix) for suffix in FILES}
@@ -162,7 +114,7 @@ def test_a_callback_is_shown_the_same_steps_for_points(source, stop_after, tmp_p
     points = POINT_SOURCES[source](POINTS, tmp_path)
 
     def run(array):
-        how = {"rng": 1, "max_iter": 6}
+        how = {"rng": 1, "max_iter": 3}
         return followed(lambda see: kmeans(array, 5, callback=see, **how), stop_after)
 
     answer, steps = run(points)
@@ -178,7 +130,7 @@ def test_a_callback_is_shown_the_same_steps_for_images(kind, source, tmp_path):
     if source == ".tif" and image.shape[-1] == 4:
         pytest.skip("alpha that is not multiplied is another test's")
     outside = IMAGE_SOURCES[source](image, tmp_path)
-    how = how | {"rng": 1, "max_iter": 4}
+    how = how | {"rng": 1, "max_iter": 2}
     told = []
 
     def run(array):
@@ -198,7 +150,7 @@ def test_a_callback_is_shown_the_same_steps_for_images(kind, source, tmp_path):
 CALLS = {
     "kmeans": lambda **how: kmeans(POINTS[:500], 3, rng=0, **how),
     "kmeans of slices": lambda **how: kmeans(Slices(POINTS), 3, rng=0, **how),
-    "kmeans on dask": lambda **how: kmeans(on_dask(POINTS, 0), 3, rng=0, **how),
+    "kmeans on dask": lambda **how: kmeans(on_dask(POINTS), 3, rng=0, **how),
     "cluster_image": lambda **how: cluster_image(PICTURE, 3, rng=0, **how),
     "of slices": lambda **how: cluster_image(Slices(PICTURE), 3, rng=0, **how),
     "of float slices": lambda **how: cluster_image(Slices(FLOATS), 3, rng=0, **how),
@@ -227,7 +179,9 @@ def test_what_a_callback_raises_comes_out(call, error):
 
 
 @pytest.mark.parametrize("suffix", FILES)
-@pytest.mark.parametrize("error", [StopIteration, OSError, EnoughError])
+@pytest.mark.parametrize(
+    "error", [StopIteration, OSError, EnoughError, KeyboardInterrupt]
+)
 def test_what_is_raised_while_a_file_is_written_comes_out(error, suffix, tmp_path):
     def fail(*_):
         raise error("enough")
@@ -255,7 +209,7 @@ def test_what_a_callback_raises_on_dask_is_not_taken_for_an_unreadable_chunk():
         readable[0] = False
         raise EnoughError("enough")
 
-    points = on_dask(POINTS, 0).map_blocks(read, dtype=POINTS.dtype)
+    points = on_dask(POINTS).map_blocks(read, dtype=POINTS.dtype)
     with pytest.raises(EnoughError, match=r"^enough$"):
         kmeans(points, 4, rng=0, callback=callback)
 
@@ -483,7 +437,7 @@ def test_an_iterator_that_breaks_off_is_begun_anew():
 
 
 @pytest.mark.parametrize(
-    ("n", "where"), crossed([20_000, 300], ["first", "middle", "last", "all over"])
+    ("n", "where"), crossed([2000, 300], ["first", "middle", "last", "all over"])
 )
 def test_chunks_and_blocks_that_are_empty(n, where):
     points = POINTS[:n]
@@ -495,7 +449,7 @@ def test_chunks_and_blocks_that_are_empty(n, where):
         found = kmeans(source, 4, rng=0, max_iter=3)
         assert np.array_equal(np.asarray(found.labels), expected.labels)
         assert np.array_equal(found.centroids, expected.centroids)
-    for image in (PICTURE, FLOATS):
+    for image in (PICTURE,) if n == 300 else (FLOATS,):
         lazy = in_chunks(image, [min(edge, len(image)) for edge in edges])
         found = cluster_image(lazy, 4, rng=0, max_iter=3)
         expected = cluster_image(image, 4, rng=0, max_iter=3)
@@ -508,7 +462,7 @@ def test_chunks_and_blocks_that_are_empty(n, where):
 def test_bands_of_which_no_pixel_takes_part(tmp_path, monkeypatch):
     monkeypatch.setattr("kmeans_np.arrays.rows.BLOCK", 5 * FLOATS[0].size)
     mask = MASK.copy()
-    mask[10:40], mask[-20:] = False, False
+    mask[10:20], mask[-10:] = False, False
     answer, steps = followed(
         lambda see: cluster_image(
             mapped(FLOATS, tmp_path), 4, mask=mask, rng=0, max_iter=3, callback=see
@@ -527,7 +481,7 @@ AWKWARD = np.array([[0.1, 0.7, 0.3], [0.6, 0.1, 0.9], [0.9, 0.3, 0.7], [0.2, 0.2
 WHERE_IT_IS = {
     "memory": lambda image: image,
     "slices": Slices,
-    "dask": lambda image: da.from_array(image, chunks=60),
+    "dask": lambda image: da.from_array(image, chunks=30),
     "several": lambda image: [image, image],
 }
 COMPARED = {
@@ -535,7 +489,7 @@ COMPARED = {
     "lab": {"color_space": "lab"},
     "normalized": {"normalize": True},
     "both": {"color_space": "lab", "normalize": True},
-    "masked": {"mask": np.indices((150, 170)).sum(0) % 3 > 0},
+    "masked": {"mask": np.indices((50, 57)).sum(0) % 3 > 0},
 }
 
 
@@ -551,7 +505,7 @@ def test_as_many_clusters_as_colors_give_the_picture_back(dtype, compared, where
     if (where, compared) == ("several", "masked"):
         pytest.skip("several images have no mask")
     rng = np.random.default_rng(0)
-    image = AWKWARD.astype(dtype)[rng.integers(0, 4, (150, 170))]
+    image = AWKWARD.astype(dtype)[rng.integers(0, 4, (50, 57))]
     stored, how = WHERE_IT_IS[where](image), COMPARED[compared]
     assert painted(stored, 4, how).tobytes() == image.tobytes()
     if where != "several":
@@ -563,8 +517,8 @@ def test_as_many_clusters_as_colors_give_the_picture_back(dtype, compared, where
 @pytest.mark.parametrize("where", WHERE_IT_IS)
 def test_a_background_keeps_its_color(where):
     rng = np.random.default_rng(0)
-    image = rng.normal(0.8, 0.05, (150, 170, 3))
-    back = np.indices((150, 170)).sum(0) % 7 > 1
+    image = rng.normal(0.8, 0.05, (50, 57, 3))
+    back = np.indices((50, 57)).sum(0) % 7 > 1
     image[back] = [0.1, 0.2, 0.3]
     found = painted(WHERE_IT_IS[where](image), 2, {})
     assert found[back].tobytes() == image[back].tobytes()
@@ -583,10 +537,10 @@ def test_large_integers_keep_their_color():
 
 
 @pytest.mark.parametrize("where", ["memory", "slices", "dask"])
-@pytest.mark.parametrize("seed", chosen(range(6), 0, 1))
+@pytest.mark.parametrize("seed", chosen(range(6), 0))
 def test_a_run_cut_short_paints_its_centroids(where, seed):
     lines = np.random.default_rng(0).random((6, 130, 1))[seed] * 9
-    image = np.repeat(lines, 150, axis=1)
+    image = np.repeat(lines, 15, axis=1)
     image[:, :3] = [1e8, 20, 30][seed % 3]
     how = {"rng": seed, "max_iter": 1, "tol": 0, "coarse_start": False}
     answer = cluster_image(WHERE_IT_IS[where](image), 100, **how)

@@ -5,7 +5,8 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from test_sources import Slices, in_chunks
+from sample import SAMPLE
+from sources import Slices, in_chunks
 
 from kmeans_np import (
     apply_palette,
@@ -13,7 +14,6 @@ from kmeans_np import (
     inertia_curve,
     kmeans,
     read_image,
-    sample_image,
     segment_image,
     write_image,
 )
@@ -21,7 +21,7 @@ from kmeans_np.colors import COLOR_SPACES, ColorSpace
 from kmeans_np.lloyd import lloyd, stop_reason
 from kmeans_np.seeding import SEEDINGS, Seeding
 
-PICTURE = sample_image()[:60, :80]
+PICTURE = SAMPLE[:60, :80]
 
 
 # ---- Color spaces --------------------------------------------------------------------
