@@ -8,14 +8,14 @@ import pytest
 
 from kmeans_np import seeding, tree_sums
 from kmeans_np.arrays import chunks, lazy, rows
-from kmeans_np.clustering import partitioned, passes
+from kmeans_np.clustering import choose_sweep, partitioned
 from kmeans_np.colors import counts
 from kmeans_np.sweeps import totals
 
 # What is small to the package, and is less here.
 SMALLER = [
-    (passes, "MUCH_WORK", 0),
-    (passes, "TEXTBOOK", 2**9),
+    (choose_sweep, "MUCH_WORK", 0),
+    (choose_sweep, "TEXTBOOK", 2**9),
     (totals, "TEXTBOOK", 2**9),
     (tree_sums, "MOST", 2**9),
     (tree_sums, "LEAST", 2**8),

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 from kmeans_np import Sweep, assign, cluster_image, lloyd
-from kmeans_np.clustering import passes
+from kmeans_np.clustering import choose_sweep
 from kmeans_np.colors import lab_from_rgb, rgb_from_lab
 
 
 @pytest.fixture(autouse=True)
 def fast_passes(monkeypatch):
     """Let images of this size take the passes that are made for larger ones."""
-    monkeypatch.setattr(passes, "MUCH_WORK", 33_000)
+    monkeypatch.setattr(choose_sweep, "MUCH_WORK", 33_000)
 
 
 # ---- The textbook's answer -------------------------------------------------------
