@@ -283,7 +283,8 @@ def handed_out(folder):
 @pytest.fixture(scope="module")
 def handed(tmp_path_factory):
     """All of it, for tests that leave it as it is."""
-    everything = [*handed_out(tmp_path_factory.mktemp("handed"))]
+    with few_as_many():
+        everything = [*handed_out(tmp_path_factory.mktemp("handed"))]
     files = OPEN.copy()
     OPEN.clear()
     yield everything
