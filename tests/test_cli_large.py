@@ -8,7 +8,7 @@ from kmeans_np import cluster_image, open_image, read_image, write_image
 from kmeans_np.__main__ import main
 from kmeans_np.cli import inputs
 
-PHOTO = SAMPLE[::2, ::2]
+PHOTO = SAMPLE[::4, ::4]
 ANSWER = cluster_image(PHOTO, 5, rng=0)
 
 

@@ -197,6 +197,7 @@ def client(processes):
         yield client
 
 
+@pytest.mark.slow
 def test_a_cluster_gives_the_same_answer():
     chunked = da.from_array(PHOTO, chunks=(100, 250, 3))
     with cluster_of(processes=False) as cluster, client_of(cluster):

@@ -530,8 +530,7 @@ BORDERS = {
 }
 
 
-@pytest.mark.parametrize("border", BORDERS)
-@pytest.mark.parametrize("value", LARGE)
+@pytest.mark.parametrize(("value", "border"), crossed(LARGE, BORDERS))
 def test_the_numbers_that_kmeans_refuses_are_refused(border, value):
     bad = np.array([[LARGE[value]], [0], [1]], np.asarray(LARGE[value]).dtype)
     model = KMeans(2, random_state=0).fit([[0.0], [1.0], [3.0]])

@@ -18,7 +18,7 @@ from kmeans_np.cli import inputs
 from kmeans_np.files import SlicedImage
 from kmeans_np.files.formats import FORMATS, Format
 
-PHOTO = SAMPLE[::5, ::5]
+PHOTO = SAMPLE[::8, ::8]
 KINDS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif")
 
 

@@ -145,7 +145,12 @@ def tree_of(name):
     return ast.parse((PACKAGE / f"{name}.py").read_text(encoding="utf-8"))
 
 
+@functools.cache
 def imports_of(node):
+    return {*_imports_of(node)}
+
+
+def _imports_of(node):
     for part in ast.walk(node):
         if isinstance(part, ast.Import):
             yield from (alias.name for alias in part.names)

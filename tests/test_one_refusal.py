@@ -24,7 +24,11 @@ BAD = {
     "no k": (ZEROS, {"k": 0}, "k must be a whole number of at least 1"),
     "tol": (ZEROS, {"tol": -1}, "tol must be"),
     "callback": (ZEROS, {"callback": 3}, "callback must be a function of one Step"),
-    "progress": (ZEROS, {"progress": 3}, "progress must be a function of one Prog"),
+    "no byte seen in a mask": (
+        HIDDEN,
+        {"mask": MASK},
+        "mask must let at least one pixel take part that is not fully transparent",
+    ),
     "axes": (ZEROS[0], {}, "image must have 2 axes"),
     "no rows": (ZEROS[:0], {}, "image must hold at least one row"),
     "complex": (ZEROS.astype(complex), {}, "image must hold real numbers"),
@@ -55,6 +59,7 @@ BAD = {
         {"color_space": "lab"},
         "red, green and blue for color_space='lab', got 7 channels",
     ),
+    "progress": (ZEROS, {"progress": 3}, "progress must be a function of one Prog"),
 }
 
 

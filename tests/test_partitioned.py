@@ -230,8 +230,11 @@ WHERE_WEIGHTS_ARE = {
 
 @pytest.mark.usefixtures("small_pieces")
 @pytest.mark.parametrize(
-    ("weights", "source", "init", "over"),
-    crossed(POINT_WEIGHTS, POINT_SOURCES, ["random", "k-means++"], WHERE_WEIGHTS_ARE),
+    ("source", "weights", "init", "over"),
+    crossed(
+        *(POINT_SOURCES, POINT_WEIGHTS, ["random", "k-means++"], WHERE_WEIGHTS_ARE),
+        usual=["slices", "dask", "blocks", "zarr", "array"],
+    ),
 )
 def test_weights_of_points(weights, source, init, over, tmp_path):
     own = POINT_WEIGHTS[weights]

@@ -109,7 +109,10 @@ def assert_same_steps(some, others):
 # ---- A callback and progress -------------------------------------------------------
 
 
-@pytest.mark.parametrize(("stop_after", "source"), crossed([2, 99], POINT_SOURCES))
+@pytest.mark.parametrize(
+    ("source", "stop_after"),
+    crossed(POINT_SOURCES, [2, 99], usual=["slices", "dask", "blocks anew"]),
+)
 def test_a_callback_is_shown_the_same_steps_for_points(source, stop_after, tmp_path):
     points = POINT_SOURCES[source](POINTS, tmp_path)
 
@@ -124,7 +127,10 @@ def test_a_callback_is_shown_the_same_steps_for_points(source, stop_after, tmp_p
     assert np.array_equal(np.asarray(answer.labels), expected.labels)
 
 
-@pytest.mark.parametrize(("kind", "source"), crossed(IMAGES, IMAGE_SOURCES))
+@pytest.mark.parametrize(
+    ("source", "kind"),
+    crossed(IMAGE_SOURCES, IMAGES, usual=["slices", "dask", ".tif", ".zarr", "array"]),
+)
 def test_a_callback_is_shown_the_same_steps_for_images(kind, source, tmp_path):
     image, how = IMAGES[kind]
     if source == ".tif" and image.shape[-1] == 4:
@@ -277,7 +283,8 @@ def handed_out(folder):
 @pytest.fixture(scope="module")
 def handed(tmp_path_factory):
     """All of it, for tests that leave it as it is."""
-    everything = [*handed_out(tmp_path_factory.mktemp("handed"))]
+    with few_as_many():
+        everything = [*handed_out(tmp_path_factory.mktemp("handed"))]
     files = OPEN.copy()
     OPEN.clear()
     yield everything
