@@ -191,21 +191,19 @@ def test_segmented_images(kind, source, tmp_path):
 def test_curves(kind, source, tmp_path):
     if "init" in KINDS[kind][1]:
         pytest.skip("a curve begins with k-means++")
+    if KINDS[kind][0] is CORNERS:
+        pytest.skip("for fewer clusters than corners there are very different answers")
     image, _, how = stored(source, kind, tmp_path)
     own, _, plain = in_memory(kind)
-    ks = [1, 2] if kind == "bools" else [2, 4]
-    found, expected = (
-        inertia_curve(
-            array,
-            ks,
-            kind="image",
-            **{
-                name: options[name]
-                for name in options.keys() - {"n_init", "coarse_start"}
-            },
-        )
-        for array, options in ((image, how), (own, plain))
-    )
+    ks = [1, 2] if kind == "bools" else [2, 4, 5]
+    curves = []
+    for array, options in ((image, how), (own, plain)):
+        known = {
+            name: options[name] for name in {*options} - {"n_init", "coarse_start"}
+        }
+        known |= {"kind": "image", "max_iter": 5}
+        curves.append(inertia_curve(array, ks, **known))
+    found, expected = curves
     # k-means|| goes on otherwise than k-means++, about as well.
     exact = np.array_equal(found, expected)
     assert exact or np.allclose(found, expected, rtol=0.2)
