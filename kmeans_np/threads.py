@@ -7,8 +7,15 @@ with any number of threads. No thread outlives the call that started it.
 """
 
 import os
-from collections.abc import Callable, Iterable
-from typing import TypeVar
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any, TypeVar
+
+import numpy as np
+
+from kmeans_np.lloyd import Array
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -46,3 +53,58 @@ def in_threads(work: Callable[[Job], Result], jobs: Iterable[Job]) -> list[Resul
             # Ctrl-C may come while jobs are still being handed out.
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+# Products of up to so many multiplications OpenBLAS leaves to one thread.
+SMALL_PRODUCT, LEAST_ROWS = 2**18, 32
+# How many callers keep BLAS to one thread at present, and what undoes it.
+_LOCK = threading.Lock()
+_callers: list[Any] = []
+
+
+@cache
+def blas() -> Any:
+    """Return what sets how many threads BLAS takes; None if there is nothing."""
+    try:
+        from threadpoolctl import ThreadpoolController
+    except ImportError:
+        return None
+    found = ThreadpoolController().select(user_api="blas")
+    return found if found.lib_controllers else None
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Keep the matrix products of the process to one thread each.
+
+    The threads of BLAS wait for each other by spinning, which costs more than they
+    bring for products as small as ours, and much more beside other work. It needs
+    threadpoolctl, which comes with scikit-learn.
+    """
+    if blas() is None:
+        yield
+        return
+    with _LOCK:
+        # Only the first caller sees the setting of before, and the last restores it.
+        _callers.append(_callers[0] if _callers else blas().limit(limits=1))
+    try:
+        yield
+    finally:
+        with _LOCK:
+            limiter = _callers.pop()
+            if not _callers:
+                limiter.restore_original_limits()
+
+
+def multiply(rows: Array, factors: Array, out: Array) -> None:
+    """Write the matrix product of rows (m, d) and factors (d, k), by one thread.
+
+    Where nothing keeps BLAS to one thread, products are made so small that it does not
+    take more, if they are not tiny then.
+    """
+    m, step = len(rows), SMALL_PRODUCT // factors.size
+    if blas() is not None or step < LEAST_ROWS:
+        step = m
+    for start in range(0, m, step):
+        part = slice(start, start + step)
+        np.matmul(rows[part], factors, out=out[part])

@@ -59,6 +59,7 @@ LADDER = [
     "sweeps/products",
     "sweeps/scaling",
     "sweeps/bounded",
+    "sweeps/nearest",
     "sweeps/cells",
     "sweeps/partitioned",
     "sweeps/__init__",
@@ -208,6 +209,8 @@ def test_nothing_but_numpy_imageio_and_the_standard_library():
             allowed |= {"zarr"}
         if name in ("image/dask_source", "arrays/dask_rows", "clustering/outside"):
             allowed |= {"dask"}
+        if name == "threads":
+            allowed |= {"threadpoolctl"}
         if name in ("files/png", "files/tiff"):
             allowed |= {"imagecodecs", "tifffile"}
         assert {n.split(".")[0] for n in imports_of(tree_of(name))} <= allowed, name

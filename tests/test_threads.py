@@ -5,10 +5,13 @@ import signal
 import threading
 import time
 
+import numpy as np
 import pytest
 
-from kmeans_np import threads
-from kmeans_np.threads import in_threads, n_threads
+from kmeans_np import kmeans, threads
+from kmeans_np.estimator import KMeans
+from kmeans_np.sweeps import nearest, products
+from kmeans_np.threads import in_threads, n_threads, one_blas_thread
 
 
 @pytest.fixture
@@ -70,3 +73,71 @@ def test_the_number_of_cores_and_its_limit(variable, expected, monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(6), raising=False)
     monkeypatch.setenv("OMP_NUM_THREADS", variable)
     assert n_threads() == expected
+
+
+def threads_of_blas():
+    return {library["num_threads"] for library in threads.blas().info()}
+
+
+@pytest.fixture
+def three_threads():
+    """BLAS with a setting of the caller's own."""
+    with threads.blas().limit(limits=3):
+        yield
+
+
+@pytest.mark.usefixtures("three_threads")
+def test_blas_takes_one_thread_and_then_as_many_as_before():
+    with one_blas_thread():
+        assert threads_of_blas() == {1}
+        with pytest.raises(KeyError), one_blas_thread():
+            raise KeyError
+        assert threads_of_blas() == {1}
+    assert threads_of_blas() == {3}
+
+
+@pytest.mark.usefixtures("three_threads")
+def test_whoever_ends_last_restores_the_threads_of_blas():
+    first, second = one_blas_thread(), one_blas_thread()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert threads_of_blas() == {1}
+    second.__exit__(None, None, None)
+    assert threads_of_blas() == {3}
+
+
+@pytest.mark.usefixtures("three_threads")
+def test_a_run_leaves_the_threads_of_blas_as_they_were():
+    rng = np.random.default_rng(0)
+    points, seen = rng.normal(size=(20_000, 4)), []
+    kmeans(points, 9, rng=0, callback=lambda _: seen.append(threads_of_blas()))
+    assert seen[0] == {3}
+    assert threads_of_blas() == {3}
+
+
+@pytest.mark.usefixtures("three_threads")
+def test_products_of_a_run_are_made_by_one_thread(monkeypatch):
+    rng, seen = np.random.default_rng(0), []
+
+    def multiply(*args):
+        seen.append(threads_of_blas())
+        threads.multiply(*args)
+
+    monkeypatch.setattr(products, "multiply", multiply)
+    monkeypatch.setattr(nearest, "multiply", multiply)
+    points = rng.normal(size=(20_000, 4))
+    KMeans(9, random_state=0).fit(points).predict(points)
+    assert seen
+    assert all(number == {1} for number in seen)
+
+
+def test_products_do_not_depend_on_what_limits_blas(monkeypatch):
+    rng = np.random.default_rng(0)
+    rows, factors = rng.normal(size=(999, 7)), rng.normal(size=(7, 5))
+    monkeypatch.setattr(threads, "blas", lambda: None)
+    monkeypatch.setattr(threads, "SMALL_PRODUCT", 35 * 100)
+    for order in "CF":
+        out = np.empty((999, 5), order=order)
+        threads.multiply(rows, factors, out)
+        np.testing.assert_allclose(out, rows @ factors)

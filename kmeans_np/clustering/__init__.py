@@ -1,6 +1,10 @@
 """`kmeans`, and the runs that it shares with images."""
 
-from kmeans_np.clustering.choose_sweep import direct_inertia, use_tree_sums
+from kmeans_np.clustering.choose_sweep import (
+    direct_inertia,
+    nearest_centroids,
+    use_tree_sums,
+)
 from kmeans_np.clustering.column_stats import ColumnStats, column_stats
 from kmeans_np.clustering.data import Data, PointsInMemory
 from kmeans_np.clustering.fitting import (

@@ -6,8 +6,9 @@ import numpy as np
 
 from kmeans_np.lloyd import Array, Floats, Sweep, squared_distances
 from kmeans_np.sweeps import BlockedSweep, BoundedSweep, CellSweep
+from kmeans_np.sweeps.nearest import label_points
 from kmeans_np.sweeps.partitioned import shift
-from kmeans_np.sweeps.scaling import extremes
+from kmeans_np.sweeps.scaling import extremes, find_scaling, sample_step
 from kmeans_np.sweeps.totals import TEXTBOOK
 from kmeans_np.tree_sums import branches, pieces, tree_sum
 
@@ -73,6 +74,18 @@ def exact_origin(low: Floats, high: Floats) -> Floats:
     grid = np.exp2(np.floor(np.log2(np.where(width > 0, width, 1))))
     near = np.where(width > 0, np.round(middle / grid) * grid, low)
     return np.where(np.abs(middle) > 8 * width, near, 0.0)
+
+
+def nearest_centroids(points: Array, centroids: Floats) -> Array:
+    """Return the number of the nearest centroid of each of checked points."""
+    sample = points[:: sample_step(len(points))]
+    low, high = extremes(sample)
+    origin = np.zeros(len(low))
+    # Where points of the sample are so near to 0, others cannot make a difference.
+    if (np.minimum(np.abs(low), np.abs(high)) > 7 * (high - low)).any():
+        origin = exact_origin(*extremes(points))
+    scaling = find_scaling(shift(sample, origin))
+    return label_points(shift(points, origin), centroids - origin, scaling)
 
 
 def direct_inertia(

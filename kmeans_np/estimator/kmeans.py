@@ -12,9 +12,9 @@ from kmeans_np import checks
 from kmeans_np.clustering import (
     Clustering,
     PointsInMemory,
-    assign_to,
     direct_inertia,
     fit,
+    nearest_centroids,
 )
 from kmeans_np.estimator.inputs import (
     ConvergenceWarning,
@@ -332,8 +332,7 @@ class KMeans(Parameters):
 
     def _labels(self, array: Array) -> NDArray[np.int32]:
         centers = self._exact_centers()
-        data = PointsInMemory(array, np.ones(len(array)), len(centers))
-        return np.asarray(assign_to(data, centers).labels, np.int32)
+        return nearest_centroids(array, centers).astype(np.int32)
 
     def _checked(self, X: Any) -> Array:
         """Return data with the features that it was fitted with."""

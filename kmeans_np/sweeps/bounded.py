@@ -32,6 +32,7 @@ from kmeans_np.sweeps.totals import (
     change_of_totals,
     cluster_totals,
 )
+from kmeans_np.threads import in_threads, one_blas_thread
 from kmeans_np.tree_sums import branches, pieces, tree_sum
 
 # How many numbers are looked at together: as many as fit the second-level cache.
@@ -75,7 +76,7 @@ class BoundedSweep(Sweep):
 
     The memory needed is 4 d + 12 bytes for each point, 1 to 4 for each array of labels,
     up to 16 for each point that changes cluster; and for blocks some 5 megabytes, and
-    0.2 more for each column.
+    0.2 more for each column, in each thread.
 
     Parameters
     ----------
@@ -163,11 +164,16 @@ class BoundedSweep(Sweep):
             new = old.copy()
         self.labels, self.centroids = None, centroids.copy()
         blocks = range(0, len(new), self.step)
-        # What overflows float32 is infinite or becomes NaN, and never decides anything.
         with np.errstate(over="ignore", invalid="ignore"):
             factors = self._factors(np.float32)
-            parts = [self._look(start, old, new, factors) for start in blocks]
-        changed = np.concatenate(parts)
+
+        def look(start: int) -> Array:
+            # What overflows float32 is infinite or NaN, and never decides anything.
+            with np.errstate(over="ignore", invalid="ignore"):
+                return self._look(start, old, new, factors)
+
+        with one_blas_thread():
+            changed = np.concatenate(in_threads(look, blocks))
         # Handed out, and what the next pass goes on from: not to be written to.
         new.flags.writeable = False
         self.labels = new if old is None or len(changed) else old

@@ -20,6 +20,7 @@ from kmeans_np.arrays.lazy import LazyArray
 from kmeans_np.arrays.rows import Part, Rows
 from kmeans_np.lloyd import Array, Far, Floats, Sweep, Tally
 from kmeans_np.sweeps.bounded import BoundedSweep
+from kmeans_np.sweeps.nearest import label_points
 from kmeans_np.sweeps.scaling import Scaling, mean_variance
 from kmeans_np.sweeps.totals import RunningTotals
 from kmeans_np.tree_sums import Branches, branches, merge_branches, tree_sum
@@ -52,11 +53,7 @@ def shift(points: Array, origin: Floats) -> Array:
 
 def label_rows(points: Array, centroids: Floats, shift: Shift) -> Array:
     """Return the nearest centroid of each of some points, which may be none."""
-    if not len(points):
-        return np.empty(0, np.int32)
-    sweep = shift.sweep(points)
-    sweep.relabel(centroids)
-    return np.asarray(sweep.labels)
+    return label_points(shift.apply(points), centroids, shift.scaling)
 
 
 class NearestLabels(LazyArray):

@@ -10,6 +10,7 @@ import numpy as np
 
 from kmeans_np.lloyd import Array
 from kmeans_np.sweeps.totals import FEW_FEATURES
+from kmeans_np.threads import multiply
 
 # How many distances are looked at together: as many as fit the second-level cache.
 TABLE = 2**18
@@ -70,7 +71,7 @@ def _nearest_two(
             # Then to turn the product takes less than to multiply turned rows.
             distances[:] = (rows[part] @ factors.T).T
         else:
-            np.matmul(factors, rows[part].T, out=distances)
+            multiply(rows[part], factors.T, distances.T)
         if own is None:
             # To compare with the smallest is far faster than argmin over columns.
             smallest = (distances == distances.min(axis=0)).view(np.uint8)

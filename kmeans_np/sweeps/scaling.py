@@ -21,6 +21,17 @@ class Scaling(NamedTuple):
     # A power of two that makes distances there about 1.
     scale: float
 
+    def apply(self, points: Array, dtype: Any) -> Array:
+        """Return points (n, d) moved and scaled."""
+        n, d = points.shape
+        moved, step = np.empty((n, d), dtype), wide_rows(points)
+        whole = n - n % step
+        # NumPy goes through wide rows much faster, so many are taken side by side.
+        wide = points[:whole].reshape(-1, step * d) - np.tile(self.center, step)
+        moved[:whole].reshape(-1, step * d)[:] = wide * self.scale
+        moved[whole:] = (points[whole:] - self.center) * self.scale
+        return moved
+
     def tally(
         self,
         labels: Any,
@@ -62,11 +73,17 @@ def mean_variance(moments: Floats, weight: float) -> float:
     return max(total, 0.0) / weight / len(lever)
 
 
+def wide_rows(points: Array) -> int:
+    """Return how many rows of points (n, d) can be taken side by side as one."""
+    n, d = points.shape
+    return max(1, min(n, WIDE // d)) if points.flags.c_contiguous else 1
+
+
 def extremes(points: Array) -> tuple[Floats, Floats]:
     """Return the smallest and the largest number of each column of points (n, d)."""
     # NumPy goes through wide rows much faster, so many are taken side by side.
     n, d = points.shape
-    wide = max(1, min(n, WIDE // d)) if points.flags.c_contiguous else 1
+    wide = wide_rows(points)
     whole = n - n % wide
     rows = points[:whole].reshape(-1, wide * d)
     low, high = (

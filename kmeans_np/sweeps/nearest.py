@@ -1,0 +1,210 @@
+"""The nearest centroid of each of many points, looked at once.
+
+A pass of a run remembers much of a point so that later passes may leave it out. Where
+there is only one look, as to predict or to paint, none of that pays.
+
+References
+----------
+.. [1] N. J. Higham, "Accuracy and Stability of Numerical Algorithms", 2nd edition
+   (2002), chapter 3. :doi:`10.1137/1.9780898718027`
+"""
+
+from typing import Any
+
+import numpy as np
+
+from kmeans_np.lloyd import Array, Floats
+from kmeans_np.sweeps.blocked import nearest_directly
+from kmeans_np.sweeps.scaling import Scaling
+from kmeans_np.sweeps.totals import FEW_FEATURES
+from kmeans_np.threads import in_threads, multiply, one_blas_thread
+
+# How many distances, and how many numbers of points, are looked at together: as many as
+# fit the second-level cache. How many distances are work enough for a thread.
+TABLE, NUMBERS, WORK = 2**17, 2**19, 2**21
+# How far from 0 points may be, in units of their scale, to be taken as they are; and
+# at which scales float32 squares them without loss.
+NEAR, SCALES = 4, (2.0**-32, 2.0**32)
+# With a bound for all points of a block, so many of them may be in doubt, one of these.
+FEW = 64
+# From so many centroids on, a row of the table for each point is faster than a column.
+MANY = 32
+# Up to so many differences are made at once.
+DIRECT = 2**16
+
+
+def label_points(points: Array, centroids: Floats, scaling: Scaling) -> Array:
+    """Find the nearest centroid of each point; of two at the same distance, the first.
+
+    |c|^2 - 2 x c, from a matrix product, is smallest for the nearest centroid, but for
+    rounding, which is bounded [1]_. Where this leaves several, the product is repeated
+    in float64; and where that does, too, direct differences decide, as in the textbook.
+    So the labels are the textbook's.
+
+    Parameters
+    ----------
+    points : (n, d) array of real numbers
+        The points; there may be none.
+    centroids : (k, d) array of float64
+        The centroids.
+    scaling : Scaling
+        How to move and scale the points.
+
+    Returns
+    -------
+    (n,) array of int
+        The labels, of the smallest signed type that holds them.
+
+    References
+    ----------
+    .. [1] N. J. Higham, "Accuracy and Stability of Numerical Algorithms", 2nd edition
+       (2002), chapter 3. :doi:`10.1137/1.9780898718027`
+    """
+    labels, unsure = _label_by_products(points, centroids, scaling, np.float32)
+    if len(unsure) * centroids.size > DIRECT:
+        some = points[unsure]
+        found = _label_by_products(some, centroids, scaling, np.float64)
+        labels[unsure], unsure = found[0], unsure[found[1]]
+    labels[unsure] = nearest_directly(points[unsure], centroids)
+    return labels
+
+
+def _label_by_products(
+    points: Array, centroids: Floats, scaling: Scaling, dtype: type
+) -> tuple[Array, Array]:
+    """Return the labels of points, and which of them this precision cannot tell."""
+    n, (k, d) = len(points), centroids.shape
+    labels = np.empty(n, np.min_scalar_type(-k))
+    look = _Look(points, centroids, scaling, dtype)
+    step = max(64, min(TABLE // k, NUMBERS // d))
+    together = step * max(1, WORK // (step * k))
+
+    def label(start: int) -> Array:
+        room = look.room(min(step, n - start))
+        unsure = [np.empty(0, np.intp)]
+        for first in range(start, min(start + together, n), step):
+            block = slice(first, min(first + step, n))
+            labels[block], some = look.labels(points[block], room)
+            unsure.append(some + first)
+        return np.concatenate(unsure)
+
+    with one_blas_thread():
+        found = in_threads(label, range(0, n, together))
+    return labels, np.concatenate([np.empty(0, np.intp), *found])
+
+
+class _Look:
+    """A look at points in one precision.
+
+    Parameters
+    ----------
+    points, centroids, scaling
+        As of `label_points`.
+    dtype : type
+        The precision, float32 or float64.
+    """
+
+    def __init__(
+        self, points: Array, centroids: Floats, scaling: Scaling, dtype: type
+    ) -> None:
+        k, d = centroids.shape
+        self.dtype, (center, scale) = dtype, scaling
+        self.as_they_are = points.dtype == dtype and points.flags.c_contiguous
+        self.as_they_are &= SCALES[0] <= scale <= SCALES[1]
+        self.as_they_are &= float(np.square(center * scale).sum()) <= NEAR**2
+        self.scaling = Scaling(np.zeros(d), 1.0) if self.as_they_are else scaling
+        factors: Floats = self.scaling.apply(centroids, np.float64)
+        # What overflows is infinite or NaN, and never decides anything.
+        with np.errstate(over="ignore"):
+            self.squares = np.square(factors).sum(axis=1).astype(dtype)
+            self.factors: Array = (-2 * factors).astype(dtype).T
+        self.numbers = np.arange(k, dtype=np.min_scalar_type(k - 1))[:, np.newaxis]
+
+    def room(self, m: int) -> list[Array]:
+        """Return the tables that are written for m points.
+
+        New ones for each block would take longer than what is written into them.
+        """
+        size = len(self.squares) * m
+        dtypes = self.dtype, np.bool_, self.numbers.dtype
+        return [np.empty(size, dtype) for dtype in dtypes]
+
+    def labels(self, points: Array, room: list[Array]) -> tuple[Array, Array]:
+        """Return the labels of points (m, d), and the numbers of those in doubt."""
+        k, m, rows = len(self.squares), len(points), points
+        with np.errstate(over="ignore", invalid="ignore"):
+            if not self.as_they_are:
+                rows = self.scaling.apply(points, self.dtype)
+            shape = (k, m) if k < MANY else (m, k)
+            tables = [table[: k * m].reshape(shape) for table in room]
+            find = self._in_columns if k < MANY else self._in_rows
+            labels, smallest, near = find(rows, *tables)
+        # Infinity and NaN may be near to nothing, not even to themselves.
+        if len(near) == m and np.isfinite(smallest).all():
+            return labels, near[:0]
+        return labels, np.flatnonzero(np.bincount(near, minlength=m) != 1)
+
+    def _in_columns(
+        self, rows: Array, table: Array, near: Array, numbers: Array
+    ) -> tuple[Array, Array, Array]:
+        """Look with a table (k, m), which is fast for few centroids.
+
+        Returns labels, smallest numbers, and for each that is near to a smallest one
+        whose it is.
+        """
+        m = len(rows)
+        multiply(rows, self.factors, table.T)
+        table += self.squares[:, np.newaxis]
+        smallest = table.min(axis=0)
+        np.less_equal(table, smallest + self._doubt(rows), out=near)
+        n_near = np.count_nonzero(near)
+        if n_near > m + m // FEW:
+            np.less_equal(table, smallest + self._doubt_of_each(rows), out=near)
+            n_near = np.count_nonzero(near)
+        # To compare with the smallest is far faster than argmin over columns.
+        np.multiply(near.view(np.uint8), self.numbers, out=numbers)
+        labels = numbers.max(axis=0)
+        whose = np.arange(m) if n_near == m else np.flatnonzero(near) % m
+        return labels, smallest, whose
+
+    def _in_rows(
+        self, rows: Array, table: Array, near: Array, numbers: Array
+    ) -> tuple[Array, Array, Array]:
+        """Look with a table (m, k), which is fast for many; see `_in_columns`."""
+        del numbers
+        m, k = len(rows), len(self.squares)
+        multiply(rows, self.factors, table)
+        table += self.squares
+        labels = table.argmin(axis=1)
+        smallest = table.reshape(-1).take(labels + k * np.arange(m))
+        limit = smallest + self._doubt(rows)
+        np.less_equal(table, limit[:, np.newaxis], out=near)
+        if np.count_nonzero(near) > m + m // FEW:
+            limit = smallest + self._doubt_of_each(rows)
+            np.less_equal(table, limit[:, np.newaxis], out=near)
+        return labels, smallest, np.flatnonzero(near) // k
+
+    def _doubt(self, rows: Array) -> float:
+        """Return an upper bound of `_doubt_of_each` that takes no time."""
+        d = rows.shape[1]
+        if d > FEW_FEATURES:
+            return float(self._doubt_of_each(rows).max())
+        largest = max(float(rows.max()), -float(rows.min()))
+        doubt: float = self._rounding(d * largest**2)
+        return doubt
+
+    def _doubt_of_each(self, rows: Array) -> Array:
+        """Return how much larger a number can be that belongs to a centroid as near.
+
+        A sum of d products in any order is off by at most d u times the sum of their
+        absolute values, with u the largest rounding of one operation [1]_. That sum is
+        at most (|x| + |c|)^2 <= 2 |x|^2 + 2 |c|^2. So much for each of two centroids
+        that are compared; the rounding of the terms themselves, and of what is done
+        here and in the textbook, adds some u more.
+        """
+        doubt: Array = self._rounding(np.einsum("ij,ij->i", rows, rows))
+        return doubt
+
+    def _rounding(self, squares: Any) -> Any:
+        slack = 2 * (len(self.factors) + 24) * float(np.finfo(self.dtype).eps)
+        return (squares + float(self.squares.max())) * slack
