@@ -146,7 +146,8 @@ class Counted(NamedTuple):
 
 def counted(path: Path) -> Counted:
     """Count the colors of a picture."""
-    counts, image = ColorCounts(ColorPacking(np.dtype(np.uint8), 3)), np.load(path, "r")
+    image = np.load(path, "r")
+    counts = ColorCounts(ColorPacking(np.dtype(np.uint8), 3), image.size // 3)
     for start in range(0, len(image), 256):
         counts.add(np.array(image[start : start + 256]).reshape(-1, 3))
     return Counted(counts.colors())

@@ -225,8 +225,8 @@ def test_tiny_weights_beside_large_ones_are_counted():
 TYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32")
 
 
-def counted(blocks, dtype, channels):
-    counts = ColorCounts(ColorPacking(np.dtype(dtype), channels))
+def counted(blocks, dtype, channels, n=2000):
+    counts = ColorCounts(ColorPacking(np.dtype(dtype), channels), n)
     for block in blocks:
         counts.add(block)
     return counts.colors()
@@ -238,9 +238,10 @@ def counted(blocks, dtype, channels):
     seed=st.integers(0, 2**32 - 1),
     cuts=st.lists(st.integers(0, 2000), max_size=5),
     shuffled=st.booleans(),
+    n=st.sampled_from([2000, 2**20]),
 )
 def test_any_cut_into_blocks_in_any_order_counts_the_same(
-    dtype, channels, seed, cuts, shuffled
+    dtype, channels, seed, cuts, shuffled, n
 ):
     rng = np.random.default_rng(seed)
     ends = np.iinfo(dtype)
@@ -255,7 +256,7 @@ def test_any_cut_into_blocks_in_any_order_counts_the_same(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("kmeans_np.colors.counts.COUNT_BLOCK", 300)
         patch.setattr("kmeans_np.colors.counts.MANY_COLORS", 200)
-        found = counted(blocks, dtype, channels)
+        found = counted(blocks, dtype, channels, n)
     fast = dtype == "uint8" and channels in (1, 3)
     expected = distinct_colors(pixels) if fast else distinct_values(pixels)
     assert np.array_equal(found.colors, expected.colors)

@@ -28,6 +28,8 @@ from kmeans_np.colors.distinct import (
 from kmeans_np.lloyd import Array, Floats
 from kmeans_np.threads import in_threads
 
+# With more codes than this for each pixel, a table of all takes longer than to merge.
+CODES_PER_PIXEL = 16
 # Codes of more bits than a table has are merged when so many have come together.
 MANY_COLORS = 2**22
 
@@ -176,15 +178,18 @@ class ColorCounts:
     ----------
     packing : ColorPacking
         How the pixels are written as numbers.
+    n : int
+        How many pixels the image has.
     """
 
-    def __init__(self, packing: ColorPacking) -> None:
+    def __init__(self, packing: ColorPacking, n: int) -> None:
         self.packing, self.n_pixels, self.n_merged = packing, 0, 0
         self.parts: list[Counted] = []
         self.are_too_many = False
-        # Pages of zeros that nobody writes to take no memory.
-        self.in_table = packing.n_bits <= TABLE_BITS
-        self.table = np.zeros(2**packing.n_bits if self.in_table else 0, np.uint64)
+        # What nobody writes to takes no memory, but it takes time to look for the rest.
+        n_codes = 2**packing.n_bits
+        self.in_table = packing.n_bits <= TABLE_BITS and n_codes <= CODES_PER_PIXEL * n
+        self.table = np.zeros(n_codes if self.in_table else 0, np.uint64)
 
     def add(self, pixels: Array, weights: Floats | None = None) -> None:
         """Count the pixels (n, c) of a block, unless their colors are too many.

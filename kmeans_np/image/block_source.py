@@ -99,7 +99,7 @@ class BlockImage(Source):
             self.layout = self.layout.with_ranges(stats.stored_low, stats.stored_high)
         if not self.layout.packing.is_possible:
             return None
-        counts = ColorCounts(self.layout.packing)
+        counts = ColorCounts(self.layout.packing, self.size)
         reporter = Reporter(self.report, "count", self.size)
         for place in self._places():
             pixels = self.pixels(place)
