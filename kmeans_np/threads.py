@@ -11,11 +11,15 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
+from itertools import count
 from typing import Any, TypeVar
 
 import numpy as np
 
 from kmeans_np.lloyd import Array
+
+# So that the threads of every call have names of their own.
+_NUMBERS = count()
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -46,20 +50,33 @@ def in_threads(work: Callable[[Job], Result], jobs: Iterable[Job]) -> list[Resul
     # Only now, since it takes as long to load as a part of this package.
     from concurrent.futures import ThreadPoolExecutor
 
-    with ThreadPoolExecutor(workers, thread_name_prefix="kmeans_np") as pool:
+    name = f"kmeans_np {next(_NUMBERS)}"
+    pool = ThreadPoolExecutor(workers, thread_name_prefix=name)
+    try:
+        return list(pool.map(work, jobs))
+    finally:
+        _end(pool, name)
+
+
+def _end(pool: Any, name: str) -> None:
+    """Wait for the jobs that have begun, also if Ctrl-C comes meanwhile."""
+    interrupt, left = None, True
+    while left:
         try:
-            return list(pool.map(work, jobs))
-        except BaseException:
-            # Ctrl-C may come while jobs are still being handed out.
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+            pool.shutdown(cancel_futures=True)
+            # A pool does not know of a thread if Ctrl-C came just as it was started.
+            left = any(t.name.startswith(f"{name}_") for t in threading.enumerate())
+        except KeyboardInterrupt as error:
+            interrupt = error
+    if interrupt is not None:
+        raise interrupt
 
 
 # Products of up to so many multiplications OpenBLAS leaves to one thread.
 SMALL_PRODUCT, LEAST_ROWS = 2**18, 32
-# How many callers keep BLAS to one thread at present, and what undoes it.
+# Who keeps BLAS to one thread at present, and what undoes it.
 _LOCK = threading.Lock()
-_callers: list[Any] = []
+_callers: dict[object, Any] = {}
 
 
 @cache
@@ -84,15 +101,17 @@ def one_blas_thread() -> Iterator[None]:
     if blas() is None:
         yield
         return
-    with _LOCK:
-        # Only the first caller sees the setting of before, and the last restores it.
-        _callers.append(_callers[0] if _callers else blas().limit(limits=1))
+    caller = object()
     try:
+        with _LOCK:
+            # Only the first sees the setting of before, and the last restores it.
+            others = iter(_callers.values())
+            _callers[caller] = next(others, None) or blas().limit(limits=1)
         yield
     finally:
         with _LOCK:
-            limiter = _callers.pop()
-            if not _callers:
+            limiter = _callers.pop(caller, None)
+            if limiter is not None and not _callers:
                 limiter.restore_original_limits()
 
 

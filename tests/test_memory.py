@@ -165,11 +165,11 @@ def kinds_of_data(photo):
 )
 def test_memory_does_not_grow_with_k(photo, data, init):
     # 56 more clusters would need 56 more bytes a pixel, and that only with one byte
-    # for each distance.
+    # for each distance. Threads need not be in the same place at the same time.
     call, values = kinds_of_data(photo[:216])[data]
     few = peak_bytes_each(call, values, 8, init=init)
     many = peak_bytes_each(call, values, 64, init=init)
-    assert many < few + 4
+    assert many < few + 14
 
 
 # ---- The input is not touched ----------------------------------------------------

