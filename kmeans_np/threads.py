@@ -115,6 +115,19 @@ def one_blas_thread() -> Iterator[None]:
                 limiter.restore_original_limits()
 
 
+def _forget() -> None:
+    """Undo in a child process what callers of its parent do, who are not there."""
+    global _LOCK
+    _LOCK = threading.Lock()
+    for limiter in [*_callers.values()][:1]:
+        limiter.restore_original_limits()
+    _callers.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
+
+
 def multiply(rows: Array, factors: Array, out: Array) -> None:
     """Write the matrix product of rows (m, d) and factors (d, k), by one thread.
 

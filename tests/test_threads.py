@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 import time
+import warnings
 
 import numpy as np
 import pytest
@@ -105,6 +106,21 @@ def test_whoever_ends_last_restores_the_threads_of_blas():
     assert threads_of_blas() == {1}
     second.__exit__(None, None, None)
     assert threads_of_blas() == {3}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+@pytest.mark.usefixtures("three_threads")
+def test_a_child_does_not_inherit_what_callers_of_its_parent_do():
+    with one_blas_thread(), warnings.catch_warnings():
+        # From Python 3.12 on, since there may be other threads.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = os.fork()
+        if child == 0:
+            with one_blas_thread():
+                inside = threads_of_blas() == {1}
+            os._exit(0 if inside and threads_of_blas() == {3} else 1)
+        _, status = os.waitpid(child, 0)
+    assert status == 0
 
 
 @pytest.mark.usefixtures("three_threads")
