@@ -3,7 +3,8 @@
 NumPy lets go of the interpreter's lock while it sorts, multiplies, compares or looks up
 large arrays, so threads are enough, and no data travels. Results come in the order of
 the blocks, whichever thread was first, so that whoever adds them up gets the same bits
-with any number of threads. No thread outlives the call that started it.
+with any number of threads. No thread outlives the call that started it. BLAS is kept to
+one thread for each matrix product meanwhile.
 """
 
 import os

@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 
-from kmeans_np import assign, cluster_image, kmeans, lloyd, segment_image, update
+from kmeans_np import (
+    assign,
+    cluster_image,
+    kmeans,
+    lloyd,
+    segment_image,
+    threads,
+    update,
+)
 from kmeans_np.seeding import kmeans_plusplus
 
 
@@ -24,17 +32,19 @@ def test_uint8_does_not_wrap_around():
     assert cluster_image(image, 2, rng=0).palette.tolist() == [11, 251]
 
 
-def test_no_array_of_points_by_clusters_by_features(rng):
+def test_no_array_of_points_by_clusters_by_features(rng, monkeypatch):
     import tracemalloc
 
-    points = rng.normal(size=(200_000, 10))
+    # Each thread has blocks of its own, of a fixed size.
+    monkeypatch.setattr(threads, "n_threads", lambda: 1)
+    points = rng.normal(size=(50_000, 10))
     tracemalloc.start()
     try:
         kmeans(points, 50, init=points[:50], max_iter=2)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert peak < 0.3 * 8 * 200_000 * 50
+    assert peak < 0.3 * 8 * 50_000 * 50
 
 
 def test_starting_points_are_not_equal():

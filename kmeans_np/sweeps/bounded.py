@@ -256,7 +256,7 @@ class BoundedSweep(Sweep):
 
     def _factors(self, dtype: Any) -> Array:
         """What rows are multiplied with for |c|^2 - 2 x c; (k, d + 1)."""
-        c = (self.centroids - self.scaling.center) * self.scaling.scale
+        c: Floats = self.scaling.apply(self.centroids, np.float64)
         return np.hstack([-2 * c, _norms(c)[:, np.newaxis]]).astype(dtype)
 
     def _look(self, start: int, old: Any, new: Array, factors: Array) -> Array:
