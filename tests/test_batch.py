@@ -78,6 +78,7 @@ def test_kinds_of_images_and_any_cut_into_images(n, channels, dtype, seed):
         assert one.image.shape == image.shape
 
 
+@pytest.mark.slow
 def test_files_are_read_when_they_are_needed(tmp_path):
     paths = [tmp_path / f"{number}.png" for number in range(4)]
     for path, frame in zip(paths, FRAMES):
@@ -148,6 +149,7 @@ def test_progress_counts_images():
     assert all(isinstance(one, Progress) for one in told)
 
 
+@pytest.mark.slow
 def test_memory_is_for_the_colors_of_all_images(monkeypatch):
     def pool():
         pool = ColorPool()

@@ -96,6 +96,7 @@ def test_a_memory_map_in_another_process_is_what_it_is_here(tmp_path, mode):
                 assert len(data) < 400
 
 
+@pytest.mark.slow
 def test_what_was_read_of_a_file_does_not_stay_in_memory(tmp_path):
     array = np.lib.format.open_memmap(tmp_path / "a.npy", "w+", np.uint8, (2**27,))
     array[:] = 1

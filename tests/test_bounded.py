@@ -51,6 +51,7 @@ def test_is_the_textbook_with_weights(data, case):
     assert_same_run(sweep, textbook, start, tol=0, max_iter=40)
 
 
+@pytest.mark.slow
 @given(tied_points(), st.integers(1, 30), st.integers(1, 99), st.integers(1, 9))
 def test_for_every_size_of_blocks_tables_and_pieces(case, block_size, table, piece):
     points, start = case

@@ -10,7 +10,7 @@ import pytest
 import tifffile
 import zarr
 from PIL import Image
-from tables import chosen
+from tables import chosen, every
 
 from kmeans_np import open_image, read_image, write_image
 from kmeans_np.files import tiff as tiff_module
@@ -110,7 +110,7 @@ def outcomes(path, places, read, n):
 
 
 @pytest.mark.parametrize("n", chosen([30, 600], 30))
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", every(2, FILES))
 def test_a_flipped_bit_is_never_another_image(tmp_path, name, n):
     path = tmp_path / name
     FILES[name](path)
@@ -225,6 +225,7 @@ class Source:
         return self.image[index]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("image", [NOISY, Source(NOISY)], ids=["array", "in blocks"])
 def test_a_flipped_bit_in_a_chunk_of_a_zarr_is_an_error_that_says_where(
     tmp_path, monkeypatch, image

@@ -518,6 +518,7 @@ def test_one_palette_is_that_of_all_pixels_together(tmp_path, run, kind):
         assert np.array_equal(found, labels[number].astype(np.uint8))  # -1 is 255
 
 
+@pytest.mark.slow
 def test_the_palette_does_not_depend_on_the_order(photos, run, tmp_path):
     def written(paths, folder):
         folder = tmp_path / folder
@@ -578,6 +579,7 @@ def test_more_colors_than_all_pictures_have_is_one_note(tmp_path, run, k):
     assert run("segment", *paths, "-k", 7, "--shared-palette")[0] == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [["--color-space", "lab"], ["--normalize"]])
 def test_one_palette_in_other_features(tmp_path, run, how):
     images = alike("RGB")
@@ -1318,6 +1320,7 @@ def test_the_demo_writes_what_it_names(tmp_path, run):
         assert abs((bar[:, :3] == color).all(axis=1).sum() - 500 * share) <= 1
 
 
+@pytest.mark.slow
 def test_the_demo_names_its_folder_when_not_told(tmp_path, run, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(commands, "DEMO_KS", (2,))

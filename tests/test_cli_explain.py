@@ -30,6 +30,7 @@ def test_it_writes_a_page_beside_the_picture(photo, run):
     assert told["about"].startswith("photo.png")
 
 
+@pytest.mark.slow
 def test_it_explains_the_built_in_picture(tmp_path, run, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert run("explain", "--sample", "-k", 2)[0] == 0

@@ -248,7 +248,10 @@ BOMBS = {
 }
 
 
-@pytest.mark.parametrize(("bomb", "command"), crossed(BOMBS, [SEGMENT, MASK]))
+@pytest.mark.parametrize(
+    ("bomb", "command"),
+    crossed(BOMBS, [SEGMENT, MASK], usual=["PNG with a profile", "JPEG", "high TIFF"]),
+)
 def test_a_file_that_claims_to_be_huge_is_refused_at_once(
     tmp_path, monkeypatch, bomb, command
 ):

@@ -68,6 +68,7 @@ def test_to_a_picture_and_with_a_mask(tmp_path, capsys):
     assert np.array_equal(read_image(tmp_path / "l.png"), expected)
 
 
+@pytest.mark.slow
 def test_one_palette_for_files_of_several_kinds(tmp_path, capsys):
     paths = [tmp_path / name for name in ("a.zarr", "b.npy", "c.tif", "d.png")]
     for path, part in zip(paths, np.array_split(PHOTO, 4)):

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tables import chosen
+from tables import chosen, crossed
 from test_border import IMAGE, refused
 
 from kmeans_np import (
@@ -36,10 +36,11 @@ def pixels(china):
 # ---- Where it ends ---------------------------------------------------------------
 
 
-@SEEDINGS
-@pytest.mark.parametrize("k", chosen([2, 8, 32], 2, 8))
+@pytest.mark.parametrize(
+    ("k", "init"), crossed([2, 8, 32], ["k-means++", "random"], usual=[2, 8])
+)
 def test_the_answer_is_a_fixed_point_of_the_textbook_on_every_pixel(
-    china, pixels, init, k
+    china, pixels, k, init
 ):
     answer = cluster_image(china, k, init=init, rng=1, tol=0, max_iter=10_000)
     assert answer.stopped_by == "labels"
@@ -60,7 +61,8 @@ def test_from_where_it_starts_it_is_the_run_from_given_centroids(china, init):
     assert bits(cluster_image(china, 6, init=start)) == bits(answer)
 
 
-@pytest.mark.parametrize("init", chosen(["random", "k-means++"], "random"))
+@pytest.mark.slow
+@SEEDINGS
 def test_without_it_the_run_is_that_of_all_colors(china, pixels, init):
     found = distinct_colors(pixels)
     start = seed(init, found.colors, 7, found.counts, np.random.default_rng(3))
@@ -74,6 +76,7 @@ def test_without_it_the_run_is_that_of_all_colors(china, pixels, init):
     assert answer.inertia == pytest.approx(plain.inertia, rel=1e-12)
 
 
+@pytest.mark.slow
 @SEEDINGS
 def test_without_it_restarts_are_made_on_all_colors(china, init):
     firsts = []
@@ -104,12 +107,14 @@ def excesses(china, k, **how):
     return np.array(ours) / BEST_KNOWN[k] - 1
 
 
+@pytest.mark.slow
 @EVERY_K
 def test_spread_starts_end_near_the_best_known(china, k):
     assert excesses(china, k, init="k-means++").max() < 1e-3
 
 
-@pytest.mark.parametrize("k", chosen(BEST_KNOWN, 4))
+@pytest.mark.slow
+@pytest.mark.parametrize("k", BEST_KNOWN)
 def test_random_starts_end_near_the_best_known(china, k):
     found = excesses(china, k)
     if k == 4:
@@ -141,6 +146,7 @@ def test_the_same_seed_gives_the_same_bits(china, init):
     assert bits(cluster_image(china, 8, init=init, rng=generator)) == answers[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("init", "auto"), [("random", 10), ("k-means++", 4)])
 def test_auto_is_ten_random_starts_or_four_spread_ones(china, init, auto, monkeypatch):
     asked, real = [], fitting.coarse_start
@@ -156,6 +162,7 @@ def test_auto_is_ten_random_starts_or_four_spread_ones(china, init, auto, monkey
     assert asked == [(9, init, n) for n in (auto, 1, 7)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("max_iter", [1, 300])
 def test_given_centroids_start_where_they_are(china, max_iter):
     start = china[::60, 30].astype(float)
@@ -251,8 +258,7 @@ KINDS = [
 ]
 
 
-@SEEDINGS
-@pytest.mark.parametrize("image", KINDS)
+@pytest.mark.parametrize(("image", "init"), crossed(KINDS, ["random", "k-means++"]))
 def test_images_end_in_a_fixed_point(china, image, init):
     image, firsts = image(china), []
     alpha = image.ndim == 3 and image.shape[2] in (2, 4)
@@ -276,9 +282,7 @@ def test_images_end_in_a_fixed_point(china, image, init):
     np.testing.assert_allclose(answer.centroids, moved, rtol=0, atol=1e-9 * 255)
 
 
-@pytest.mark.parametrize(
-    "image", chosen([photo, icon, gray, floats, words], icon, gray, floats)
-)
+@pytest.mark.parametrize("image", chosen([photo, icon, gray, floats, words], icon))
 def test_it_makes_a_difference(china, image):
     pairs = [
         [bits(cluster_image(image(china), 7, rng=s, coarse_start=c)) for s in range(2)]

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sample import SAMPLE
 from sources import Slices, assert_same
-from tables import chosen, few_examples
+from tables import few_examples
 
 from kmeans_np import assign, cluster_image, segment_image
 from kmeans_np.colors import ColorPacking
@@ -92,6 +92,7 @@ def test_nothing_is_computed_before_it_is_asked_for():
     assert all(source.places.count(place) <= 2 for place in source.places)
 
 
+@pytest.mark.slow
 def test_what_is_computed_twice_has_the_same_draws():
     source, lazy = in_places(FLOATS, (75, 90, 3))
     # So that other draws give another answer, and those of a generator of one's own.
@@ -149,9 +150,8 @@ def test_at_most_so_many_counts_are_merged_together():
     assert max(merged) <= 17
 
 
-@pytest.mark.parametrize(
-    "scheduler", chosen(["threads", "synchronous", "processes"], "threads")
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("scheduler", ["threads", "synchronous", "processes"])
 @pytest.mark.parametrize("image", [PHOTO, FLOATS], ids=["bytes", "floats"])
 def test_any_scheduler(image, scheduler):
     chunked, how = da.from_array(image, chunks=(200, 90, 3)), {"rng": 0, "max_iter": 3}

@@ -126,6 +126,7 @@ def test_points_far_from_zero_lose_no_digits(rng):
     np.testing.assert_allclose(far.inertias, near.inertias, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_long_runs_keep_the_first_the_last_and_some_between(rng):
     points = np.sort(rng.random((1500, 1)) ** 2, axis=0)
     explanation = explain(points, 40, init=points[:40], tol=0)
@@ -217,6 +218,7 @@ def test_the_inertia_falls_with_every_move(seed):
 # ---- What is shown -----------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_what_is_shown_of_a_large_picture_are_pixels_of_it(rng):
     image = rng.integers(0, 255, (900, 1300, 3), dtype=np.uint8)
     material = subject_of_image(image, None, -1, "auto")
@@ -231,6 +233,7 @@ def test_what_is_shown_of_a_large_picture_are_pixels_of_it(rng):
     assert np.array_equal(material.labels_shown(labels).ravel(), expected)
 
 
+@pytest.mark.slow
 def test_the_pixels_shown_of_a_masked_picture_have_their_own_labels(rng):
     image = rng.integers(0, 255, (800, 900, 3), dtype=np.uint8)
     mask = rng.random((800, 900)) > 0.4

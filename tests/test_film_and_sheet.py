@@ -300,6 +300,7 @@ class TestFilm:
         assert not clusters & colors_in(painter.frame(first).pixels())
         assert clusters <= colors_in(painter.frame(last).pixels())
 
+    @pytest.mark.slow
     def test_what_is_far_away_is_not_drawn_over_the_words(self):
         points = subject_of_points(np.random.default_rng(1).normal(size=(60, 2)))
         frames = []
@@ -348,6 +349,7 @@ class TestSheet:
             *small_run.inertias, small_run.inertia,
         ]  # fmt: skip
 
+    @pytest.mark.slow
     def test_the_curve_ends_in_a_dot(self, small_run, small_sheet):
         sheet = opened(small_sheet)
         (top, left), (bottom, right) = grid_of(small_run.n_iter + 2, 75, 100).curve
@@ -446,6 +448,7 @@ def test_whatever_is_explained(name):
     assert (sheet[0] == rgb_of([PAPER])).all()
 
 
+@pytest.mark.slow
 def test_a_run_of_one_step(small):
     found = run(small, 4, max_iter=1)
     assert len(frames_of(gif_bytes(found, small))[0]) == 5

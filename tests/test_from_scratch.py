@@ -47,6 +47,7 @@ def test_no_array_of_points_by_clusters_by_features(rng, monkeypatch):
     assert peak < 0.3 * 8 * 50_000 * 50
 
 
+@pytest.mark.slow
 def test_starting_points_are_not_equal():
     image = np.zeros((100, 100), np.uint8)
     image[0, :3] = 50, 100, 200
@@ -54,6 +55,7 @@ def test_starting_points_are_not_equal():
         assert len(cluster_image(image, 4, rng=seed).palette) == 4
 
 
+@pytest.mark.slow
 def test_plus_plus_squares_the_distances():
     # At distances 1 and 10 the second is drawn 100 times as often, not 10 times.
     points, weights = np.array([[0.0], [-1.0], [10.0]]), np.array([1e9, 1.0, 1.0])
@@ -64,6 +66,7 @@ def test_plus_plus_squares_the_distances():
     assert near <= 3
 
 
+@pytest.mark.slow
 def test_it_converges_by_a_tolerance_and_by_labels_and_ends():
     points = np.random.default_rng(0).normal(size=(2000, 2))
     assert kmeans(points, 8, rng=0, tol=0, max_iter=10_000).stopped_by == "labels"

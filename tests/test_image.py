@@ -82,6 +82,7 @@ def test_the_round_trip(image, k, init):
 EVERY_K = pytest.mark.parametrize("k", chosen([2, 4, 8], 4))
 
 
+@pytest.mark.slow
 @EVERY_K
 def test_a_photograph(china, k):
     answer = cluster_image(china, k, rng=0)
@@ -168,6 +169,7 @@ def kmeans_quietly(points, k, start):
         return kmeans(points, k, init=start)
 
 
+@pytest.mark.slow
 @EVERY_K
 def test_a_photograph_against_the_textbook_on_every_pixel(china, k):
     pixels = china.reshape(-1, 3)

@@ -97,6 +97,7 @@ def test_same_bits_for_any_number_of_blas_threads():
     assert len(digests) == 1
 
 
+@pytest.mark.slow
 def test_calls_in_parallel_do_not_disturb_each_other(rng):
     points = rng.normal(size=(1000, 3))
     expected = kmeans(points, 5, rng=1).centroids.tobytes()

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tables import crossed
+from tables import chosen, crossed
 
 from kmeans_np import (
     apply_palette,
@@ -470,7 +470,7 @@ def test_segmenting_twice_changes_nothing(photos):
 # ---- The curve -------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("options", OPTIONS)
+@pytest.mark.parametrize("options", chosen(OPTIONS, "plain", "all"))
 def test_the_curve_never_rises_and_is_the_inertia_of_its_centroids(photos, options):
     image, steps = photos["photo"][:40, :50], []
     ks = [1, 2, 3, 8, 30]

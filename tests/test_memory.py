@@ -98,6 +98,7 @@ def test_a_float_photo_needs_less_than_120_bytes_a_pixel(photo, dtype, init, off
     assert peak_bytes_each(cluster_image, photo, 8, init=init) < FLOAT_BOUND
 
 
+@pytest.mark.slow
 def test_a_restart_of_empty_clusters_stays_within_the_bound(photo):
     start = np.array([[50.0] * 3, [200.0] * 3, [1e4] * 3, [2e4] * 3])
     assert peak_bytes_each(cluster_image, photo[:432], 4, init=start) < FLOAT_BOUND

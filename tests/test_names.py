@@ -164,7 +164,9 @@ LINES = {"written to": 3, "an array": 2, "no browser": 2}
 MANY_LINES = ("noted", "demo", "JSON", "k too large", "of another kind")
 
 
-@pytest.mark.parametrize(("outcome", "name"), crossed(OUTCOMES, NAMES))
+@pytest.mark.parametrize(
+    ("outcome", "name"), crossed(OUTCOMES, NAMES, usual=[*OUTCOMES][::3])
+)
 def test_what_is_said_about_a_name_is_a_line(tmp_path, run, monkeypatch, outcome, name):
     monkeypatch.setattr("webbrowser.open", lambda _: False)
     name, shown = os.fsdecode(NAMES[name][0]), NAMES[name][1]

@@ -123,6 +123,7 @@ def test_draws_by_rank_are_those_among_distinct_points(case, seed):
     assert np.array_equal(distinct_points(sampler, k, generator(seed)), expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("weighted", [False, True])
 def test_draws_by_rank_leave_out_all_copies(weighted):
     # A black page with some marks on it: draws hit black nearly always.
@@ -280,6 +281,7 @@ def test_places_do_not_change_the_histogram_of_an_image_with_an_offset():
         assert (np.asarray(found.labels) == expected.labels).mean() > 0.999
 
 
+@pytest.mark.slow
 def test_starts_that_end_alike_are_told_apart_alike_in_every_unit():
     rng = np.random.default_rng(0)
     points = rng.integers(0, 9000, (3000, 3)) + rng.integers(0, 5, (3000, 1)) * 97_000

@@ -267,6 +267,7 @@ def test_curves_of_points(weights, source, tmp_path):
 # ---- k-means|| ---------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small_pieces")
 def test_scalable_starts_depend_on_no_chunks(monkeypatch):
     points = crowds(2_000, 3, "f4")
@@ -488,6 +489,7 @@ def test_blocks_are_asked_for_in_order():
     assert made.n_made <= 100
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small_pieces")
 def test_blocks_in_files(tmp_path):
     points = crowds(2_000, 6, np.float32)

@@ -136,6 +136,7 @@ class TestPlusPlus:
 
         assert mean_inertia(kmeans_plusplus) < 0.8 * mean_inertia(random_points)
 
+    @pytest.mark.slow
     def test_as_good_as_scikit_learns(self, iris):
         from sklearn.cluster import kmeans_plusplus as theirs_of
 
@@ -340,6 +341,7 @@ class TestCoarseStart:
         assert start(3) == start(3)
         assert len({start(number) for number in range(6)}) > 1
 
+    @pytest.mark.slow
     def test_finds_groups_that_one_start_misses(self):
         histogram, centers = blobs(4)
 

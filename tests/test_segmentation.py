@@ -260,7 +260,11 @@ def test_it_lists_the_largest_colors_and_says_how_many_more():
 
 
 @pytest.mark.parametrize(
-    ("k", "apart"), [(2, 120), (3, 100), (8, 60), (20, 35), (50, 25), (1000, 7)]
+    ("k", "apart"),
+    [
+        *[(2, 120), (3, 100), (8, 60), (20, 35), (50, 25)],
+        pytest.param(1000, 7, marks=pytest.mark.slow),
+    ],
 )
 def test_colors_of_labels_are_far_apart(k, apart):
     colors = separated_colors(k)

@@ -20,7 +20,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from refusals import refused
-from tables import chosen, crossed, few_examples
+from tables import crossed, few_examples
 from zarr.storage import LocalStore
 
 from kmeans_np import read_image, sample_image, write_image
@@ -208,6 +208,7 @@ def test_a_zarr_keeps_its_chunks_and_a_tiff_its_tiles(tmp_path):
                 assert again.chunks == (208, 256, 3)
 
 
+@pytest.mark.slow
 def test_chunks_that_are_no_good_are_not_taken_over(tmp_path):
     chunks = {}
     for own in [(1, 1, 3), (300, 300, 3), ((700,), (1500,), (3,)), None, (700, 1500)]:
@@ -226,7 +227,7 @@ def slow(*case):
 @pytest.mark.parametrize(
     ("shape", "strip", "expected"),
     [
-        ((700, 9000, 3), (16, 9000, 3), (64, 1024, 3)),
+        slow((700, 9000, 3), (16, 9000, 3), (64, 1024, 3)),
         slow((2000, 9000), (50, 9000), (200, 1024)),
         slow((9000, 2000), (9000, 50), (1024, 200)),
         slow((90, 70_000), (3, 70_000), (27, 2427)),
@@ -897,6 +898,7 @@ def test_a_failure_in_the_middle_leaves_all_as_it_was(
     assert state(tmp_path) == before
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signal")
 def test_an_interrupt_waits_for_the_threads_of_zarr(tmp_path, monkeypatch):
     """They would write on, into the folder that was just removed."""
@@ -1175,7 +1177,8 @@ def test_a_missing_library_is_named(tmp_path, monkeypatch, kind, missing, others
 # ---- Memory ----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", chosen(KINDS, "tif"))
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
 def test_memory_does_not_grow_with_the_image(tmp_path, kind):
     """200 megabytes, of which neither writing nor reading holds more than a part."""
     path = tmp_path / f"image.{kind}"

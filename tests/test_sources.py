@@ -367,6 +367,7 @@ def test_a_segmentation_goes_to_another_process(kind, source, tmp_path):
         assert np.array_equal(one, two)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", FILES)
 def test_dask_sees_that_a_file_was_written_again(suffix, tmp_path):
     names = []
