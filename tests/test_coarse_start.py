@@ -12,8 +12,8 @@ from kmeans_np import (
     segment_image,
     update,
 )
-from kmeans_np.clustering import fitting
-from kmeans_np.clustering.coarse_start import histograms, histograms_of
+from kmeans_np.clustering import coarse_start, fitting
+from kmeans_np.clustering.coarse_start import BatchedStarts, histograms, histograms_of
 from kmeans_np.colors import distinct_colors
 from kmeans_np.seeding import seed
 from kmeans_np.sweeps import CellSweep
@@ -151,9 +151,9 @@ def test_the_same_seed_gives_the_same_bits(china, init):
 def test_auto_is_ten_random_starts_or_four_spread_ones(china, init, auto, monkeypatch):
     asked, real = [], fitting.coarse_start
 
-    def watched(pair, k, init, n_starts, rng, warm_start):
-        asked.append((k, init, n_starts))
-        return real(pair, k, init, n_starts, rng, warm_start)
+    def watched(search, k, init, *args, **how):
+        asked.append((k, init, search.n_starts))
+        return real(search, k, init, *args, **how)
 
     monkeypatch.setattr(fitting, "coarse_start", watched)
     for n_init in ("auto", 1, 7):
@@ -295,13 +295,13 @@ def test_a_histogram_of_few_cells_serves_only_few_clusters(monkeypatch):
     # 24 levels of each channel are 13,824 colors, in 27 cells.
     levels = np.arange(96, 120, dtype=np.uint8)
     image = np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(24, -1, 3)
-    served, real = [], fitting.choose_histograms
+    served, real = [], coarse_start.choose_histograms
 
     def watched(short, k):
         served.append(real(short, k))
         return served[-1]
 
-    monkeypatch.setattr(fitting, "choose_histograms", watched)
+    monkeypatch.setattr(coarse_start, "choose_histograms", watched)
     # The darkest and the lightest color stretch the grid over all there is.
     image[0, 0], image[-1, -1] = 0, 255
     for k in (7, 8):
@@ -310,6 +310,59 @@ def test_a_histogram_of_few_cells_serves_only_few_clusters(monkeypatch):
     few, none = served
     assert [len(weights) for _, weights in few] == [29, 29]
     assert none is None
+
+
+# ---- What it costs ---------------------------------------------------------------
+
+
+@pytest.fixture
+def passes(monkeypatch):
+    """Passes over histograms: how many points, and how many starts each had."""
+    passes, real = [], BatchedStarts.__call__
+
+    def watched(sweep, *args):
+        passes.append((len(sweep.points), sweep.n_starts))
+        return real(sweep, *args)
+
+    monkeypatch.setattr(BatchedStarts, "__call__", watched)
+    return passes
+
+
+@pytest.mark.parametrize(("k", "init"), crossed([9, 40], ["random", "k-means++"]))
+def test_the_search_takes_less_than_what_it_is_for(china, k, init, passes, monkeypatch):
+    monkeypatch.setattr(coarse_start, "FEW_DISTANCES", 0)
+    costs, n = [], len(distinct_colors(china.reshape(-1, 3)).colors)
+    for looks in (2, 9):
+        monkeypatch.setattr(coarse_start, "LOOKS", looks)
+        cluster_image(china, k, init=init, rng=0, max_iter=20)
+        costs.append(sum(m * n_starts for m, n_starts in passes))
+        passes.clear()
+    assert 0 < costs[0] < 2 * n
+    assert costs[0] < costs[1] < 9 * n
+
+
+@SEEDINGS
+def test_where_it_would_take_long_starts_are_those_without_it(china, init, monkeypatch):
+    """Nearly as many cells as colors: a histogram says little, and costs much."""
+    monkeypatch.setattr(coarse_start, "FEW_DISTANCES", 0)
+    image = (china[::7, ::7] * 257.0).astype(np.uint16)
+    answers = {
+        bits(cluster_image(image, 40, init=init, rng=0, coarse_start=flag))
+        for flag in (True, False)
+    }
+    assert len(answers) == 1
+
+
+def test_as_many_starts_are_tried_as_are_asked_for(china, passes, monkeypatch):
+    monkeypatch.setattr(coarse_start, "FEW_DISTANCES", 0)
+    cluster_image(china, 40, n_init=30, rng=0, max_iter=9)
+    assert passes[0][1] == 30
+
+
+def test_max_iter_holds_for_steps_on_histograms_too(china, passes):
+    cluster_image(china[::3, ::3], 6, rng=0, max_iter=1)
+    # On each of three, the pass of one step, and one that chooses the best.
+    assert len(passes) == 6
 
 
 def test_the_cells_of_the_pass_are_those_of_the_histogram(china):

@@ -11,7 +11,7 @@ from strategies import generic_points, repetitions, tied_points
 from kmeans_np import Sweep, assign, lloyd
 from kmeans_np import seeding as seeding_module
 from kmeans_np.clustering import coarse_start as coarse_start_module
-from kmeans_np.clustering.coarse_start import BatchedStarts, coarse_start
+from kmeans_np.clustering.coarse_start import BatchedStarts, Search, coarse_start
 from kmeans_np.seeding import (
     draw_weighted,
     kmeans_plusplus,
@@ -319,7 +319,7 @@ class TestCoarseStart:
         points, weights = histogram
         for seed_number in range(5):
             rng = np.random.default_rng(seed_number)
-            found = coarse_start((histogram, histogram), 5, init, n_starts, rng)
+            found = coarse_start(Search(histogram, histogram, n_starts), 5, init, rng)
             assert found.shape == (5, 2)
             assert found.dtype == np.float64
             tally = Sweep(points, weights)(found)
@@ -334,7 +334,7 @@ class TestCoarseStart:
 
         def start(seed_number, n_starts=4):
             rng = np.random.default_rng(seed_number)
-            found = coarse_start((histogram, histogram), 6, init, n_starts, rng)
+            found = coarse_start(Search(histogram, histogram, n_starts), 6, init, rng)
             # It also leaves the generator in the same state.
             return found.tobytes(), rng.random()
 
@@ -348,10 +348,9 @@ class TestCoarseStart:
         def hits(n_starts):
             found = [
                 coarse_start(
-                    (histogram, histogram),
+                    Search(histogram, histogram, n_starts),
                     4,
                     "random",
-                    n_starts,
                     np.random.default_rng(seed_number),
                 )
                 for seed_number in range(30)
@@ -367,7 +366,7 @@ class TestCoarseStart:
         first = centers + 30, np.array([3.0, 1, 1, 1, 1, 1])
         for init in ("random", "k-means++"):
             rng = np.random.default_rng(0)
-            found = coarse_start((first, (points, weights)), 6, init, 3, rng)
+            found = coarse_start(Search(first, (points, weights), 3), 6, init, rng)
             assert finds(found, centers)
             groups = np.split(np.arange(len(points)), 6)
             means = [np.average(points[g], axis=0, weights=weights[g]) for g in groups]
@@ -382,7 +381,7 @@ class TestCoarseStart:
 
         def found(last, seed_number):
             rng = np.random.default_rng(seed_number)
-            return coarse_start((first, last), 2, "random", 20, rng).ravel()
+            return coarse_start(Search(first, last, 20), 2, "random", rng).ravel()
 
         for number in range(5):
             np.testing.assert_allclose(found(first, number), [14.95, 0], atol=1e-4)
@@ -394,11 +393,11 @@ class TestCoarseStart:
         histogram = points, np.array([1.0, 9.0, 3.0])
         for init in ("random", "k-means++"):
             found = coarse_start(
-                (histogram, histogram), 3, init, 1, np.random.default_rng(0)
+                Search(histogram, histogram, 1), 3, init, np.random.default_rng(0)
             )
             np.testing.assert_allclose(found.ravel(), [10, 30, 0], atol=1e-4)
         rng, other = np.random.default_rng(5), np.random.default_rng(5)
-        coarse_start((histogram, histogram), 2, "random", 4, rng)
+        coarse_start(Search(histogram, histogram, 4), 2, "random", rng)
         for _ in range(4):
             random_points(*((points, 2, histogram[1])), other)
         assert rng.random() == other.random()
@@ -409,14 +408,14 @@ class TestCoarseStart:
         points = rng.permutation(60)[:, np.newaxis] * [1.0, 5.0]
         weights = rng.permutation(np.arange(1.0, 61))
         histogram = points, weights
-        found = coarse_start((histogram, histogram), 60, init, n_starts, rng)
+        found = coarse_start(Search(histogram, histogram, n_starts), 60, init, rng)
         np.testing.assert_allclose(found, points[np.argsort(-weights)], atol=1e-4)
 
     def test_the_histograms_are_not_touched(self):
         (points, weights), _ = blobs(3)
         points.flags.writeable = weights.flags.writeable = False
-        histograms = (points, weights), (points, weights)
-        coarse_start(histograms, 3, "random", 3, np.random.default_rng(0))
+        search = Search((points, weights), (points, weights), 3)
+        coarse_start(search, 3, "random", np.random.default_rng(0))
 
 
 def histograms(points, weights):

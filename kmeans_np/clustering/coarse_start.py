@@ -23,8 +23,12 @@ Histogram = tuple[Floats, Floats]
 # its last bits.
 BLOCK = 2**16
 # When a run on a histogram stops: at a smaller shift than on all points, since a step
-# costs less; but not for a shift that never gets small.
-LAST_TOL, LAST_STEPS = 1e-5, 100
+# costs less; but not for a shift that never gets small. Fewer steps than the least do
+# not show which starts are worth more of them.
+LAST_TOL, LAST_STEPS, LEAST_STEPS = 1e-5, 100, 10
+# A run on all points looks at each of them about ten times. So the search for its start
+# may take as long as so many of these looks, or as so many distances, which are little.
+LOOKS, FEW_DISTANCES = 2, 2**27
 # Into how many slices each axis of points with so many features is cut, for a coarse
 # histogram and a fine one. With more features, most cells would hold one point.
 SLICES = {
@@ -53,6 +57,18 @@ class Histograms(NamedTuple):
     low: Floats
     # How long 1 is there.
     step: float
+
+
+class Search(NamedTuple):
+    """What a search for starts on histograms may cost."""
+
+    # Each of at least as many cells as there are clusters. They may be the same.
+    coarse: Histogram
+    fine: Histogram
+    # How many starts to try.
+    n_starts: int
+    # How often all of them together may look at a cell.
+    looks: float = np.inf
 
 
 class HistogramGrid(NamedTuple):
@@ -224,12 +240,13 @@ class BatchedStarts(Sweep):
 
 
 def coarse_start(
-    pair: tuple[Histogram, Histogram],
+    search: Search,
     k: int,
     init: str,
-    n_starts: int,
     rng: np.random.Generator,
     warm_start: Floats | None = None,
+    *,
+    max_iter: int = LAST_STEPS,
 ) -> Floats:
     """Run K-means from many starts on a histogram, and return the best centroids.
 
@@ -244,20 +261,19 @@ def coarse_start(
 
     Parameters
     ----------
-    pair : pair of ((m, d) array of float64, (m,) array of float64)
-        The means of the cells and their weights, of a coarse histogram and a fine one
-        (which may be the same), each of at least k cells.
+    search : Search
+        The histograms, of at least k cells, and how much may be done with them.
     k : int
         The number of centroids.
     init : str
         The name of the seeding on the coarse histogram.
-    n_starts : int
-        How many starts to try.
     rng : numpy.random.Generator
         Where the random numbers come from.
     warm_start : (j, d) array of float64, optional
         The centroids of a run with fewer clusters. As many more starts are then these
         with others spread out.
+    max_iter : int, optional
+        The largest number of steps of a start on a histogram.
 
     Returns
     -------
@@ -271,7 +287,7 @@ def coarse_start(
        Image and Vision Computing 29 (2011), 260-271.
        :doi:`10.1016/j.imavis.2010.10.002`
     """
-    coarse, fine = pair
+    coarse, fine, n_starts, looks = search
     points, weights = coarse
     # Cells have an order of their own, which does not depend on the points' unit.
     choose = SEEDINGS[init].choose
@@ -282,18 +298,21 @@ def coarse_start(
             for _ in range(n_starts)
         ]
     # Where steps cost next to nothing, all starts run to the end; else, a few steps
-    # show which are worth more of them.
-    few = LAST_STEPS if coarse is not fine else 10
+    # show which are worth more of them. Each round may take half of what is left.
+    few = LAST_STEPS if coarse is not fine else LEAST_STEPS
     rounds = (
-        (coarse, few, (len(starts) + 1) // 2),
-        (fine, 20, 1),
-        (fine, LAST_STEPS, 1),
+        (coarse, few, (len(starts) + 1) // 2, 2),
+        (fine, 20, 1, 2),
+        (fine, LAST_STEPS, 1, 1),
     )
-    for (points, weights), max_iter, n_best in rounds:
+    for (points, weights), most, n_best, part in rounds:
         sweep = BatchedStarts(points, weights, len(starts))
-        together = np.concatenate(starts)
-        for step in lloyd(sweep, together, max_iter=max_iter, tol=LAST_TOL):
+        together, cost = np.concatenate(starts), len(starts) * len(points)
+        # The last look is one at the centroids of the last step.
+        n_steps = int(max(1, min(most, max_iter, looks / part // cost - 1)))
+        for step in lloyd(sweep, together, max_iter=n_steps, tol=LAST_TOL):
             together = step.new_centroids
+        looks -= (step.iteration + 1) * cost
         tally = sweep(together)
         order = np.argsort(sweep.inertias, kind="stable")[:n_best]
         starts = list(together.reshape(len(starts), k, -1)[order])
@@ -327,3 +346,22 @@ def choose_histograms(short: Histograms, k: int) -> tuple[Histogram, Histogram] 
         return None
     many = len(short.coarse[1]) >= MANY_CELLS * k
     return short.coarse if many else short.fine, short.fine
+
+
+def plan_search(
+    short: Histograms, n: int, k: int, n_starts: int, all_of_them: bool
+) -> Search | None:
+    """Return a search for the start of a run on n points; None if it does not pay.
+
+    `all_of_them` says that no fewer than `n_starts` will do, as if each of them were to
+    be run on all points.
+    """
+    pair = choose_histograms(short, k)
+    if pair is None:
+        return None
+    looks = max(FEW_DISTANCES / k, LOOKS * n)
+    # They may not have fewer steps than show which start is worth more of them.
+    n_paid = int(looks / 2 // (LEAST_STEPS * len(pair[0][1])))
+    if all_of_them:
+        n_paid, looks = n_starts * min(n_paid, 1), looks * n_starts
+    return Search(*pair, min(n_paid, n_starts), looks) if n_paid else None

@@ -13,8 +13,8 @@ from kmeans_np import checks
 from kmeans_np.checks import pluralize
 from kmeans_np.clustering.coarse_start import (
     Histograms,
-    choose_histograms,
     coarse_start,
+    plan_search,
 )
 from kmeans_np.clustering.data import Data, PointsInMemory
 from kmeans_np.clustering.stop_reasons import describe_stop
@@ -161,18 +161,18 @@ def _best(
     `short` are the points in short, to choose starts on; `warm_start` are fewer
     centroids to which others can come, as seen from the origin of the data.
     """
-    init, short_pair = (
-        options.init,
-        None if short is None else choose_histograms(short, k),
-    )
-    n_starts = 1
+    init, n_starts, search = options.init, 1, None
+    if short is not None and isinstance(init, str):
+        n_wanted = options.n_init or SEEDINGS[init].n_tried
+        search = plan_search(short, data.n, k, n_wanted, bool(options.n_init))
     starts: Iterator[Floats]
     if not isinstance(init, str):
         starts = iter([init - data.origin])
-    elif short is not None and short_pair is not None:
-        n_tried = options.n_init or SEEDINGS[init].n_tried
+    elif short is not None and search is not None:
         there = None if warm_start is None else (warm_start - short.low) / short.step
-        found = coarse_start(short_pair, k, init, n_tried, options.rng, there)
+        found = coarse_start(
+            search, k, init, options.rng, there, max_iter=options.max_iter
+        )
         starts = iter([found * short.step + short.low])
     elif warm_start is not None:
         starts = iter([data.extend(warm_start, k, options.rng)])

@@ -190,9 +190,10 @@ def cluster_image(
         `Segmentation.centroids`.
     n_init : int or "auto", default "auto"
         The number of starts, of which the one with the smallest inertia is kept.
-        "auto" is 10 for random starts and 4 for "k-means++" where they are tried on a
-        histogram (`coarse_start`); otherwise 10 for random starts among at most 10,000
-        distinct points (of what is compared) and 1 for all else.
+        "auto" is up to 10 for random starts and 4 for "k-means++" where they are tried
+        on a histogram (`coarse_start`), as many as are worth it; otherwise 10 for
+        random starts among at most 10,000 distinct points (of what is compared) and 1
+        for all else.
     max_iter : int, default 300
         The largest number of steps of a start.
     tol : float, default 1e-4
@@ -213,7 +214,8 @@ def cluster_image(
         than one on the image. The best goes on with all pixels, until `tol` or
         `max_iter` stops it there; these are the steps that are counted and shown to
         `callback`. Given centroids always start where they are, and so do all in an
-        image whose histogram is too small for `k`.
+        image whose histogram is too small for `k`, or too large: where to try a start
+        on it would take about as long as a run on all pixels.
     progress : callable, optional
         Called with a `Progress` after each block of an image that is read in blocks,
         and after each pass over one on Dask.
