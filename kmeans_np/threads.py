@@ -21,6 +21,8 @@ from kmeans_np.lloyd import Array
 
 # So that the threads of every call have names of their own.
 _NUMBERS = count()
+# To start threads takes as long as so many operations on numbers.
+LEAST_WORK = 2**22
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -38,14 +40,17 @@ def n_threads() -> int:
     return max(1, min(cores, int(limit))) if limit.isdecimal() else cores
 
 
-def in_threads(work: Callable[[Job], Result], jobs: Iterable[Job]) -> list[Result]:
+def in_threads(
+    work: Callable[[Job], Result], jobs: Iterable[Job], n_operations: float = np.inf
+) -> list[Result]:
     """Return [work(job) for job in jobs], the jobs being shared among threads.
 
-    An exception in one of the jobs, and Ctrl-C, cancel those that have not begun and
-    wait for those that have.
+    They are not if so many operations, in all jobs together, take less time than to
+    start a thread. An exception in one of the jobs, and Ctrl-C, cancel those that have
+    not begun and wait for those that have.
     """
     jobs = list(jobs)
-    workers = min(n_threads(), len(jobs))
+    workers = min(n_threads(), len(jobs)) if n_operations > LEAST_WORK else 1
     if workers <= 1:
         return [work(job) for job in jobs]
     # Only now, since it takes as long to load as a part of this package.
@@ -75,9 +80,9 @@ def _end(pool: Any, name: str) -> None:
 
 # Products of up to so many multiplications OpenBLAS leaves to one thread.
 SMALL_PRODUCT, LEAST_ROWS = 2**18, 32
-# Who keeps BLAS to one thread at present, and what undoes it.
+# Who keeps BLAS to one thread at present, and how many threads it took before.
 _LOCK = threading.Lock()
-_callers: dict[object, Any] = {}
+_callers: dict[object, list[int]] = {}
 
 
 @cache
@@ -106,22 +111,37 @@ def one_blas_thread() -> Iterator[None]:
     try:
         with _LOCK:
             # Only the first sees the setting of before, and the last restores it.
-            others = iter(_callers.values())
-            _callers[caller] = next(others, None) or blas().limit(limits=1)
+            others = [*_callers.values()]
+            _callers[caller] = others[0] if others else _limit()
         yield
     finally:
         with _LOCK:
-            limiter = _callers.pop(caller, None)
-            if limiter is not None and not _callers:
-                limiter.restore_original_limits()
+            before = _callers.pop(caller, [])
+            if not _callers:
+                _restore(before)
+
+
+def _limit() -> list[int]:
+    """Make each BLAS take one thread; return how many they took before."""
+    # What threadpoolctl has for this looks at much else first, in each pass.
+    libraries = blas().lib_controllers
+    before = [library.get_num_threads() for library in libraries]
+    for library in libraries:
+        library.set_num_threads(1)
+    return before
+
+
+def _restore(before: list[int]) -> None:
+    for library, number in zip(blas().lib_controllers, before):
+        library.set_num_threads(number)
 
 
 def _forget() -> None:
     """Undo in a child process what callers of its parent do, who are not there."""
     global _LOCK
     _LOCK = threading.Lock()
-    for limiter in [*_callers.values()][:1]:
-        limiter.restore_original_limits()
+    for before in [*_callers.values()][:1]:
+        _restore(before)
     _callers.clear()
 
 

@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 from tables import chosen, crossed
 
-from kmeans_np import assign, cluster_image, kmeans, threads
+from kmeans_np import assign, cluster_image, kmeans, threads, tree_sums
 from kmeans_np.colors import distinct, lookup
+from kmeans_np.sweeps import bounded, totals
 
 START = "given"
 INITS = ["random", "k-means++", START]
@@ -60,7 +61,8 @@ def jobs(monkeypatch):
 
 
 def over_threads(monkeypatch, call):
-    """Call with 1, 2, 3 and 8 threads; return the results."""
+    """Call with 1, 2, 3 and 8 threads, for little work too; return the results."""
+    monkeypatch.setattr(threads, "LEAST_WORK", 0)
     found = []
     for number in (1, 2, 3, 8):
         monkeypatch.setattr(threads, "n_threads", lambda number=number: number)
@@ -97,10 +99,24 @@ def test_over_many_blocks_the_answer_is_right(china, jobs, monkeypatch):
 
 @pytest.mark.parametrize(("init", "dtype"), crossed(INITS, [np.float32, np.float64]))
 def test_points_have_the_same_bits_for_any_number_of_threads(init, dtype, monkeypatch):
+    for module, name, value in (
+        (bounded, "LARGEST_BLOCK", 3000),
+        (tree_sums, "MOST", 2**11),
+        (totals, "TEXTBOOK", 2**10),
+    ):
+        monkeypatch.setattr(module, name, value)
     points = np.random.default_rng(1).normal(size=(20_000, 5)).astype(dtype)
     init = points[:6] if init == START else init
+    shared = []
+
+    def watched(work, jobs, *n_operations):
+        shared.append(work.__name__)
+        return threads.in_threads(work, jobs, *n_operations)
+
+    monkeypatch.setattr(bounded, "in_threads", watched)
     call = functools.partial(digest_of, kmeans, points, 6, init=init, rng=0, max_iter=9)
     assert len({*over_threads(monkeypatch, call)}) == 1
+    assert {*shared} == {"_prepare", "look", "sums", "change"}
 
 
 def test_threads_are_no_more_than_there_are_jobs_and_end(china, jobs, monkeypatch):
@@ -147,6 +163,25 @@ def test_small_work_starts_no_thread(size, rng, monkeypatch):
     kmeans(image.reshape(-1, 1) / 7, 4, rng=0)
 
 
+def test_only_steps_that_look_at_many_points_start_threads(rng, monkeypatch):
+    monkeypatch.setattr(threads, "n_threads", lambda: 4)
+    monkeypatch.setattr(bounded, "LARGEST_BLOCK", 2**14)
+    places, real = [], bounded.BoundedSweep._look
+
+    def look(*args):
+        places.append((threading.current_thread() is here, *real(*args)))
+        return places[-1][1:]
+
+    here = threading.current_thread()
+    monkeypatch.setattr(bounded.BoundedSweep, "_look", look)
+    points = rng.normal(size=(60_000, 8)) + 9 * rng.integers(0, 4, (60_000, 1))
+    kmeans(points, 8, init=points[:8], tol=0)
+    steps = [places[i : i + 4] for i in range(0, len(places), 4)]
+    assert not any(is_here for is_here, *_ in steps[0])
+    assert all(is_here for is_here, *_ in steps[-1])
+    assert sum(n_due for _, _, n_due in steps[-1]) < len(points) / 8
+
+
 # ---- Programs of their own -------------------------------------------------------
 
 SMALL_BLOCKS = """
@@ -155,6 +190,7 @@ import numpy as np
 from kmeans_np import cluster_image, kmeans, sample_image, threads
 from kmeans_np.clustering import choose_sweep
 from kmeans_np.colors import distinct, lookup
+threads.LEAST_WORK = 0
 distinct.COUNT_BLOCK = distinct.SEARCH_BLOCK = lookup.LOOK_UP_BLOCK = 2**15
 choose_sweep.BLOCK = 2**14
 

@@ -185,7 +185,8 @@ def kmeans(
         args = labels.centroids, labels.shift
         labels = as_rows(array).each(label_rows, np.int32, *args)
     else:
-        array = checks.points(in_memory(array, "points"))
+        if outside:
+            array = checks.points(in_memory(array, "points"))
         data = PointsInMemory(
             array, checks.weights(in_memory(weights, "weights"), n), k
         )

@@ -37,6 +37,9 @@ from kmeans_np.tree_sums import branches, pieces, tree_sum
 
 # How many numbers are looked at together: as many as fit the second-level cache.
 TABLE = 2**19
+# How many points a block has at most and at least, and how many operations a look at
+# all of them takes, about.
+LARGEST_BLOCK, SMALLEST_BLOCK, BLOCK_WORK = 2**16, 2**13, 2**25
 # How many points are added up together; how many `farthest` orders first.
 PIECE, FEW = 2**14, 256
 # Factors beyond all rounding of a few operations in float32; and how far is too far for
@@ -118,12 +121,14 @@ class BoundedSweep(Sweep):
         self.scaling = scaling or find_scaling(self.points[:: sample_step(n)])
         self.rows = np.empty((n, d + 1), np.float32)
         self.squares = np.empty(n, np.float32)
-        self.moments = [self._prepare(piece) for piece in pieces(n, d)]
+        self.moments = in_threads(self._prepare, pieces(n, d), 8 * n * d)
         # What is known since the last pass; no labels, nothing.
         self.labels: Any = None
         self.centroids = np.empty((0, d))
         self.deadlines = np.empty(n, np.float32)
         self.totals = RunningTotals(n)
+        # How many points the last pass looked at: about as many as the next will.
+        self.n_due = n
 
     def __call__(self, centroids: Floats, previous: Any = None) -> Tally:
         """Assign the points to centroids (k, d), compare with previous labels, add up.
@@ -167,13 +172,16 @@ class BoundedSweep(Sweep):
         with np.errstate(over="ignore", invalid="ignore"):
             factors = self._factors(np.float32)
 
-        def look(start: int) -> Array:
+        def look(start: int) -> tuple[Array, int]:
             # What overflows float32 is infinite or NaN, and never decides anything.
             with np.errstate(over="ignore", invalid="ignore"):
                 return self._look(start, old, new, factors)
 
+        k, d = centroids.shape
         with one_blas_thread():
-            changed = np.concatenate(in_threads(look, blocks))
+            looked = in_threads(look, blocks, self.n_due * k * (d + 8) + 8 * len(new))
+        changed = np.concatenate([found for found, _ in looked])
+        self.n_due = sum(n_due for _, n_due in looked)
         # Handed out, and what the next pass goes on from: not to be written to.
         new.flags.writeable = False
         self.labels = new if old is None or len(changed) else old
@@ -231,7 +239,7 @@ class BoundedSweep(Sweep):
         x -= self.scaling.center
         norms = _norms(x)
         with np.errstate(over="ignore"):
-            rows[:, :-1] = x * self.scaling.scale
+            np.multiply(x, self.scaling.scale, out=rows[:, :-1], casting="same_kind")
             rows[:, -1] = 1
             squares[:] = norms * self.scaling.scale**2
         return x, norms
@@ -241,7 +249,8 @@ class BoundedSweep(Sweep):
     def _begin(self, k: int) -> None:
         """Begin anew, with k clusters."""
         n, d = self.points.shape
-        step = self.block_size or min(max(2**25 // (k * (d + 8)), 2**13), 2**16)
+        fit = max(BLOCK_WORK // (k * (d + 8)), SMALLEST_BLOCK)
+        step = self.block_size or min(fit, LARGEST_BLOCK)
         # Blocks of about the same size: none that is hardly worth its overhead.
         self.step = -(-n // -(-n // step))
         self.drifts = np.zeros((-(-n // self.step), k))
@@ -259,11 +268,13 @@ class BoundedSweep(Sweep):
         c: Floats = self.scaling.apply(self.centroids, np.float64)
         return np.hstack([-2 * c, _norms(c)[:, np.newaxis]]).astype(dtype)
 
-    def _look(self, start: int, old: Any, new: Array, factors: Array) -> Array:
+    def _look(
+        self, start: int, old: Any, new: Array, factors: Array
+    ) -> tuple[Array, int]:
         """Look at the points of a block whose deadline has come.
 
         Writes their labels and deadlines. Returns which of the points of the block
-        changed their label; in the first pass, none.
+        changed their label, in the first pass none, and how many were looked at.
         """
         block = slice(start, min(start + self.step, len(new)))
         drift = self.drifts[start // self.step]
@@ -289,7 +300,7 @@ class BoundedSweep(Sweep):
                 other = np.flatnonzero(labels != own)
                 changed.append(some[other])
                 new[changed[-1]] = labels[other]
-        return np.concatenate(changed)
+        return np.concatenate(changed), len(due)
 
     def _due(self, block: slice, drift: Floats, old: Any) -> Array | None:
         """Return the points whose deadline has come; None for all of them."""
@@ -312,7 +323,7 @@ class BoundedSweep(Sweep):
         """
         k, d = self.centroids.shape
         labels, gaps = np.empty(len(where), np.intp), np.zeros(len(where))
-        if len(where) * k * d <= 2**16:
+        if d <= FEW_FEATURES and len(where) * k * d <= 2**14:
             return nearest_directly(self.points[where], self.centroids), gaps
         step = max(64, TABLE // 4 // max(k, d))
         factors = self._factors(np.float64)
@@ -330,16 +341,19 @@ class BoundedSweep(Sweep):
 
     # ---- Sums --------------------------------------------------------------------
 
-    def sums_of_pieces(self, labels: Array) -> Iterator[Floats]:
-        """Yield the sums and counts, (k, d + 1), of the points in each piece."""
-        k = len(self.centroids)
-        for piece in pieces(*self.points.shape):
-            totals = np.zeros((k, self.points.shape[1] + 1))
+    def sums_of_pieces(self, labels: Array) -> list[Floats]:
+        """Return the sums and counts, (k, d + 1), of the points in each piece."""
+        (n, d), k = self.points.shape, len(self.centroids)
+
+        def sums(piece: slice) -> Floats:
+            totals = np.zeros((k, d + 1))
             for start in range(piece.start, piece.stop, PIECE):
                 part = slice(start, min(start + PIECE, piece.stop))
                 weights = self.weights[part] if self.weighted else None
                 totals += cluster_totals(self.points[part], labels[part], k, weights)
-            yield totals
+            return totals
+
+        return in_threads(sums, pieces(n, d), 8 * n * d)
 
     def weights_of_pieces(self, who: Array | None = None) -> Iterator[Floats]:
         """Yield the sum of the weights of some points, or of all, in each piece."""
@@ -350,21 +364,22 @@ class BoundedSweep(Sweep):
         for some in parts:
             yield np.asarray(self.weights[some].sum())
 
-    def changes_of_pieces(
-        self, changed: Array, old: Array, new: Array
-    ) -> Iterator[Floats]:
-        """Yield how these have changed with the labels of the points `changed`."""
-        k = len(self.centroids)
-        cut = pieces(*self.points.shape)
+    def changes_of_pieces(self, changed: Array, old: Array, new: Array) -> list[Floats]:
+        """Return how these have changed with the labels of the points `changed`."""
+        (n, d), k = self.points.shape, len(self.centroids)
+        cut = pieces(n, d)
         ends = np.searchsorted(changed, [piece.stop for piece in cut])
-        for who in np.split(changed, ends[:-1]):
-            totals = np.zeros((k, self.points.shape[1] + 1))
+
+        def change(who: Array) -> Floats:
+            totals = np.zeros((k, d + 1))
             for start in range(0, len(who), PIECE):
                 some = who[start : start + PIECE]
                 points = _pick(self.points, some)
                 weights = self.weights[some] if self.weighted else None
                 totals += change_of_totals(points, new[some], old[some], k, weights)
-            yield totals
+            return totals
+
+        return in_threads(change, np.split(changed, ends[:-1]), 16 * len(changed) * d)
 
 
 def _norms(vectors: Array) -> Floats:
