@@ -79,6 +79,7 @@ LADDER = [
     "estimator/kmeans",
     "estimator/__init__",
     "colors/lookup",
+    "colors/cell_counts",
     "colors/distinct",
     "colors/counts",
     "colors/spaces",

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from kmeans_np.colors.cell_counts import count_in_cells, sorts_slowly
 from kmeans_np.colors.lookup import take
 from kmeans_np.lloyd import Array, Floats
 from kmeans_np.sweeps.cells import cell_numbers
@@ -80,25 +81,36 @@ def distinct_colors(pixels: Array) -> Colors:
         counts = levels[found].astype(np.float64)
         return Colors(found[:, np.newaxis], counts, pixels[:, 0], found, 8)
     codes = np.empty(len(pixels), np.uint32)
+    blocks = [slice(i, i + COUNT_BLOCK) for i in range(0, len(pixels), COUNT_BLOCK)]
+    if len(blocks) > 1 and sorts_slowly():
+        in_threads(lambda block: pack_rgb(pixels[block], codes[block]), blocks)
+        counted = count_in_cells(codes)
+        if counted is not None:
+            return _rgb_colors(*counted, codes)
 
-    def count(start: int) -> Counted:
-        block = slice(start, start + COUNT_BLOCK)
+    def count(block: slice) -> Counted:
         pack_rgb(pixels[block], codes[block])
         return count_codes(codes[block].copy(), 24)
 
-    parts = in_threads(count, range(0, len(pixels), COUNT_BLOCK))
-    return in_cells(*_merge(parts), codes)
+    return in_cells(*_merge(in_threads(count, blocks)), codes)
 
 
 def in_cells(color_codes: Array, numbers: Array, codes: Array) -> Colors:
     """Return the 8-bit colors of codes in the order of their cells."""
-    shifts = np.array([[0], [8], [16]], np.uint32)
-    colors = (color_codes >> shifts).astype(np.uint8)
-    order = np.argsort(cell_numbers(colors.T), kind="stable")
+    order = np.argsort(cell_numbers(_channels(color_codes).T), kind="stable")
+    return _rgb_colors(color_codes.take(order), numbers.take(order), codes)
+
+
+def _rgb_colors(color_codes: Array, numbers: Array, codes: Array) -> Colors:
     # Columns that lie in one piece are what the passes read fastest.
-    colors, color_codes = colors.take(order, axis=1), color_codes.take(order)
-    numbers = numbers.take(order).astype(np.float64)
-    return Colors(colors.T, numbers, codes, color_codes, 24)
+    colors = _channels(color_codes).T
+    return Colors(colors, numbers.astype(np.float64), codes, color_codes, 24)
+
+
+def _channels(codes: Array) -> Array:
+    """Return red, green and blue of codes (m,); (3, m)."""
+    shifts = np.array([[0], [8], [16]], np.uint32)
+    return (codes >> shifts).astype(np.uint8)
 
 
 def pack_rgb(pixels: Array, codes: Array) -> None:
