@@ -37,10 +37,14 @@ def mixture(n, d, k, dtype=np.float64, seed=0):
 
 
 @settings(max_examples=4 * settings.default.max_examples)
-@given(any_points())
-def test_is_the_textbook(case):
+@given(any_points(), st.booleans())
+def test_is_the_textbook(case, in_rows):
     points, start = case
-    assert_same_run(BoundedSweep(points), Sweep(points), start, tol=0, max_iter=40)
+    with pytest.MonkeyPatch.context() as patch:
+        # As for many clusters, or as for few.
+        patch.setattr(products, "MANY_CLUSTERS", 1 if in_rows else 10**9)
+        sweep = BoundedSweep(points)
+        assert_same_run(sweep, Sweep(points), start, tol=0, max_iter=40)
 
 
 @given(st.data(), any_points())
@@ -214,7 +218,7 @@ def test_totals_change_as_labels_do(d, k, weighted, rng):
 
 @pytest.mark.parametrize(
     ("d", "k", "dtype"),
-    crossed([1, 3, 17, 150], [2, 9, 70], [np.float32, np.float64]),
+    crossed([1, 3, 17, 150], [2, 9, 70, 500], [np.float32, np.float64]),
 )
 def test_no_gap_is_larger_than_the_true_one(d, k, dtype, rng):
     # Half of the points lie almost between two centroids, at all distances from 0.

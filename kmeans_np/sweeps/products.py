@@ -16,6 +16,8 @@ from kmeans_np.threads import multiply
 TABLE = 2**18
 # Up to so many clusters a product of many features is better turned afterwards.
 FEW_CLUSTERS = 16
+# From so many clusters on, a row of the table for each point is faster than a column.
+MANY_CLUSTERS = 400
 
 
 def nearest_by_products(
@@ -59,29 +61,68 @@ def _nearest_two(
     m, k = len(rows), len(factors)
     labels = np.empty(m, np.intp) if own is None else own.astype(np.intp)
     first, second = np.empty((2, m), rows.dtype)
-    numbers = np.arange(k, dtype=np.min_scalar_type(k - 1))[:, np.newaxis]
     step = max(64, TABLE // k)
     table = np.empty(k * min(step, m), rows.dtype)
+    look = _look_in_rows if k >= MANY_CLUSTERS else _look_in_columns
     for start in range(0, m, step):
         part = slice(start, start + step)
-        width = len(rows[part])
-        flat = table[: k * width]
-        distances = flat.reshape(k, width)
-        if k <= FEW_CLUSTERS and len(factors.T) > FEW_FEATURES:
-            # Then to turn the product takes less than to multiply turned rows.
-            distances[:] = (rows[part] @ factors.T).T
-        else:
-            multiply(rows[part], factors.T, distances.T)
-        if own is None:
-            # To compare with the smallest is far faster than argmin over columns.
-            smallest = (distances == distances.min(axis=0)).view(np.uint8)
-            labels[part] = (smallest * numbers).max(axis=0)
-        places = labels[part] * width
-        places += np.arange(width)
-        np.take(flat, places, out=first[part], mode="clip")
-        flat[places] = np.inf
-        distances.min(axis=0, out=second[part])
+        flat = table[: k * len(rows[part])]
+        found = labels[part], first[part], second[part]
+        look(rows[part], factors, flat, *found, own is not None)
     return labels, first, second
+
+
+def _look_in_columns(
+    rows: Array,
+    factors: Array,
+    flat: Array,
+    labels: Array,
+    first: Array,
+    second: Array,
+    are_known: bool,
+) -> None:
+    """Write labels of points unless they are known, and what `_nearest_two` returns.
+
+    It is found in a table (k, m), made of the numbers of `flat`.
+    """
+    m, k = len(rows), len(factors)
+    distances = flat.reshape(k, m)
+    if k <= FEW_CLUSTERS and len(factors.T) > FEW_FEATURES:
+        # Then to turn the product takes less than to multiply turned rows.
+        distances[:] = (rows @ factors.T).T
+    else:
+        multiply(rows, factors.T, distances.T)
+    if not are_known:
+        # To compare with the smallest is far faster than argmin over columns.
+        smallest = (distances == distances.min(axis=0)).view(np.uint8)
+        numbers = np.arange(k, dtype=np.min_scalar_type(k - 1))[:, np.newaxis]
+        labels[:] = (smallest * numbers).max(axis=0)
+    places = labels * m
+    places += np.arange(m)
+    np.take(flat, places, out=first, mode="clip")
+    flat[places] = np.inf
+    distances.min(axis=0, out=second)
+
+
+def _look_in_rows(
+    rows: Array,
+    factors: Array,
+    flat: Array,
+    labels: Array,
+    first: Array,
+    second: Array,
+    are_known: bool,
+) -> None:
+    """Do what `_look_in_columns` does in a table (m, k), which is fast for many."""
+    m, k = len(rows), len(factors)
+    distances, begins = flat.reshape(m, k), k * np.arange(m)
+    multiply(rows, factors.T, distances)
+    if not are_known:
+        distances.argmin(axis=1, out=labels)
+    places = begins + labels
+    np.take(flat, places, out=first, mode="clip")
+    flat[places] = np.inf
+    np.take(flat, distances.argmin(axis=1) + begins, out=second, mode="clip")
 
 
 def _gaps(first: Array, second: Array, squares: Array, factors: Array) -> Array:
