@@ -15,20 +15,23 @@ import numpy as np
 
 from kmeans_np.lloyd import Array, Floats
 from kmeans_np.sweeps.blocked import nearest_directly
+from kmeans_np.sweeps.products import multiply_turned
 from kmeans_np.sweeps.scaling import Scaling
 from kmeans_np.sweeps.totals import FEW_FEATURES
 from kmeans_np.threads import in_threads, multiply, one_blas_thread
 
-# How many distances, and how many numbers of points, are looked at together: as many as
-# fit the second-level cache. How many distances are work enough for a thread.
-TABLE, NUMBERS, WORK = 2**17, 2**19, 2**21
+# How many distances, and how many numbers of points, are looked at together: about as
+# many as fit the second-level cache; of fewer, threads would wait for the interpreter's
+# lock longer than they work. How many of both are work enough for a thread.
+TABLE, NUMBERS, WORK = 2**18, 2**19, 2**21
 # How far from 0 points may be, in units of their scale, to be taken as they are; and
 # at which scales float32 squares them without loss.
 NEAR, SCALES = 4, (2.0**-32, 2.0**32)
 # With a bound for all points of a block, so many of them may be in doubt, one of these.
 FEW = 64
-# From so many centroids on, a row of the table for each point is faster than a column.
-MANY = 32
+# From so many centroids on, which a byte cannot count, there is a row of the table for
+# each point, not a column.
+MANY = 256
 # Up to so many differences are made at once.
 DIRECT = 2**16
 
@@ -77,7 +80,7 @@ def _label_by_products(
     labels = np.empty(n, np.min_scalar_type(-k))
     look = _Look(points, centroids, scaling, dtype)
     step = max(64, min(TABLE // k, NUMBERS // d))
-    together = step * max(1, WORK // (step * k))
+    together = step * max(1, WORK // (step * (k + d)))
 
     def label(start: int) -> Array:
         room = look.room(min(step, n - start))
@@ -138,34 +141,33 @@ class _Look:
             shape = (k, m) if k < MANY else (m, k)
             tables = [table[: k * m].reshape(shape) for table in room]
             find = self._in_columns if k < MANY else self._in_rows
-            labels, smallest, near = find(rows, *tables)
+            labels, smallest, unsure = find(rows, *tables)
         # Infinity and NaN may be near to nothing, not even to themselves.
-        if len(near) == m and np.isfinite(smallest).all():
-            return labels, near[:0]
-        return labels, np.flatnonzero(np.bincount(near, minlength=m) != 1)
+        if not np.isfinite(smallest).all():
+            unsure = unsure | ~np.isfinite(smallest)
+        return labels, np.flatnonzero(unsure)
 
     def _in_columns(
         self, rows: Array, table: Array, near: Array, numbers: Array
     ) -> tuple[Array, Array, Array]:
-        """Look with a table (k, m), which is fast for few centroids.
+        """Look with a table (k, m).
 
-        Returns labels, smallest numbers, and for each that is near to a smallest one
-        whose it is.
+        Returns labels, smallest numbers, and which points have not exactly one
+        centroid that is near to the smallest.
         """
         m = len(rows)
-        multiply(rows, self.factors, table.T)
+        multiply_turned(rows, self.factors, table)
         table += self.squares[:, np.newaxis]
         smallest = table.min(axis=0)
         np.less_equal(table, smallest + self._doubt(rows), out=near)
-        n_near = np.count_nonzero(near)
-        if n_near > m + m // FEW:
+        # To add up bytes is far faster than to look for those that are not 0.
+        unsure = near.view(np.uint8).sum(axis=0, dtype=np.uint8) != 1
+        if np.count_nonzero(unsure) > m // FEW:
             np.less_equal(table, smallest + self._doubt_of_each(rows), out=near)
-            n_near = np.count_nonzero(near)
+            unsure = near.view(np.uint8).sum(axis=0, dtype=np.uint8) != 1
         # To compare with the smallest is far faster than argmin over columns.
         np.multiply(near.view(np.uint8), self.numbers, out=numbers)
-        labels = numbers.max(axis=0)
-        whose = np.arange(m) if n_near == m else np.flatnonzero(near) % m
-        return labels, smallest, whose
+        return numbers.max(axis=0), smallest, unsure
 
     def _in_rows(
         self, rows: Array, table: Array, near: Array, numbers: Array
@@ -182,7 +184,7 @@ class _Look:
         if np.count_nonzero(near) > m + m // FEW:
             limit = smallest + self._doubt_of_each(rows)
             np.less_equal(table, limit[:, np.newaxis], out=near)
-        return labels, smallest, np.flatnonzero(near) // k
+        return labels, smallest, near.sum(axis=1, dtype=np.uint32) != 1
 
     def _doubt(self, rows: Array) -> float:
         """Return an upper bound of `_doubt_of_each` that takes no time."""

@@ -14,8 +14,9 @@ from kmeans_np.threads import multiply
 
 # How many distances are looked at together: as many as fit the second-level cache.
 TABLE = 2**18
-# Up to so many clusters a product of many features is better turned afterwards.
-FEW_CLUSTERS = 16
+# Up to so many clusters a product of many features is better made of stacks of so many
+# points, and turned afterwards.
+FEW_CLUSTERS, STACK = 16, 256
 # From so many clusters on, a row of the table for each point is faster than a column.
 MANY_CLUSTERS = 400
 
@@ -72,6 +73,18 @@ def _nearest_two(
     return labels, first, second
 
 
+def multiply_turned(rows: Array, factors: Array, out: Array) -> None:
+    """Write the product of rows (m, d) and factors (d, k), turned: (k, m)."""
+    d, k = factors.shape
+    if k > FEW_CLUSTERS or d <= FEW_FEATURES:
+        multiply(rows, factors, out.T)
+        return
+    whole = len(rows) - len(rows) % STACK
+    stacks = rows[:whole].reshape(-1, STACK, d) @ factors
+    out[:, :whole] = stacks.reshape(whole, k).T
+    out[:, whole:] = (rows[whole:] @ factors).T
+
+
 def _look_in_columns(
     rows: Array,
     factors: Array,
@@ -87,11 +100,7 @@ def _look_in_columns(
     """
     m, k = len(rows), len(factors)
     distances = flat.reshape(k, m)
-    if k <= FEW_CLUSTERS and len(factors.T) > FEW_FEATURES:
-        # Then to turn the product takes less than to multiply turned rows.
-        distances[:] = (rows @ factors.T).T
-    else:
-        multiply(rows, factors.T, distances.T)
+    multiply_turned(rows, factors.T, distances)
     if not are_known:
         # To compare with the smallest is far faster than argmin over columns.
         smallest = (distances == distances.min(axis=0)).view(np.uint8)
