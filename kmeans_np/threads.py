@@ -21,6 +21,9 @@ from kmeans_np.lloyd import Array
 
 # So that the threads of every call have names of their own.
 _NUMBERS = count()
+# What this package alone is told, and what all numerical libraries are: to leave cores
+# to others.
+LIMITS = "KMEANS_NP_NUM_THREADS", "OMP_NUM_THREADS"
 # To start threads takes as long as so many operations on numbers.
 LEAST_WORK = 2**22
 
@@ -31,13 +34,16 @@ Result = TypeVar("Result")
 def n_threads() -> int:
     """Return the number of cores that this process may use.
 
-    The environment variable OMP_NUM_THREADS, by which numerical libraries are told to
-    leave cores to others, lowers it.
+    The first of the environment variables `LIMITS` that is set to a number lowers it.
     """
     affinity = getattr(os, "sched_getaffinity", None)
     cores = len(affinity(0)) if affinity else os.cpu_count() or 1
-    limit = os.environ.get("OMP_NUM_THREADS", "")
-    return max(1, min(cores, int(limit))) if limit.isdecimal() else cores
+    for name in LIMITS:
+        # OpenMP's own may have a number for each level of threads within threads.
+        limit = os.environ.get(name, "").split(",")[0]
+        if limit.isdecimal():
+            return max(1, min(cores, int(limit)))
+    return cores
 
 
 def in_threads(

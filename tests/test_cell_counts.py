@@ -70,6 +70,16 @@ def test_a_table_larger_than_the_image_is_not_made(china):
     assert count_in_cells(few) is None
 
 
+def test_tables_of_many_threads_are_not_larger_together(china, monkeypatch):
+    codes = np.tile(as_codes(china[::20, ::20].reshape(-1, 3)), 500)
+    n_cells = len({*cell_counts._cells(codes).tolist()})
+    fit = 2 * len(codes) // (n_cells * 512)
+    assert fit >= 1
+    for n_threads, counted in ((1, True), (fit, True), (fit + 1, False)):
+        monkeypatch.setattr(cell_counts, "n_threads", lambda n=n_threads: n)
+        assert (count_in_cells(codes) is not None) is counted
+
+
 @pytest.mark.parametrize("slow", [True, False])
 def test_what_is_slow_is_measured(slow, monkeypatch):
     real = np.sort

@@ -68,12 +68,16 @@ def test_an_interrupt_stops_it_and_leaves_no_thread():
 
 @pytest.mark.parametrize(
     ("variable", "expected"),
-    [("1", 1), ("2", 2), ("3", 3), ("64", 6), ("0", 1), ("", 6), ("4,2", 6)],
+    [("1", 1), ("2", 2), ("3", 3), ("64", 6), ("0", 1), ("", 6), ("4,2", 4), ("x", 6)],
 )
 def test_the_number_of_cores_and_its_limit(variable, expected, monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(6), raising=False)
+    monkeypatch.delenv("KMEANS_NP_NUM_THREADS", raising=False)
     monkeypatch.setenv("OMP_NUM_THREADS", variable)
     assert n_threads() == expected
+    # Our own counts before that of all.
+    monkeypatch.setenv("KMEANS_NP_NUM_THREADS", "3")
+    assert n_threads() == 3
 
 
 def threads_of_blas():

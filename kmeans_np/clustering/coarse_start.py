@@ -27,7 +27,8 @@ BLOCK = 2**16
 # not show which starts are worth more of them.
 LAST_TOL, LAST_STEPS, LEAST_STEPS = 1e-5, 100, 10
 # A run on all points looks at each of them about ten times. So the search for its start
-# may take as long as so many of these looks, or as so many distances, which are little.
+# may take as long as so many of these looks, or as so many distances to centroids:
+# these take a tenth of a second.
 LOOKS, FEW_DISTANCES = 2, 2**27
 # Into how many slices each axis of points with so many features is cut, for a coarse
 # histogram and a fine one. With more features, most cells would hold one point.

@@ -14,7 +14,7 @@ from functools import cache
 import numpy as np
 
 from kmeans_np.lloyd import Array
-from kmeans_np.threads import in_threads
+from kmeans_np.threads import in_threads, n_threads
 
 # How many cells there are, and how many colors each has.
 CELLS, COLORS = 2**15, 2**9
@@ -58,7 +58,8 @@ def count_in_cells(codes: Array) -> tuple[Array, Array] | None:
     counts : (m,) array of uint32 or uint64
         How often each occurs.
 
-    None if there are so many cells that the table would be larger than the image.
+    None if there are so many cells that the tables of all threads together would have
+    more numbers than two for each pixel.
     """
     starts = range(0, len(codes), COUNT_BLOCK)
 
@@ -70,7 +71,7 @@ def count_in_cells(codes: Array) -> tuple[Array, Array] | None:
 
     cells = np.flatnonzero(np.any(in_threads(find, starts), axis=0))
     size = COLORS * len(cells)
-    if size > len(codes):
+    if size * min(n_threads(), len(starts)) > 2 * len(codes):
         return None
     places = np.zeros(CELLS, np.intp)
     places[cells] = np.arange(0, size, COLORS)
