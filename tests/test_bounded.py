@@ -218,7 +218,7 @@ def test_totals_change_as_labels_do(d, k, weighted, rng):
 
 @pytest.mark.parametrize(
     ("d", "k", "dtype"),
-    crossed([1, 3, 17, 150], [2, 9, 70, 500], [np.float32, np.float64]),
+    crossed([150, 1, 3, 17], [2, 9, 70, 500], [np.float32, np.float64]),
 )
 def test_no_gap_is_larger_than_the_true_one(d, k, dtype, rng):
     # Half of the points lie almost between two centroids, at all distances from 0.

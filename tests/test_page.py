@@ -566,7 +566,7 @@ def test_steps_that_are_not_kept(made, visit):
 # ---- What is painted --------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", chosen(IMAGES, "see-through", "volume"))
+@pytest.mark.parametrize("name", chosen(IMAGES, "see-through"))
 def test_the_picture_is_painted_with_the_centroids(name, made, visit):
     explanation, path = made(name)
     shown = Shown(name, explanation)
@@ -652,14 +652,15 @@ def test_a_cluster_lights_up(made, visit):
     assert_picture(tab, np.where(other, faded(original, paper), original), here == 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "touch"),
     [
         ("masked", False),
-        pytest.param("masked", True, marks=pytest.mark.slow),
-        pytest.param("uint16", True, marks=pytest.mark.slow),
-        pytest.param("bands", False, marks=pytest.mark.slow),
-        pytest.param("volume", False, marks=pytest.mark.slow),
+        ("masked", True),
+        ("uint16", True),
+        ("bands", False),
+        ("volume", False),
     ],
 )
 def test_a_pixel_says_how_far_it_is(name, touch, made, visit):
@@ -775,9 +776,8 @@ def test_numbers_are_written_with_four_digits(made, visit):
     )
 
 
-@pytest.mark.parametrize(
-    "name", chosen(["small", "masked", "restarts", "seven"], "restarts")
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["small", "masked", "restarts", "seven"])
 def test_every_move_says_the_numbers_of_its_step(name, made, visit):
     explanation, path = made(name)
     points, weights = explanation.points, explanation.weights
@@ -1134,7 +1134,8 @@ def test_own_centroids_on_the_plane(made, visit):
     assert_own_run(tab, points, start, 1e-4)
 
 
-@pytest.mark.parametrize("name", chosen(["gray", "plane", "line", "seven"], "seven"))
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["gray", "plane", "line", "seven"])
 def test_own_centroids_at_random_and_cleared(name, made, visit):
     explanation, path = made(name)
     k = len(explanation.steps[0].centroids)
