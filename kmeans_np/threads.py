@@ -51,9 +51,9 @@ def in_threads(
 ) -> list[Result]:
     """Return [work(job) for job in jobs], the jobs being shared among threads.
 
-    They are not if so many operations, in all jobs together, take less time than to
-    start a thread. An exception in one of the jobs, and Ctrl-C, cancel those that have
-    not begun and wait for those that have.
+    If all jobs together have fewer operations, about, than a thread is worth, they are
+    done here. An exception in one of the jobs, and Ctrl-C, cancel those that have not
+    begun and wait for those that have.
     """
     jobs = list(jobs)
     workers = min(n_threads(), len(jobs)) if n_operations > LEAST_WORK else 1
@@ -116,29 +116,29 @@ def one_blas_thread() -> Iterator[None]:
     caller = object()
     try:
         with _LOCK:
-            # Only the first sees the setting of before, and the last restores it.
+            # Only the first sees the setting of before, and the last restores it. It is
+            # noted first: Ctrl-C may come as soon as something has been set.
             others = [*_callers.values()]
-            _callers[caller] = others[0] if others else _limit()
+            libraries = blas().lib_controllers
+            before = others[0] if others else [x.get_num_threads() for x in libraries]
+            _callers[caller] = before
+            if not others:
+                _set_threads([1] * len(before))
         yield
     finally:
         with _LOCK:
             before = _callers.pop(caller, [])
             if not _callers:
-                _restore(before)
+                _set_threads(before)
 
 
-def _limit() -> list[int]:
-    """Make each BLAS take one thread; return how many they took before."""
-    # What threadpoolctl has for this looks at much else first, in each pass.
-    libraries = blas().lib_controllers
-    before = [library.get_num_threads() for library in libraries]
-    for library in libraries:
-        library.set_num_threads(1)
-    return before
+def _set_threads(numbers: list[int]) -> None:
+    """Set how many threads each BLAS takes.
 
-
-def _restore(before: list[int]) -> None:
-    for library, number in zip(blas().lib_controllers, before):
+    What threadpoolctl has for this looks at much else first, which is too long for what
+    is done in each pass.
+    """
+    for library, number in zip(blas().lib_controllers, numbers):
         library.set_num_threads(number)
 
 
@@ -147,7 +147,7 @@ def _forget() -> None:
     global _LOCK
     _LOCK = threading.Lock()
     for before in [*_callers.values()][:1]:
-        _restore(before)
+        _set_threads(before)
     _callers.clear()
 
 

@@ -17,12 +17,6 @@ def chosen(cases, *usual):
     ]
 
 
-def every(n, cases):
-    """Mark all cases as slow but every nth, for `pytest.mark.parametrize`."""
-    cases = [*cases]
-    return chosen(cases, *cases[::n])
-
-
 def crossed(*axes, usual=None):
     """Combine the values of all axes, for `pytest.mark.parametrize`.
 

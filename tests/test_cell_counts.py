@@ -18,10 +18,14 @@ def as_codes(pixels):
     return pixels.astype(np.uint32) @ np.array([1, 2**8, 2**16], np.uint32)
 
 
+def counted(codes):
+    blocks = [slice(start, start + 1000) for start in range(0, len(codes), 1000)]
+    return count_in_cells(codes, blocks)
+
+
 @pytest.fixture(scope="module", autouse=True)
 def small_blocks():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cell_counts, "COUNT_BLOCK", 1000)
         patch.setattr(cell_counts, "BLOCK", 300)
         patch.setattr(distinct, "COUNT_BLOCK", 1000)
         yield
@@ -31,7 +35,7 @@ def small_blocks():
 def test_each_color_is_counted_and_cells_stay_together(some):
     # Each often enough for a table to pay.
     pixels = np.tile(some, (512, 1))
-    codes, counts = count_in_cells(as_codes(pixels))
+    codes, counts = counted(as_codes(pixels))
     colors = np.stack([codes & 255, codes >> 8 & 255, codes >> 16], axis=1)
     expected, numbers = np.unique(pixels, axis=0, return_counts=True)
     order = np.lexsort(colors.T[::-1])
@@ -67,7 +71,7 @@ def test_an_image_has_the_same_bits(china, crop, monkeypatch):
 
 def test_a_table_larger_than_the_image_is_not_made(china):
     few = as_codes(china[::40, ::40].reshape(-1, 3))
-    assert count_in_cells(few) is None
+    assert counted(few) is None
 
 
 def test_tables_of_many_threads_are_not_larger_together(china, monkeypatch):
@@ -75,9 +79,9 @@ def test_tables_of_many_threads_are_not_larger_together(china, monkeypatch):
     n_cells = len({*cell_counts._cells(codes).tolist()})
     fit = 2 * len(codes) // (n_cells * 512)
     assert fit >= 1
-    for n_threads, counted in ((1, True), (fit, True), (fit + 1, False)):
+    for n_threads, fits in ((1, True), (fit, True), (fit + 1, False)):
         monkeypatch.setattr(cell_counts, "n_threads", lambda n=n_threads: n)
-        assert (count_in_cells(codes) is not None) is counted
+        assert (counted(codes) is not None) is fits
 
 
 @pytest.mark.parametrize("slow", [True, False])

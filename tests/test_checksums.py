@@ -10,7 +10,7 @@ import pytest
 import tifffile
 import zarr
 from PIL import Image
-from tables import chosen, every
+from tables import chosen
 
 from kmeans_np import open_image, read_image, write_image
 from kmeans_np.files import tiff as tiff_module
@@ -110,7 +110,7 @@ def outcomes(path, places, read, n):
 
 
 @pytest.mark.parametrize("n", chosen([30, 600], 30))
-@pytest.mark.parametrize("name", every(2, FILES))
+@pytest.mark.parametrize("name", chosen(FILES, *[*FILES][::2]))
 def test_a_flipped_bit_is_never_another_image(tmp_path, name, n):
     path = tmp_path / name
     FILES[name](path)

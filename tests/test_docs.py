@@ -127,10 +127,12 @@ def test_the_readme_has_code_to_run():
 @pytest.mark.parametrize(
     "page", chosen(PAGES, *(p for p in PAGES if p.name != "for-teachers.md")), ids=name
 )
-def test_shell_examples_of_the_command_line_run(page, run):
+def test_shell_examples_of_the_command_line_run(page, run, monkeypatch):
     for _, code in blocks(page, "sh"):
         for command in code.splitlines():
             words = shlex.split(command, comments=True)
+            while words and re.match(r"[A-Z_]+=", words[0]):
+                monkeypatch.setenv(*words.pop(0).split("=", 1))
             if words and words[0].endswith("kmeans-np"):
                 status, _, err = run(*words[1:])
                 assert status == 0, err

@@ -79,7 +79,7 @@ def test_the_round_trip(image, k, init):
     assert_painted(answer, image)
 
 
-EVERY_K = pytest.mark.parametrize("k", chosen([2, 4, 8], 4))
+EVERY_K = pytest.mark.parametrize("k", [2, 4, 8])
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 import time
+import types
 import warnings
 
 import numpy as np
@@ -89,6 +90,26 @@ def three_threads():
     """BLAS with a setting of the caller's own."""
     with threads.blas().limit(limits=3):
         yield
+
+
+def test_ctrl_c_while_blas_is_set_leaves_it_as_it_was(monkeypatch):
+    class Library:
+        number = 5
+
+        def get_num_threads(self):
+            return self.number
+
+        def set_num_threads(self, number):
+            if self is libraries[1] and number == 1:
+                raise KeyboardInterrupt
+            self.number = number
+
+    libraries = [Library(), Library()]
+    found = types.SimpleNamespace(lib_controllers=libraries)
+    monkeypatch.setattr(threads, "blas", lambda: found)
+    with pytest.raises(KeyboardInterrupt), one_blas_thread():
+        pass
+    assert [library.number for library in libraries] == [5, 5]
 
 
 @pytest.mark.usefixtures("three_threads")

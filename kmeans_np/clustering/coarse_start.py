@@ -61,7 +61,7 @@ class Histograms(NamedTuple):
 
 
 class Search(NamedTuple):
-    """What a search for starts on histograms may cost."""
+    """A search for the best start, on two histograms, and what it may cost."""
 
     # Each of at least as many cells as there are clusters. They may be the same.
     coarse: Histogram
@@ -363,6 +363,8 @@ def plan_search(
     looks = max(FEW_DISTANCES / k, LOOKS * n)
     # They may not have fewer steps than show which start is worth more of them.
     n_paid = int(looks / 2 // (LEAST_STEPS * len(pair[0][1])))
+    if not n_paid:
+        return None
     if all_of_them:
-        n_paid, looks = n_starts * min(n_paid, 1), looks * n_starts
-    return Search(*pair, min(n_paid, n_starts), looks) if n_paid else None
+        return Search(*pair, n_starts, looks * n_starts)
+    return Search(*pair, min(n_paid, n_starts), looks)

@@ -18,9 +18,8 @@ from kmeans_np.threads import in_threads, n_threads
 
 # How many cells there are, and how many colors each has.
 CELLS, COLORS = 2**15, 2**9
-# How many pixels a thread looks at before an interrupt is heard, and how many together:
-# as many as fit the second-level cache.
-COUNT_BLOCK, BLOCK = 2**21, 2**16
+# How many pixels are looked at together: as many as fit the second-level cache.
+BLOCK = 2**16
 # From so many times as long as to sort 16 bits, which is done by their digits on every
 # processor, sorting 32 bits takes longer than to count in a table.
 SLOW = 6
@@ -43,13 +42,15 @@ def sorts_slowly() -> bool:
     return whole > SLOW * half
 
 
-def count_in_cells(codes: Array) -> tuple[Array, Array] | None:
+def count_in_cells(codes: Array, blocks: list[slice]) -> tuple[Array, Array] | None:
     """Count the colors of many pixels.
 
     Parameters
     ----------
     codes : (n,) array of uint32
         The color of each pixel: its channels side by side, red in the lowest 8 bits.
+    blocks : list of slice
+        What a thread looks at, at a time.
 
     Returns
     -------
@@ -61,17 +62,16 @@ def count_in_cells(codes: Array) -> tuple[Array, Array] | None:
     None if there are so many cells that the tables of all threads together would have
     more numbers than two for each pixel.
     """
-    starts = range(0, len(codes), COUNT_BLOCK)
 
-    def find(start: int) -> Array:
+    def find(block: slice) -> Array:
         occurs = np.zeros(CELLS, bool)
-        for block in _blocks(codes, start):
-            occurs[_cells(block)] = True
+        for some in _cut(codes[block]):
+            occurs[_cells(some)] = True
         return occurs
 
-    cells = np.flatnonzero(np.any(in_threads(find, starts), axis=0))
+    cells = np.flatnonzero(np.any(in_threads(find, blocks), axis=0))
     size = COLORS * len(cells)
-    if size * min(n_threads(), len(starts)) > 2 * len(codes):
+    if size * min(n_threads(), len(blocks)) > 2 * len(codes):
         return None
     places = np.zeros(CELLS, np.intp)
     places[cells] = np.arange(0, size, COLORS)
@@ -79,16 +79,16 @@ def count_in_cells(codes: Array) -> tuple[Array, Array] | None:
     # Each thread counts in a table of its own; whole numbers add up in any order.
     tables: dict[int, Array] = {}
 
-    def count(start: int) -> None:
+    def count(block: slice) -> None:
         here = threading.get_ident()
         if here not in tables:
             tables[here] = np.zeros(size, dtype)
-        for block in _blocks(codes, start):
-            where = places.take(_cells(block))
-            where += _inside(block)
+        for some in _cut(codes[block]):
+            where = places.take(_cells(some))
+            where += _inside(some)
             np.add.at(tables[here], where, dtype(1))
 
-    in_threads(count, starts)
+    in_threads(count, blocks)
     first, *others = tables.values()
     for other in others:
         first += other
@@ -97,9 +97,8 @@ def count_in_cells(codes: Array) -> tuple[Array, Array] | None:
     return _codes(cells[found // COLORS], found % COLORS), first[found]
 
 
-def _blocks(codes: Array, start: int) -> list[Array]:
-    ends = range(start, min(start + COUNT_BLOCK, len(codes)), BLOCK)
-    return [codes[begin : min(begin + BLOCK, start + COUNT_BLOCK)] for begin in ends]
+def _cut(codes: Array) -> list[Array]:
+    return [codes[start : start + BLOCK] for start in range(0, len(codes), BLOCK)]
 
 
 def _cells(codes: Array) -> Array:

@@ -84,7 +84,7 @@ def distinct_colors(pixels: Array) -> Colors:
     blocks = [slice(i, i + COUNT_BLOCK) for i in range(0, len(pixels), COUNT_BLOCK)]
     if len(blocks) > 1 and sorts_slowly():
         in_threads(lambda block: pack_rgb(pixels[block], codes[block]), blocks)
-        counted = count_in_cells(codes)
+        counted = count_in_cells(codes, blocks)
         if counted is not None:
             return _rgb_colors(*counted, codes)
 

@@ -177,9 +177,11 @@ class BoundedSweep(Sweep):
             with np.errstate(over="ignore", invalid="ignore"):
                 return self._look(start, old, new, factors)
 
+        # About a product, and what is said of it, for each distance; all else, once.
         k, d = centroids.shape
+        n_operations = self.n_due * k * (d + 8) + 8 * len(new)
         with one_blas_thread():
-            looked = in_threads(look, blocks, self.n_due * k * (d + 8) + 8 * len(new))
+            looked = in_threads(look, blocks, n_operations)
         changed = np.concatenate([found for found, _ in looked])
         self.n_due = sum(n_due for _, n_due in looked)
         # Handed out, and what the next pass goes on from: not to be written to.
@@ -239,7 +241,7 @@ class BoundedSweep(Sweep):
         x -= self.scaling.center
         norms = _norms(x)
         with np.errstate(over="ignore"):
-            np.multiply(x, self.scaling.scale, out=rows[:, :-1], casting="same_kind")
+            rows[:, :-1] = x * self.scaling.scale
             rows[:, -1] = 1
             squares[:] = norms * self.scaling.scale**2
         return x, norms

@@ -143,8 +143,7 @@ class _Look:
             find = self._in_columns if k < MANY else self._in_rows
             labels, smallest, unsure = find(rows, *tables)
         # Infinity and NaN may be near to nothing, not even to themselves.
-        if not np.isfinite(smallest).all():
-            unsure = unsure | ~np.isfinite(smallest)
+        unsure |= ~np.isfinite(smallest)
         return labels, np.flatnonzero(unsure)
 
     def _in_columns(
@@ -152,19 +151,12 @@ class _Look:
     ) -> tuple[Array, Array, Array]:
         """Look with a table (k, m).
 
-        Returns labels, smallest numbers, and which points have not exactly one
-        centroid that is near to the smallest.
+        Returns labels, smallest numbers, and which points are in doubt.
         """
-        m = len(rows)
         multiply_turned(rows, self.factors, table)
         table += self.squares[:, np.newaxis]
         smallest = table.min(axis=0)
-        np.less_equal(table, smallest + self._doubt(rows), out=near)
-        # To add up bytes is far faster than to look for those that are not 0.
-        unsure = near.view(np.uint8).sum(axis=0, dtype=np.uint8) != 1
-        if np.count_nonzero(unsure) > m // FEW:
-            np.less_equal(table, smallest + self._doubt_of_each(rows), out=near)
-            unsure = near.view(np.uint8).sum(axis=0, dtype=np.uint8) != 1
+        unsure = self._unsure(rows, table, smallest, near, 0)
         # To compare with the smallest is far faster than argmin over columns.
         np.multiply(near.view(np.uint8), self.numbers, out=numbers)
         return numbers.max(axis=0), smallest, unsure
@@ -179,12 +171,24 @@ class _Look:
         table += self.squares
         labels = table.argmin(axis=1)
         smallest = table.reshape(-1).take(labels + k * np.arange(m))
-        limit = smallest + self._doubt(rows)
-        np.less_equal(table, limit[:, np.newaxis], out=near)
-        if np.count_nonzero(near) > m + m // FEW:
-            limit = smallest + self._doubt_of_each(rows)
-            np.less_equal(table, limit[:, np.newaxis], out=near)
-        return labels, smallest, near.sum(axis=1, dtype=np.uint32) != 1
+        return labels, smallest, self._unsure(rows, table, smallest, near, 1)
+
+    def _unsure(
+        self, rows: Array, table: Array, smallest: Array, near: Array, axis: int
+    ) -> Array:
+        """Return which points have not exactly one centroid near to the smallest.
+
+        Writes which are near. `axis` is that of the centroids in the table.
+        """
+        dtype = np.uint8 if len(self.squares) < MANY else np.uint32
+        for doubt in (self._doubt, self._doubt_of_each):
+            limit = np.expand_dims(smallest + doubt(rows), axis)
+            np.less_equal(table, limit, out=near)
+            # To add up bytes is far faster than to look for those that are not 0.
+            unsure: Array = near.view(np.uint8).sum(axis=axis, dtype=dtype) != 1
+            if np.count_nonzero(unsure) <= len(rows) // FEW:
+                break
+        return unsure
 
     def _doubt(self, rows: Array) -> float:
         """Return an upper bound of `_doubt_of_each` that takes no time."""

@@ -62,14 +62,33 @@ def _nearest_two(
     m, k = len(rows), len(factors)
     labels = np.empty(m, np.intp) if own is None else own.astype(np.intp)
     first, second = np.empty((2, m), rows.dtype)
-    step = max(64, TABLE // k)
+    numbers = np.arange(k, dtype=np.min_scalar_type(k - 1))[:, np.newaxis]
+    step, in_rows = max(64, TABLE // k), k >= MANY_CLUSTERS
     table = np.empty(k * min(step, m), rows.dtype)
-    look = _look_in_rows if k >= MANY_CLUSTERS else _look_in_columns
     for start in range(0, m, step):
         part = slice(start, start + step)
-        flat = table[: k * len(rows[part])]
-        found = labels[part], first[part], second[part]
-        look(rows[part], factors, flat, *found, own is not None)
+        points = np.arange(len(rows[part]))
+        flat = table[: k * len(points)]
+        if in_rows:
+            distances, begins, apart = flat.reshape(-1, k), k * points, 1
+            multiply(rows[part], factors.T, distances)
+        else:
+            distances, begins, apart = flat.reshape(k, -1), points, len(points)
+            multiply_turned(rows[part], factors.T, distances)
+        if own is None and in_rows:
+            labels[part] = distances.argmin(axis=1)
+        elif own is None:
+            # To compare with the smallest is far faster than argmin over columns.
+            smallest = (distances == distances.min(axis=0)).view(np.uint8)
+            labels[part] = (smallest * numbers).max(axis=0)
+        places = begins + apart * labels[part]
+        np.take(flat, places, out=first[part], mode="clip")
+        flat[places] = np.inf
+        if in_rows:
+            places = begins + distances.argmin(axis=1)
+            np.take(flat, places, out=second[part], mode="clip")
+        else:
+            distances.min(axis=0, out=second[part])
     return labels, first, second
 
 
@@ -83,55 +102,6 @@ def multiply_turned(rows: Array, factors: Array, out: Array) -> None:
     stacks = rows[:whole].reshape(-1, STACK, d) @ factors
     out[:, :whole] = stacks.reshape(whole, k).T
     out[:, whole:] = (rows[whole:] @ factors).T
-
-
-def _look_in_columns(
-    rows: Array,
-    factors: Array,
-    flat: Array,
-    labels: Array,
-    first: Array,
-    second: Array,
-    are_known: bool,
-) -> None:
-    """Write labels of points unless they are known, and what `_nearest_two` returns.
-
-    It is found in a table (k, m), made of the numbers of `flat`.
-    """
-    m, k = len(rows), len(factors)
-    distances = flat.reshape(k, m)
-    multiply_turned(rows, factors.T, distances)
-    if not are_known:
-        # To compare with the smallest is far faster than argmin over columns.
-        smallest = (distances == distances.min(axis=0)).view(np.uint8)
-        numbers = np.arange(k, dtype=np.min_scalar_type(k - 1))[:, np.newaxis]
-        labels[:] = (smallest * numbers).max(axis=0)
-    places = labels * m
-    places += np.arange(m)
-    np.take(flat, places, out=first, mode="clip")
-    flat[places] = np.inf
-    distances.min(axis=0, out=second)
-
-
-def _look_in_rows(
-    rows: Array,
-    factors: Array,
-    flat: Array,
-    labels: Array,
-    first: Array,
-    second: Array,
-    are_known: bool,
-) -> None:
-    """Do what `_look_in_columns` does in a table (m, k), which is fast for many."""
-    m, k = len(rows), len(factors)
-    distances, begins = flat.reshape(m, k), k * np.arange(m)
-    multiply(rows, factors.T, distances)
-    if not are_known:
-        distances.argmin(axis=1, out=labels)
-    places = begins + labels
-    np.take(flat, places, out=first, mode="clip")
-    flat[places] = np.inf
-    np.take(flat, distances.argmin(axis=1) + begins, out=second, mode="clip")
 
 
 def _gaps(first: Array, second: Array, squares: Array, factors: Array) -> Array:
