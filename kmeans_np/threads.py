@@ -24,8 +24,9 @@ _NUMBERS = count()
 # What this package alone is told, and what all numerical libraries are: to leave cores
 # to others.
 LIMITS = "KMEANS_NP_NUM_THREADS", "OMP_NUM_THREADS"
-# To start threads takes as long as so many operations on numbers.
-LEAST_WORK = 2**22
+# Of fewer operations on numbers, threads would wait for the interpreter's lock and for
+# each other longer than they work.
+LEAST_WORK = 2**25
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")

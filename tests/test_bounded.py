@@ -43,6 +43,9 @@ def test_is_the_textbook(case, in_rows):
     with pytest.MonkeyPatch.context() as patch:
         # As for many clusters, or as for few.
         patch.setattr(products, "MANY_CLUSTERS", 1 if in_rows else 10**9)
+        # Stacks of a few points, and some that are left.
+        patch.setattr(products, "SMALL_PRODUCT", 1)
+        patch.setattr(products, "SMALL_STACK", 3)
         sweep = BoundedSweep(points)
         assert_same_run(sweep, Sweep(points), start, tol=0, max_iter=40)
 

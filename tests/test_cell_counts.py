@@ -28,13 +28,14 @@ def small_blocks():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cell_counts, "BLOCK", 300)
         patch.setattr(distinct, "COUNT_BLOCK", 1000)
+        patch.setattr(distinct, "MANY_PIXELS", 1000)
         yield
 
 
 @given(hnp.arrays(np.uint8, st.tuples(st.integers(1, 40), st.just(3))))
 def test_each_color_is_counted_and_cells_stay_together(some):
     # Each often enough for a table to pay.
-    pixels = np.tile(some, (512, 1))
+    pixels = np.tile(some, (64, 1))
     codes, counts = counted(as_codes(pixels))
     colors = np.stack([codes & 255, codes >> 8 & 255, codes >> 16], axis=1)
     expected, numbers = np.unique(pixels, axis=0, return_counts=True)
@@ -49,9 +50,7 @@ def test_each_color_is_counted_and_cells_stay_together(some):
 def test_all_codes_come_back():
     # Of a prime distance, so that all values of all channels are among them.
     codes = np.arange(0, 2**24, 251, dtype=np.uint32)
-    cells, inside = cell_counts._cells(codes), cell_counts._inside(codes)
-    assert inside.max() == 511
-    assert np.array_equal(cell_counts._codes(cells, inside), codes)
+    assert np.array_equal(cell_counts._codes(cell_counts._numbers(codes)), codes)
 
 
 @pytest.mark.parametrize("crop", [np.s_[:], np.s_[::40]])
@@ -69,15 +68,17 @@ def test_an_image_has_the_same_bits(china, crop, monkeypatch):
     assert len(asked) == 2
 
 
-def test_a_table_larger_than_the_image_is_not_made(china):
+def test_a_table_larger_than_the_image_is_not_made(china, monkeypatch):
+    monkeypatch.setattr(cell_counts, "SMALL_TABLE", 2**10)
     few = as_codes(china[::40, ::40].reshape(-1, 3))
     assert counted(few) is None
 
 
 def test_tables_of_many_threads_are_not_larger_together(china, monkeypatch):
+    monkeypatch.setattr(cell_counts, "SMALL_TABLE", 0)
     codes = np.tile(as_codes(china[::20, ::20].reshape(-1, 3)), 500)
-    n_cells = len({*cell_counts._cells(codes).tolist()})
-    fit = 2 * len(codes) // (n_cells * 512)
+    n_cells = len({*(cell_counts._numbers(codes) // 64).tolist()})
+    fit = 2 * len(codes) // (n_cells * 64)
     assert fit >= 1
     for n_threads, fits in ((1, True), (fit, True), (fit + 1, False)):
         monkeypatch.setattr(cell_counts, "n_threads", lambda n=n_threads: n)

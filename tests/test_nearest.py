@@ -65,7 +65,8 @@ def test_for_every_size_of_blocks(case, table, work, rows):
         patch.setattr(nearest, "TABLE", table)
         patch.setattr(nearest, "WORK", work)
         patch.setattr(nearest, "DIRECT", 0)
-        patch.setattr(nearest, "MANY", 0 if rows else 256)
+        patch.setattr(nearest, "LONG", 1)
+        patch.setattr(nearest, "MANY_CLUSTERS", 0 if rows else 128)
         assert_textbook(*case)
 
 

@@ -16,7 +16,7 @@ import pytest
 from tables import chosen, crossed
 
 from kmeans_np import assign, cluster_image, kmeans, threads, tree_sums
-from kmeans_np.colors import distinct, lookup
+from kmeans_np.colors import cell_counts, distinct, lookup
 from kmeans_np.sweeps import bounded, totals
 
 START = "given"
@@ -55,7 +55,7 @@ def jobs(monkeypatch):
         counts.append(len(jobs))
         return threads.in_threads(work, jobs)
 
-    for module in (distinct, lookup):
+    for module in (cell_counts, distinct, lookup):
         monkeypatch.setattr(module, "in_threads", watched)
     return counts
 
@@ -165,6 +165,7 @@ def test_small_work_starts_no_thread(size, rng, monkeypatch):
 
 def test_only_steps_that_look_at_many_points_start_threads(rng, monkeypatch):
     monkeypatch.setattr(threads, "n_threads", lambda: 4)
+    monkeypatch.setattr(threads, "LEAST_WORK", 2**22)
     monkeypatch.setattr(bounded, "LARGEST_BLOCK", 2**14)
     places, real = [], bounded.BoundedSweep._look
 
@@ -189,7 +190,7 @@ import hashlib, multiprocessing, os, signal, sys, threading, time
 import numpy as np
 from kmeans_np import cluster_image, kmeans, sample_image, threads
 from kmeans_np.clustering import choose_sweep
-from kmeans_np.colors import distinct, lookup
+from kmeans_np.colors import cell_counts, distinct, lookup
 threads.LEAST_WORK = 0
 distinct.COUNT_BLOCK = distinct.SEARCH_BLOCK = lookup.LOOK_UP_BLOCK = 2**15
 choose_sweep.BLOCK = 2**14

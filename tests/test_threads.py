@@ -12,7 +12,7 @@ import pytest
 
 from kmeans_np import kmeans, threads
 from kmeans_np.estimator import KMeans
-from kmeans_np.sweeps import nearest, products
+from kmeans_np.sweeps import products
 from kmeans_np.threads import in_threads, n_threads, one_blas_thread
 
 
@@ -166,7 +166,6 @@ def test_products_of_a_run_are_made_by_one_thread(monkeypatch):
         threads.multiply(*args)
 
     monkeypatch.setattr(products, "multiply", multiply)
-    monkeypatch.setattr(nearest, "multiply", multiply)
     points = rng.normal(size=(20_000, 4))
     KMeans(9, random_state=0).fit(points).predict(points)
     assert seen

@@ -3,8 +3,8 @@
 To sort is the fastest way to count where NumPy has instructions for it that the
 processor carries out well; where not, it takes up to seven times as long. A table of
 all 16.7 million colors would not fit any cache. But a picture's colors lie close: they
-are in a few thousand of the 32,768 cells of 8 x 8 x 8 colors. So which cells there are
-is found first, and then the colors are counted in a table of these alone.
+are in few of the 262,144 blocks of 8 x 8 x 1 colors. So which of these there are is
+found first, and then the colors are counted in a table of these alone.
 """
 
 import threading
@@ -17,14 +17,16 @@ from kmeans_np.lloyd import Array
 from kmeans_np.threads import in_threads, n_threads
 
 # How many cells there are, and how many colors each has.
-CELLS, COLORS = 2**15, 2**9
+CELLS, COLORS = 2**18, 2**6
+# A table of up to so many numbers may be larger than the picture.
+SMALL_TABLE = 2**21
 # How many pixels are looked at together: as many as fit the second-level cache.
 BLOCK = 2**16
 # From so many times as long as to sort 16 bits, which is done by their digits on every
 # processor, sorting 32 bits takes longer than to count in a table.
-SLOW = 6
+SLOW = 5
 # How many numbers are sorted to find out, and how often: the fastest time counts.
-SAMPLE, TIMES = 2**16, 3
+SAMPLE, TIMES = 2**14, 3
 
 
 @cache
@@ -60,21 +62,22 @@ def count_in_cells(codes: Array, blocks: list[slice]) -> tuple[Array, Array] | N
         How often each occurs.
 
     None if there are so many cells that the tables of all threads together would have
-    more numbers than two for each pixel.
+    more numbers than two for each pixel, and more than `SMALL_TABLE`.
     """
 
     def find(block: slice) -> Array:
         occurs = np.zeros(CELLS, bool)
         for some in _cut(codes[block]):
-            occurs[_cells(some)] = True
+            occurs[_numbers(some) // COLORS] = True
         return occurs
 
     cells = np.flatnonzero(np.any(in_threads(find, blocks), axis=0))
     size = COLORS * len(cells)
-    if size * min(n_threads(), len(blocks)) > 2 * len(codes):
+    if size * min(n_threads(), len(blocks)) > max(2 * len(codes), SMALL_TABLE):
         return None
-    places = np.zeros(CELLS, np.intp)
-    places[cells] = np.arange(0, size, COLORS)
+    # What to add to the number of a color for its place in the table.
+    shifts = np.zeros(CELLS, np.int32)
+    shifts[cells] = COLORS * (np.arange(len(cells)) - cells)
     dtype = np.uint32 if len(codes) < 2**32 else np.uint64
     # Each thread counts in a table of its own; whole numbers add up in any order.
     tables: dict[int, Array] = {}
@@ -84,9 +87,9 @@ def count_in_cells(codes: Array, blocks: list[slice]) -> tuple[Array, Array] | N
         if here not in tables:
             tables[here] = np.zeros(size, dtype)
         for some in _cut(codes[block]):
-            where = places.take(_cells(some))
-            where += _inside(some)
-            np.add.at(tables[here], where, dtype(1))
+            numbers = _numbers(some)
+            where = shifts.take(numbers // COLORS)
+            np.add.at(tables[here], where + numbers, dtype(1))
 
     in_threads(count, blocks)
     first, *others = tables.values()
@@ -94,33 +97,32 @@ def count_in_cells(codes: Array, blocks: list[slice]) -> tuple[Array, Array] | N
         first += other
     # Far faster than to look for what is not 0 among numbers.
     found = np.flatnonzero(first != 0)
-    return _codes(cells[found // COLORS], found % COLORS), first[found]
+    return _codes(found - shifts[cells].take(found // COLORS)), first[found]
 
 
 def _cut(codes: Array) -> list[Array]:
     return [codes[start : start + BLOCK] for start in range(0, len(codes), BLOCK)]
 
 
-def _cells(codes: Array) -> Array:
-    """Return the cell of each color: the upper five bits of red, green and blue."""
+def _numbers(codes: Array) -> Array:
+    """Number colors so that all with the same upper five bits of each channel follow.
+
+    The upper bits of red, green and blue come first, then the lower ones of blue, green
+    and red.
+    """
     upper = codes >> np.uint32(3)
-    cells = (upper & np.uint32(0b11111)) << np.uint32(10)
-    cells |= (upper >> np.uint32(3)) & np.uint32(0b11111 << 5)
-    cells |= upper >> np.uint32(16)
-    return cells
+    numbers = (upper & np.uint32(0b11111)) << np.uint32(19)
+    numbers |= (upper & np.uint32(0b11111 << 8)) << np.uint32(6)
+    numbers |= (upper >> np.uint32(7)) & np.uint32(0b11111 << 9)
+    numbers |= codes & np.uint32(0b111)
+    numbers |= (codes >> np.uint32(5)) & np.uint32(0b111 << 3)
+    numbers |= (codes >> np.uint32(10)) & np.uint32(0b111 << 6)
+    return numbers
 
 
-def _inside(codes: Array) -> Array:
-    """Return which color of its cell each is: the lower bits of blue, green and red."""
-    lower = codes & np.uint32(0b111)
-    lower |= (codes >> np.uint32(5)) & np.uint32(0b111 << 3)
-    lower |= (codes >> np.uint32(10)) & np.uint32(0b111 << 6)
-    return lower
-
-
-def _codes(cells: Array, inside: Array) -> Array:
-    """Return the colors that are these of these cells: the way back."""
-    codes = (cells >> 10 << 3) | (inside & 0b111)
-    codes |= (cells >> 5 & 0b11111) << 11 | (inside >> 3 & 0b111) << 8
-    codes |= (cells & 0b11111) << 19 | (inside >> 6) << 16
+def _codes(numbers: Array) -> Array:
+    """Return the codes of numbered colors: the way back from `_numbers`."""
+    codes = (numbers >> 19 << 3) | (numbers & 0b111)
+    codes |= (numbers >> 14 & 0b11111) << 11 | (numbers >> 3 & 0b111) << 8
+    codes |= (numbers >> 9 & 0b11111) << 19 | (numbers >> 6 & 0b111) << 16
     return codes.astype(np.uint32)

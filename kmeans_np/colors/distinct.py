@@ -28,6 +28,8 @@ FEW_PIXELS, TABLE_BITS, COUNT_BITS = 2**14, 24, 16
 # How many pixels a thread counts or searches for at a time: enough for the work to
 # outweigh the thread.
 COUNT_BLOCK, SEARCH_BLOCK = 2**21, 2**18
+# From so many pixels on, a processor that sorts slowly had better not.
+MANY_PIXELS = 2**16
 # So many distinct values are the most that are counted, but for 8-bit RGB.
 MOST_COLORS = 2**23
 # The counts of the blocks are merged in so many ranges of colors, each by a thread, and
@@ -82,7 +84,7 @@ def distinct_colors(pixels: Array) -> Colors:
         return Colors(found[:, np.newaxis], counts, pixels[:, 0], found, 8)
     codes = np.empty(len(pixels), np.uint32)
     blocks = [slice(i, i + COUNT_BLOCK) for i in range(0, len(pixels), COUNT_BLOCK)]
-    if len(blocks) > 1 and sorts_slowly():
+    if len(pixels) >= MANY_PIXELS and sorts_slowly():
         in_threads(lambda block: pack_rgb(pixels[block], codes[block]), blocks)
         counted = count_in_cells(codes, blocks)
         if counted is not None:

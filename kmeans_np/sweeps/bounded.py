@@ -35,11 +35,12 @@ from kmeans_np.sweeps.totals import (
 from kmeans_np.threads import in_threads, one_blas_thread
 from kmeans_np.tree_sums import branches, pieces, tree_sum
 
-# How many numbers are looked at together: as many as fit the second-level cache.
-TABLE = 2**19
+# How many numbers are looked at together, as many as fit the second-level cache; and of
+# how many points at most.
+TABLE, LARGEST_TABLE = 2**19, 2**16
 # How many points a block has at most and at least, and how many operations a look at
 # all of them takes, about.
-LARGEST_BLOCK, SMALLEST_BLOCK, BLOCK_WORK = 2**16, 2**13, 2**25
+LARGEST_BLOCK, SMALLEST_BLOCK, BLOCK_WORK = 2**17, 2**13, 2**28
 # How many points are added up together; how many `farthest` orders first.
 PIECE, FEW = 2**14, 256
 # Factors beyond all rounding of a few operations in float32; and how far is too far for
@@ -280,36 +281,38 @@ class BoundedSweep(Sweep):
         """
         block = slice(start, min(start + self.step, len(new)))
         drift = self.drifts[start // self.step]
-        step = max(64, TABLE // len(factors.T))
+        step = min(max(64, TABLE // len(factors.T)), LARGEST_TABLE)
         due = self._due(block, drift, old)
-        if all_due := due is None:
+        if due is None:
             drift[:] = 0
-            due = np.arange(start, block.stop)
-        changed = [due[:0]]
-        for first in range(0, len(due), step):
-            some = due[first : first + step]
-            where = slice(some[0], some[-1] + 1) if all_due else some
+        n_due = block.stop - start if due is None else len(due)
+        changed = [np.empty(0, np.intp)]
+        for first in range(0, n_due, step):
+            where: Where = slice(start + first, min(start + first + step, block.stop))
+            if due is not None:
+                where = due[first : first + step]
             own = None if old is None else _pick(old, where)
             rows, squares = _pick(self.rows, where), _pick(self.squares, where)
             labels, gaps = nearest_by_products(rows, squares, factors, own)
             unsure = np.flatnonzero(~(gaps > 0))
             if len(unsure):
-                labels[unsure], gaps[unsure] = self._look_closely(some[unsure])
+                closely = self._look_closely(_numbers(where, unsure))
+                labels[unsure], gaps[unsure] = closely
             self._promise(where, labels, gaps, drift)
             if own is None:
                 new[where] = labels
             else:
                 other = np.flatnonzero(labels != own)
-                changed.append(some[other])
+                changed.append(_numbers(where, other))
                 new[changed[-1]] = labels[other]
-        return np.concatenate(changed), len(due)
+        return np.concatenate(changed), n_due
 
     def _due(self, block: slice, drift: Floats, old: Any) -> Array | None:
         """Return the points whose deadline has come; None for all of them."""
         if old is None:
             return None
         spent = (drift * UP).astype(np.float32).take(old[block], mode="clip")
-        due = np.flatnonzero(~(self.deadlines[block] > spent))
+        due = np.flatnonzero(self.deadlines[block] <= spent)
         # To go through all rows is faster than to pick more than this of them.
         return None if len(due) > 0.7 * len(spent) else due + block.start
 
@@ -392,6 +395,11 @@ def _norms(vectors: Array) -> Floats:
     for column in vectors.T[1:]:
         total += column * column
     return np.asarray(total)
+
+
+def _numbers(where: Where, places: Array) -> Array:
+    """Return which points are at these places among those picked."""
+    return where.start + places if isinstance(where, slice) else where[places]
 
 
 def _pick(array: Array, where: Where) -> Array:

@@ -15,23 +15,27 @@ import numpy as np
 
 from kmeans_np.lloyd import Array, Floats
 from kmeans_np.sweeps.blocked import nearest_directly
-from kmeans_np.sweeps.products import multiply_turned
+from kmeans_np.sweeps.products import (
+    MANY_CLUSTERS,
+    aligned,
+    multiply_stacks,
+    multiply_turned,
+)
 from kmeans_np.sweeps.scaling import Scaling
 from kmeans_np.sweeps.totals import FEW_FEATURES
-from kmeans_np.threads import in_threads, multiply, one_blas_thread
+from kmeans_np.threads import in_threads, one_blas_thread
 
 # How many distances, and how many numbers of points, are looked at together: about as
 # many as fit the second-level cache; of fewer, threads would wait for the interpreter's
 # lock longer than they work. How many of both are work enough for a thread.
 TABLE, NUMBERS, WORK = 2**18, 2**19, 2**21
+# What is done to columns and one number, NumPy does to shorter ones through a buffer.
+LONG = 2**13
 # How far from 0 points may be, in units of their scale, to be taken as they are; and
 # at which scales float32 squares them without loss.
 NEAR, SCALES = 4, (2.0**-32, 2.0**32)
 # With a bound for all points of a block, so many of them may be in doubt, one of these.
 FEW = 64
-# From so many centroids on, which a byte cannot count, there is a row of the table for
-# each point, not a column.
-MANY = 256
 # Up to so many differences are made at once.
 DIRECT = 2**16
 
@@ -78,8 +82,9 @@ def _label_by_products(
     """Return the labels of points, and which of them this precision cannot tell."""
     n, (k, d) = len(points), centroids.shape
     labels = np.empty(n, np.min_scalar_type(-k))
-    look = _Look(points, centroids, scaling, dtype)
-    step = max(64, min(TABLE // k, NUMBERS // d))
+    look = _Look(centroids, scaling, dtype)
+    step = max(TABLE // k, LONG if k < MANY_CLUSTERS else 64)
+    step = min(step, max(64, NUMBERS // d))
     together = step * max(1, WORK // (step * (k + d)))
 
     def label(start: int) -> Array:
@@ -101,26 +106,24 @@ class _Look:
 
     Parameters
     ----------
-    points, centroids, scaling
+    centroids, scaling
         As of `label_points`.
     dtype : type
         The precision, float32 or float64.
     """
 
-    def __init__(
-        self, points: Array, centroids: Floats, scaling: Scaling, dtype: type
-    ) -> None:
+    def __init__(self, centroids: Floats, scaling: Scaling, dtype: type) -> None:
         k, d = centroids.shape
         self.dtype, (center, scale) = dtype, scaling
-        self.as_they_are = points.dtype == dtype and points.flags.c_contiguous
-        self.as_they_are &= SCALES[0] <= scale <= SCALES[1]
+        self.as_they_are = SCALES[0] <= scale <= SCALES[1]
         self.as_they_are &= float(np.square(center * scale).sum()) <= NEAR**2
         self.scaling = Scaling(np.zeros(d), 1.0) if self.as_they_are else scaling
         factors: Floats = self.scaling.apply(centroids, np.float64)
         # What overflows is infinite or NaN, and never decides anything.
         with np.errstate(over="ignore"):
             self.squares = np.square(factors).sum(axis=1).astype(dtype)
-            self.factors: Array = (-2 * factors).astype(dtype).T
+            factors = (-2 * factors.T).astype(dtype)
+        self.factors: Array = np.ascontiguousarray(factors)
         self.numbers = np.arange(k, dtype=np.min_scalar_type(k - 1))[:, np.newaxis]
 
     def room(self, m: int) -> list[Array]:
@@ -130,17 +133,18 @@ class _Look:
         """
         size = len(self.squares) * m
         dtypes = self.dtype, np.bool_, self.numbers.dtype
-        return [np.empty(size, dtype) for dtype in dtypes]
+        return [aligned(size, dtype) for dtype in dtypes]
 
     def labels(self, points: Array, room: list[Array]) -> tuple[Array, Array]:
         """Return the labels of points (m, d), and the numbers of those in doubt."""
-        k, m, rows = len(self.squares), len(points), points
+        k = len(self.squares)
         with np.errstate(over="ignore", invalid="ignore"):
-            if not self.as_they_are:
+            if self.as_they_are:
+                rows: Array = np.ascontiguousarray(points, self.dtype)
+            else:
                 rows = self.scaling.apply(points, self.dtype)
-            shape = (k, m) if k < MANY else (m, k)
-            tables = [table[: k * m].reshape(shape) for table in room]
-            find = self._in_columns if k < MANY else self._in_rows
+            tables = [table[: k * len(points)] for table in room]
+            find = self._in_columns if k < MANY_CLUSTERS else self._in_rows
             labels, smallest, unsure = find(rows, *tables)
         # Infinity and NaN may be near to nothing, not even to themselves.
         unsure |= ~np.isfinite(smallest)
@@ -149,14 +153,21 @@ class _Look:
     def _in_columns(
         self, rows: Array, table: Array, near: Array, numbers: Array
     ) -> tuple[Array, Array, Array]:
-        """Look with a table (k, m).
+        """Look with a table of k columns, of which each has a number for each row.
 
         Returns labels, smallest numbers, and which points are in doubt.
         """
+        shape = len(self.squares), len(rows)
+        table, near, numbers = (a.reshape(shape) for a in (table, near, numbers))
         multiply_turned(rows, self.factors, table)
         table += self.squares[:, np.newaxis]
         smallest = table.min(axis=0)
-        unsure = self._unsure(rows, table, smallest, near, 0)
+        for doubt in (self._doubt, self._doubt_of_each):
+            np.less_equal(table, smallest + doubt(rows), out=near)
+            # To add up bytes is far faster than to look for those that are not 0.
+            unsure = near.view(np.uint8).sum(axis=0, dtype=np.uint8) != 1
+            if np.count_nonzero(unsure) <= len(rows) // FEW:
+                break
         # To compare with the smallest is far faster than argmin over columns.
         np.multiply(near.view(np.uint8), self.numbers, out=numbers)
         return numbers.max(axis=0), smallest, unsure
@@ -164,31 +175,21 @@ class _Look:
     def _in_rows(
         self, rows: Array, table: Array, near: Array, numbers: Array
     ) -> tuple[Array, Array, Array]:
-        """Look with a table (m, k), which is fast for many; see `_in_columns`."""
-        del numbers
-        m, k = len(rows), len(self.squares)
-        multiply(rows, self.factors, table)
-        table += self.squares
-        labels = table.argmin(axis=1)
-        smallest = table.reshape(-1).take(labels + k * np.arange(m))
-        return labels, smallest, self._unsure(rows, table, smallest, near, 1)
-
-    def _unsure(
-        self, rows: Array, table: Array, smallest: Array, near: Array, axis: int
-    ) -> Array:
-        """Return which points have not exactly one centroid near to the smallest.
-
-        Writes which are near. `axis` is that of the centroids in the table.
-        """
-        dtype = np.uint8 if len(self.squares) < MANY else np.uint32
+        """Look with a table of k numbers for each row; see `_in_columns`."""
+        del near, numbers
+        k = len(self.squares)
+        begins, distances = k * np.arange(len(rows)), table.reshape(-1, k)
+        multiply_stacks(rows, self.factors, distances)
+        distances += self.squares
+        labels = distances.argmin(axis=1)
+        smallest = table.take(begins + labels)
+        table[begins + labels] = np.inf
+        second = table.take(begins + distances.argmin(axis=1))
         for doubt in (self._doubt, self._doubt_of_each):
-            limit = np.expand_dims(smallest + doubt(rows), axis)
-            np.less_equal(table, limit, out=near)
-            # To add up bytes is far faster than to look for those that are not 0.
-            unsure: Array = near.view(np.uint8).sum(axis=axis, dtype=dtype) != 1
+            unsure = ~(second > smallest + doubt(rows))
             if np.count_nonzero(unsure) <= len(rows) // FEW:
                 break
-        return unsure
+        return labels, smallest, unsure
 
     def _doubt(self, rows: Array) -> float:
         """Return an upper bound of `_doubt_of_each` that takes no time."""

@@ -6,6 +6,8 @@ References
    (2002), chapter 3. :doi:`10.1137/1.9780898718027`
 """
 
+from typing import Any
+
 import numpy as np
 
 from kmeans_np.lloyd import Array
@@ -18,7 +20,13 @@ TABLE = 2**18
 # points, and turned afterwards.
 FEW_CLUSTERS, STACK = 16, 256
 # From so many clusters on, a row of the table for each point is faster than a column.
-MANY_CLUSTERS = 400
+MANY_CLUSTERS = 128
+# Products of so few multiplications BLAS makes by one thread, and without copying all
+# into an order of its own first, which would take most of the time; but not of fewer
+# than so many points, or there would be too many products.
+SMALL_PRODUCT, SMALL_STACK = 2**18, 2**4
+# How many bytes a processor loads into its cache at once.
+CACHE_LINE = 64
 
 
 def nearest_by_products(
@@ -64,17 +72,18 @@ def _nearest_two(
     first, second = np.empty((2, m), rows.dtype)
     numbers = np.arange(k, dtype=np.min_scalar_type(k - 1))[:, np.newaxis]
     step, in_rows = max(64, TABLE // k), k >= MANY_CLUSTERS
-    table = np.empty(k * min(step, m), rows.dtype)
+    turned = np.ascontiguousarray(factors.T)
+    table = aligned(k * min(step, m), rows.dtype)
     for start in range(0, m, step):
         part = slice(start, start + step)
         points = np.arange(len(rows[part]))
         flat = table[: k * len(points)]
         if in_rows:
             distances, begins, apart = flat.reshape(-1, k), k * points, 1
-            multiply(rows[part], factors.T, distances)
+            multiply_stacks(rows[part], turned, distances)
         else:
             distances, begins, apart = flat.reshape(k, -1), points, len(points)
-            multiply_turned(rows[part], factors.T, distances)
+            multiply_turned(rows[part], turned, distances)
         if own is None and in_rows:
             labels[part] = distances.argmin(axis=1)
         elif own is None:
@@ -90,6 +99,27 @@ def _nearest_two(
         else:
             distances.min(axis=0, out=second[part])
     return labels, first, second
+
+
+def aligned(size: int, dtype: Any) -> Array:
+    """Return a new array of which no element lies across two lines of the cache.
+
+    What is done to all of a large table is up to a fifth faster then.
+    """
+    dtype = np.dtype(dtype)
+    array: Array = np.empty(size + CACHE_LINE // dtype.itemsize, dtype)
+    start = -array.ctypes.data % CACHE_LINE // dtype.itemsize
+    return array[start : start + size]
+
+
+def multiply_stacks(rows: Array, factors: Array, out: Array) -> None:
+    """Write the product of rows (m, d) and factors (d, k), as many small ones."""
+    (m, d), k = rows.shape, factors.shape[1]
+    stack = max(SMALL_STACK, SMALL_PRODUCT // factors.size)
+    whole = m - m % stack
+    stacked = out[:whole].reshape(-1, stack, k)
+    np.matmul(rows[:whole].reshape(-1, stack, d), factors, out=stacked)
+    np.matmul(rows[whole:], factors, out=out[whole:])
 
 
 def multiply_turned(rows: Array, factors: Array, out: Array) -> None:
