@@ -18,6 +18,10 @@ from kmeans_np.threads import in_threads, n_threads
 
 # How many cells there are, and how many colors each has.
 CELLS, COLORS = 2**18, 2**6
+# How far parts of a code are moved, to the left, to which bits of the number of its
+# color: the upper bits of red and of green, all of blue, the lower bits of green. The
+# lower bits of red stay.
+MOVES = (16, 31 << 19), (3, 31 << 14), (-10, 255 << 6), (-5, 7 << 3)
 # A table of up to so many numbers may be larger than the picture.
 SMALL_TABLE = 2**21
 # How many pixels are looked at together: as many as fit the second-level cache.
@@ -97,7 +101,8 @@ def count_in_cells(codes: Array, blocks: list[slice]) -> tuple[Array, Array] | N
         first += other
     # Far faster than to look for what is not 0 among numbers.
     found = np.flatnonzero(first != 0)
-    return _codes(found - shifts[cells].take(found // COLORS)), first[found]
+    numbers = found - shifts[cells].take(found // COLORS)
+    return _codes(numbers.astype(np.uint32)), first[found]
 
 
 def _cut(codes: Array) -> list[Array]:
@@ -110,19 +115,19 @@ def _numbers(codes: Array) -> Array:
     The upper bits of red, green and blue come first, then the lower ones of blue, green
     and red.
     """
-    upper = codes >> np.uint32(3)
-    numbers = (upper & np.uint32(0b11111)) << np.uint32(19)
-    numbers |= (upper & np.uint32(0b11111 << 8)) << np.uint32(6)
-    numbers |= (upper >> np.uint32(7)) & np.uint32(0b11111 << 9)
-    numbers |= codes & np.uint32(0b111)
-    numbers |= (codes >> np.uint32(5)) & np.uint32(0b111 << 3)
-    numbers |= (codes >> np.uint32(10)) & np.uint32(0b111 << 6)
+    numbers = codes & np.uint32(0b111)
+    for left, bits in MOVES:
+        numbers |= _shifted(codes, left) & np.uint32(bits)
     return numbers
 
 
 def _codes(numbers: Array) -> Array:
     """Return the codes of numbered colors: the way back from `_numbers`."""
-    codes = (numbers >> 19 << 3) | (numbers & 0b111)
-    codes |= (numbers >> 14 & 0b11111) << 11 | (numbers >> 3 & 0b111) << 8
-    codes |= (numbers >> 9 & 0b11111) << 19 | (numbers >> 6 & 0b111) << 16
-    return codes.astype(np.uint32)
+    codes = numbers & np.uint32(0b111)
+    for left, bits in MOVES:
+        codes |= _shifted(numbers & np.uint32(bits), -left)
+    return codes
+
+
+def _shifted(numbers: Array, left: int) -> Array:
+    return numbers << np.uint32(left) if left > 0 else numbers >> np.uint32(-left)
