@@ -24,8 +24,9 @@ CELLS, COLORS = 2**18, 2**6
 MOVES = (16, 31 << 19), (3, 31 << 14), (-10, 255 << 6), (-5, 7 << 3)
 # A table of up to so many numbers may be larger than the picture.
 SMALL_TABLE = 2**21
-# How many pixels are looked at together: as many as fit the second-level cache.
-BLOCK = 2**16
+# How many pixels are looked at together: of fewer, threads would wait for the
+# interpreter's lock.
+BLOCK = 2**18
 # From so many times as long as to sort 16 bits, which is done by their digits on every
 # processor, sorting 32 bits takes longer than to count in a table.
 SLOW = 5
@@ -72,16 +73,17 @@ def count_in_cells(codes: Array, blocks: list[slice]) -> tuple[Array, Array] | N
     def find(block: slice) -> Array:
         occurs = np.zeros(CELLS, bool)
         for some in _cut(codes[block]):
-            occurs[_numbers(some) // COLORS] = True
+            # As an index a number of another type takes three times as long.
+            occurs[(_numbers(some) // COLORS).astype(np.intp)] = True
         return occurs
 
     cells = np.flatnonzero(np.any(in_threads(find, blocks), axis=0))
     size = COLORS * len(cells)
     if size * min(n_threads(), len(blocks)) > max(2 * len(codes), SMALL_TABLE):
         return None
-    # What to add to the number of a color for its place in the table.
-    shifts = np.zeros(CELLS, np.int32)
-    shifts[cells] = COLORS * (np.arange(len(cells)) - cells)
+    # What to subtract from the number of a color for its place in the table.
+    shifts = np.zeros(CELLS, np.uint32)
+    shifts[cells] = COLORS * (cells - np.arange(len(cells)))
     dtype = np.uint32 if len(codes) < 2**32 else np.uint64
     # Each thread counts in a table of its own; whole numbers add up in any order.
     tables: dict[int, Array] = {}
@@ -92,8 +94,8 @@ def count_in_cells(codes: Array, blocks: list[slice]) -> tuple[Array, Array] | N
             tables[here] = np.zeros(size, dtype)
         for some in _cut(codes[block]):
             numbers = _numbers(some)
-            where = shifts.take(numbers // COLORS)
-            np.add.at(tables[here], where + numbers, dtype(1))
+            numbers -= shifts.take(numbers // COLORS)
+            np.add.at(tables[here], numbers.astype(np.intp), dtype(1))
 
     in_threads(count, blocks)
     first, *others = tables.values()
@@ -101,7 +103,7 @@ def count_in_cells(codes: Array, blocks: list[slice]) -> tuple[Array, Array] | N
         first += other
     # Far faster than to look for what is not 0 among numbers.
     found = np.flatnonzero(first != 0)
-    numbers = found - shifts[cells].take(found // COLORS)
+    numbers = found + shifts[cells].take(found // COLORS)
     return _codes(numbers.astype(np.uint32)), first[found]
 
 
