@@ -1,6 +1,5 @@
-"""How fast kmeans_np is, how good its answers are, and how much memory it needs.
+"""How fast kmeans_np is, beside everything else that does the same job.
 
-It is measured beside every library that a user would take instead. Run
-``python -m benchmarks`` from the root of the repository; ``__main__.py`` says what the
-parts are.
+``python -m benchmarks`` prints the tables of ``docs/benchmarks.md``. Every part is a
+list of cases, every case a few jobs that do the same; one harness times them all.
 """

@@ -1,83 +1,141 @@
-"""What all parts tell with: Markdown tables, numbers in words, and verdicts."""
+"""What was measured, as Markdown."""
 
-import math
-import statistics
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
 
+from benchmarks.harness import OURS, Row, geometric_mean, ms, percent, table
+from benchmarks.peers import LLOYD, SHORTCUTS
+from benchmarks.pictures import LARGE
 
-class Verdict(NamedTuple):
-    """What is to be reached, and what was."""
-
-    target: str
-    figure: str
-    reached: bool
-
-
-def at_least(target: str, bound: float, figure: float, unit: str = "") -> Verdict:
-    """Judge a figure that should be large."""
-    return Verdict(
-        f"{target}: at least {bound:g}{unit}", f"{figure:.3g}{unit}", figure >= bound
-    )
-
-
-def at_most(target: str, bound: float, figure: float, unit: str = "") -> Verdict:
-    """Judge a figure that should be small."""
-    # A bound like 1 or 1.001 asks for more digits.
-    shown = f"{figure:.4f}" if 1 <= bound < 1.01 else f"{figure:.3g}"
-    return Verdict(
-        f"{target}: at most {bound:g}{unit}", f"{shown}{unit}", figure <= bound
-    )
+TITLES = {
+    "given": "Photographs, from the same given centroids",
+    "whole": "Photographs, as they are called",
+    "limit": "A large photograph, beside the decoding of its file",
+    "points": "Points, from the same given centroids",
+    "predict": "Labels of points, `predict`",
+    "clusters": "Many clusters",
+    "busy": "Beside a process that keeps one core busy",
+    "threads": "All threads, and one",
+    "twice": "Two runs at once",
+    "kinds": "Other images",
+    "palettes": "Palettes that are given",
+    "curves": "The inertia over k",
+    "small": "Small things",
+}
+ONE = "one thread"
 
 
-def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a Markdown table: words to the left, numbers to the right."""
-    columns = [list(column) for column in zip(heads, *rows)]
-    numbers = [all(map(_is_number, column[1:])) for column in columns]
-    widths = [max(map(len, column)) for column in columns]
-    lines = [
-        "| "
-        + " | ".join(
-            cell.rjust(width) if number else cell.ljust(width)
-            for cell, width, number in zip(row, widths, numbers)
+def peers(row: Row) -> list[str]:
+    """Return who else clusters all the data, but scikit-learn; the fastest first."""
+    return [who for who in row.others() if who not in (*SHORTCUTS, LLOYD, ONE)]
+
+
+def paragraphs(rows: Sequence[Row], cores: int) -> Iterator[str]:
+    """Tell all, part by part."""
+    for part, title in TITLES.items():
+        some = [row for row in rows if row.part == part]
+        if some:
+            yield f"## {title}"
+            yield from summary(some)
+            yield TABLES.get(part, beside_all)(some, cores)
+
+
+def summary(rows: Sequence[Row]) -> Iterator[str]:
+    """Say how the ratios are, all together, of small and of large pictures."""
+    large = [row for row in rows if row.name.startswith(LARGE)]
+    small = [row for row in rows if row not in large]
+    for name, some in (("", small), (f"{LARGE}: ", large)):
+        told = []
+        for who, ratios in {
+            LLOYD: [row.ratio(LLOYD) for row in some if LLOYD in row.spent],
+            "the fastest other": [
+                row.ratio(peers(row)[0]) for row in some if peers(row)
+            ],
+        }.items():
+            if len(ratios) > 1:
+                mean = geometric_mean(ratios)
+                told.append(f"{who} {mean:.2f} (at least {min(ratios):.2f})")
+        if told:
+            yield f"{name}Times as long as ours, geometric mean: {'; '.join(told)}."
+
+
+def beside_all(rows: Sequence[Row], _: int) -> str:
+    """Return times and ratios: scikit-learn, and the fastest of the others."""
+    heads = ["", "ours, ms"]
+    heads += ["scikit-learn"] if any(LLOYD in row.spent for row in rows) else []
+    heads += ["fastest other"] if any(map(peers, rows)) else []
+    judged = any(len(row.inertia) > 1 for row in rows)
+    heads += ["their inertia"] if judged else []
+    return table(tuple(heads), (beside(row, heads) for row in rows))
+
+
+def beside(row: Row, heads: Sequence[str]) -> tuple[str, ...]:
+    """Return a row of `beside_all`."""
+    told = [row.name, ms(row.spent[OURS].wall)]
+    if "scikit-learn" in heads:
+        told.append(f"{row.ratio(LLOYD):.2f}" if LLOYD in row.spent else "")
+    if "fastest other" in heads:
+        some = peers(row)
+        told.append(f"{row.ratio(some[0]):.2f} ({some[0]})" if some else "")
+    if "their inertia" in heads:
+        theirs = [
+            row.inertia[who] for who in row.inertia if who in (LLOYD, *peers(row))
+        ]
+        told.append(percent(min(theirs), row.inertia[OURS]) if theirs else "")
+    return tuple(told)
+
+
+def with_shortcuts(rows: Sequence[Row], cores: int) -> str:
+    """Return what users do instead, too: its time, and how much worse it is."""
+    heads = ("", *(f"{who}, inertia" for who in SHORTCUTS))
+    told = [
+        (
+            row.name,
+            *(
+                f"{row.ratio(who):.2f}, {percent(row.inertia[who], row.inertia[OURS])}"
+                if who in row.spent
+                else ""
+                for who in SHORTCUTS
+            ),
         )
-        + " |"
-        for row in (heads, *rows)
+        for row in rows
     ]
-    rule = [
-        "-" * (width + 1) + (":" if number else "-")
-        for width, number in zip(widths, numbers)
-    ]
-    lines.insert(1, f"|{'|'.join(rule)}|")
-    return "\n".join(lines)
+    return f"{beside_all(rows, cores)}\n\nWhat is done instead:\n\n{table(heads, told)}"
 
 
-def _is_number(cell: str) -> bool:
-    return cell[:1].isdigit() or cell[:1] in "+-" or not cell
+def with_processor_time(rows: Sequence[Row], _: int) -> str:
+    """Return what another process costs, and what all cores together spend."""
+    heads = ("", "ours, ms", "scikit-learn", "processor time", "with one thread")
+    return table(
+        heads,
+        (
+            (
+                row.name,
+                ms(row.spent[OURS].wall),
+                f"{row.ratio(LLOYD):.2f}",
+                ms(row.spent[OURS].cpu),
+                f"{row.spent[ONE].cpu / row.spent[OURS].cpu:.2f}",
+            )
+            for row in rows
+        ),
+    )
 
 
-def ms(seconds: float) -> str:
-    """Return seconds as milliseconds, three digits of them or more."""
-    digits = max(0, 2 - int(f"{seconds * 1e3:e}".partition("e")[2]))
-    return f"{seconds * 1e3:,.{digits}f}"
+def by_threads(rows: Sequence[Row], cores: int) -> str:
+    """Return the serial share of each, and what follows from it (Amdahl)."""
+    heads = ("", "ours, ms", "one thread", "serial share", "8 cores", "16 cores")
+    told = []
+    for row in rows:
+        speed = row.ratio(ONE)
+        # Of n cores, a share s that is serial leaves 1 / (s + (1 - s) / n).
+        serial = min(1.0, max(0.0, (cores / speed - 1) / max(cores - 1, 1)))
+        more = (f"{1 / (serial + (1 - serial) / n):.1f}" for n in (8, 16))
+        wall = ms(row.spent[OURS].wall)
+        told.append((row.name, wall, f"{speed:.2f}", f"{serial:.0%}", *more))
+    return table(heads, told)
 
 
-def percent_above(value: float, base: float) -> str:
-    """Return how far a value is above another, as signed percents."""
-    above = 100 * (value / base - 1)
-    return f"{above:+.1f} %" if abs(above) >= 10 else f"{above:+.2f} %"
-
-
-def geometric_mean(values: Iterable[float]) -> float:
-    """Return the geometric mean, NaN of nothing."""
-    values = list(values)
-    return statistics.geometric_mean(values) if values else math.nan
-
-
-def verdict_table(verdicts: Sequence[tuple[str, Verdict]]) -> str:
-    """Return all verdicts as one table."""
-    rows = [
-        (part, verdict.target, verdict.figure, "yes" if verdict.reached else "NO")
-        for part, verdict in verdicts
-    ]
-    return table(("part", "to reach", "measured", "reached"), rows)
+TABLES: dict[str, Callable[[Sequence[Row], int], str]] = {
+    "whole": with_shortcuts,
+    "busy": with_processor_time,
+    "threads": by_threads,
+}
