@@ -37,7 +37,7 @@ from kmeans_np.tree_sums import branches, pieces, tree_sum
 
 # How many numbers are looked at together, as many as fit the second-level cache; and of
 # how many points at most.
-TABLE, LARGEST_TABLE = 2**19, 2**16
+TABLE, LARGEST_TABLE = 2**19, 2**15
 # How many points a block has at most and at least, and how many operations a look at
 # all of them takes, about.
 LARGEST_BLOCK, SMALLEST_BLOCK, BLOCK_WORK = 2**17, 2**13, 2**28
