@@ -6,7 +6,13 @@ from kmeans_np.arrays import Progress
 from kmeans_np.clustering import Clustering, kmeans
 from kmeans_np.estimator import KMeans
 from kmeans_np.explanation import Explanation, explain
-from kmeans_np.files import open_image, read_image, write_image
+from kmeans_np.files import (
+    Metadata,
+    open_image,
+    read_image,
+    read_metadata,
+    write_image,
+)
 from kmeans_np.image import (
     Batch,
     Segmentation,
@@ -23,6 +29,7 @@ __all__ = [
     "Clustering",
     "Explanation",
     "KMeans",
+    "Metadata",
     "Progress",
     "Segmentation",
     "Step",
@@ -36,6 +43,7 @@ __all__ = [
     "lloyd",
     "open_image",
     "read_image",
+    "read_metadata",
     "sample_image",
     "segment_image",
     "update",

@@ -718,12 +718,12 @@ def test_labels_are_written_as_they_are(photo, run, tmp_path, suffix):
         *("--labels", target),
     )
     assert (status, err) == (0, "")
-    npy = suffix == ".npy"
+    npy, signed = suffix == ".npy", suffix != ".png"
     labels = np.load(target) if npy else read_image(target)
     expected = cluster_image(PICTURE, 5, mask=PART, rng=0).labels
-    assert labels.dtype == (np.int8 if npy else np.uint8)
+    assert labels.dtype == (np.int8 if npy else np.int32 if signed else np.uint8)
     assert np.array_equal(labels, expected.astype(labels.dtype))
-    nowhere = -1 if npy else 255
+    nowhere = -1 if signed else 255
     assert (labels[~PART] == nowhere).all()
     assert out.splitlines()[1] == (
         f"{target}: labels 0 to 4, and {nowhere} for pixels that take no part"
@@ -967,18 +967,19 @@ def test_json_has_the_colors_of_any_kind_of_picture(tmp_path, run, kind):
 
 
 NO_PALETTE = (
-    "--palette must be what kmeans-np palette prints, or lines that begin with a color "
-    "like #ff8800, got p, which {}; choose another file"
+    "--palette must be what kmeans-np palette prints, or lines that begin with a "
+    "color, like #ff8800, orange or 255 136 0, or a picture of swatches, got p, which "
+    "{}; choose another file"
 )
 BAD_PALETTES = {
     "empty": (b"", NO_PALETTE.format("has no colors")),
     "blank": (b" \n\n", NO_PALETTE.format("has no colors")),
-    "words": (b"#ff0000\nred\n", NO_PALETTE.format("has 'red' in line 2")),
-    "short": (b"#f00\n", NO_PALETTE.format("has '#f00' in line 1")),
+    "words": (b"#ff0000\nredd\n", NO_PALETTE.format("has 'redd' in line 2")),
+    "short": (b"#f0\n", NO_PALETTE.format("has '#f0' in line 1")),
     "long": (b"#ff000000", NO_PALETTE.format("has '#ff000000' in line 1")),
     "very long": (b"x" * 999, NO_PALETTE.format(f"has '{'x' * 20}' in line 1")),
-    "no text": (b"\x89PNG\r\n", NO_PALETTE.format("is no text")),
-    "broken UTF-16": (b"\xff\xfe#", NO_PALETTE.format("is no text")),
+    "no text": (b"\x89PNG\r\n", NO_PALETTE.format("is neither text nor a picture")),
+    "broken UTF-16": (b"\xff\xfe#", NO_PALETTE.format("is neither text nor a picture")),
     "half of JSON": (b'{"clusters": [', NO_PALETTE.format("is other JSON, or none")),
     "other JSON": (b'{"a": 1}', NO_PALETTE.format("is other JSON, or none")),
     "deep JSON": (
@@ -1238,15 +1239,15 @@ def test_the_palette_takes_the_options_of_segment(photo, run):
 
 
 @pytest.mark.parametrize("factor", [1, 257], ids=["8 bits", "16 bits"])
-def test_gray_levels_are_shown_as_hex_colors(tmp_path, run, factor):
+def test_gray_levels_are_shown_as_what_says_all(tmp_path, run, factor):
     gray = np.array([[0, 0, 0, 255, 171, 171]], np.uint16) * factor
     write_image(tmp_path / "gray.png", gray.astype(np.uint8) if factor == 1 else gray)
     _, out, _ = run("palette", tmp_path / "gray.png", "-k", 3)
-    assert [line.split()[0] for line in out.splitlines()] == [
-        "#000000",
-        "#ababab",
-        "#ffffff",
-    ]
+    # Of 16 bits, a hex color would not say all.
+    levels = ["0", "43947", "65535"]
+    if factor == 1:
+        levels = ["#000000", "#ababab", "#ffffff"]
+    assert [line.split()[0] for line in out.splitlines()] == levels
 
 
 def test_levels_without_a_hex_color_are_shown_as_numbers(tmp_path, run):

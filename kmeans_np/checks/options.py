@@ -30,9 +30,9 @@ class Options(NamedTuple):
     coarse_start: bool
 
 
-def whole_number(value: Any, name: str, remedy: str) -> int:
-    """Return `value` as an int of at least 1."""
-    rule = "be a whole number of at least 1"
+def whole_number(value: Any, name: str, remedy: str, least: int = 1) -> int:
+    """Return `value` as an int of at least 1, or another number."""
+    rule = f"be a whole number of at least {least}"
     is_bool = isinstance(value, (bool, np.bool_))
     try:
         number = None if is_bool else operator.index(value)
@@ -40,7 +40,7 @@ def whole_number(value: Any, name: str, remedy: str) -> int:
         number = None
     if number is None:
         raise ArgumentTypeError(name, rule, describe(value, with_type=True), remedy)
-    if number < 1:
+    if number < least:
         raise ArgumentValueError(name, rule, number, remedy)
     return number
 

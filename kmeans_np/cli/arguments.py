@@ -36,6 +36,7 @@ def _add(group: Any, flag: str, metavar: str, default: Any, text: str) -> None:
 
 
 def _what_takes_part(group: Any) -> None:
+    _add(group, "--page", "N", 1, "which of several images in a file")
     group.add_argument(
         "--mask",
         metavar="FILE",
@@ -48,7 +49,8 @@ def _what_takes_part(group: Any) -> None:
         action="store_const",
         const=False,
         default="auto",
-        help="the last of 2 or 4 channels is not alpha, but a band like the others",
+        help="the last of 2 or 4 channels is not alpha, but a band like the others "
+        "(default: what the file says, or else that it is alpha)",
     )
 
 
@@ -130,7 +132,7 @@ def _what_to_write(parser: Parser) -> None:
         metavar="OUT",
         help=f"the number of each pixel's color, the most frequent 0, as {arrays}, or "
         f"as gray {grays}; or a folder. For pixels that take no part it is -1, in a "
-        "picture 255 (65535 from 256 colors on)",
+        "PNG 255 (65535 from 256 colors on)",
     )
     group.add_argument(
         "--overlay",
@@ -150,7 +152,8 @@ def _segment_options(parser: Parser) -> None:
         "--palette",
         metavar="FILE",
         help="take these colors instead of searching: what kmeans-np palette prints, "
-        "also with --json, or lines like #ff8800",
+        "also with --json, lines like #ff8800, orange or 255 136 0, a palette of GIMP, or "
+        "a picture of swatches",
     )
     parser.add_argument(
         "--shared-palette",

@@ -11,7 +11,13 @@ from numpy.typing import NDArray
 
 from kmeans_np import checks
 from kmeans_np.checks import pluralize
-from kmeans_np.cli.inputs import Palette, mask_for, open_picture
+from kmeans_np.cli.inputs import (
+    Palette,
+    alpha_of,
+    describe_picture,
+    mask_for,
+    open_picture,
+)
 from kmeans_np.cli.messages import (
     PROBLEMS,
     Progress,
@@ -20,6 +26,7 @@ from kmeans_np.cli.messages import (
     print_lines,
     report,
 )
+from kmeans_np.files import Metadata
 from kmeans_np.image import Segmentation, apply_palette, cluster_image
 from kmeans_np.image.batch import ColorPool
 from kmeans_np.image.features import feature_spec
@@ -28,8 +35,9 @@ from kmeans_np.image.segmentation import build_segmentation
 from kmeans_np.lloyd import Array
 
 Mask = NDArray[np.bool_] | None
-# What finds the clusters of a picture, given its name as well, for the progress.
-Find = Callable[[Array, str], Segmentation]
+# What finds the clusters of a picture, given what its file says, and its name, for the
+# progress.
+Find = Callable[[Array, Metadata, str], Segmentation]
 
 
 def check_options(args: argparse.Namespace) -> None:
@@ -53,15 +61,19 @@ def how_to_run(args: argparse.Namespace, callback: Any) -> dict[str, Any]:
 
 
 def search(
-    args: argparse.Namespace, mask: Mask, image: Array, name: str = ""
+    args: argparse.Namespace,
+    mask: Mask,
+    image: Array,
+    about: Metadata,
+    name: str = "",
 ) -> Segmentation:
     """Find the clusters of a picture; `name` is what the progress calls it."""
     with Progress(name) as progress:
         return cluster_image(
             image,
             args.k,
-            mask=mask_for(image, mask),
-            alpha=args.alpha,
+            mask=mask_for(image, mask, about),
+            alpha=alpha_of(args.alpha, image, about),
             color_space=args.color_space,
             normalize=args.normalize,
             position_weight=args.position_weight,
@@ -71,14 +83,19 @@ def search(
 
 
 def in_palette(
-    args: argparse.Namespace, mask: Mask, palette: Palette, image: Array, _: str
+    args: argparse.Namespace,
+    mask: Mask,
+    palette: Palette,
+    image: Array,
+    about: Metadata,
+    _: str,
 ) -> Segmentation:
     """Give every pixel of a picture the nearest color of a palette."""
     return apply_palette(
         image,
-        palette.like(image),
-        mask=mask_for(image, mask),
-        alpha=args.alpha,
+        palette.like(image, about),
+        mask=mask_for(image, mask, about),
+        alpha=alpha_of(args.alpha, image, about),
         color_space=args.color_space,
     )
 
@@ -94,8 +111,9 @@ def common_palette(
     good: set[Path] = set()
     for path in paths:
         try:
-            with open_picture(path) as image:
-                pool.add(pool.open(image, mask_for(image, mask)), str(path))
+            with open_picture(path, args.page) as image:
+                part = mask_for(image, mask, describe_picture(path, args.page))
+                pool.add(pool.open(image, part), str(path))
             good.add(path)
         except PROBLEMS as error:
             report(error, path if several else "")
@@ -111,7 +129,7 @@ def common_palette(
         f"{describe_segmentation(answer)}"
     )
 
-    def find(image: Array, _: str) -> Segmentation:
-        return answer.apply(image, mask=mask_for(image, mask))
+    def find(image: Array, about: Metadata, _: str) -> Segmentation:
+        return answer.apply(image, mask=mask_for(image, mask, about))
 
     return find, good

@@ -15,7 +15,12 @@ from kmeans_np.cli.clusters import (
     in_palette,
     search,
 )
-from kmeans_np.cli.inputs import open_picture, read_mask, read_palette
+from kmeans_np.cli.inputs import (
+    describe_picture,
+    open_picture,
+    read_mask,
+    read_palette,
+)
 from kmeans_np.cli.messages import (
     PROBLEMS,
     describe_segmentation,
@@ -25,7 +30,8 @@ from kmeans_np.cli.messages import (
     report,
 )
 from kmeans_np.cli.outputs import Outputs, Plan, make_folder, write
-from kmeans_np.files import write_image
+from kmeans_np.files import Metadata, write_image
+from kmeans_np.files.profiles import to_srgb
 from kmeans_np.image import cluster_image
 from kmeans_np.lloyd import Array
 from kmeans_np.pictures import above_its_colors, in_a_row
@@ -67,9 +73,11 @@ def _segmented(outputs: Outputs, plan: Plan, find: Find, several: bool) -> list[
 
     Afterwards nothing holds the picture in memory while the next is read.
     """
-    with open_picture(outputs.source) as image:
-        outputs = plan.checked(outputs, image)
-        return write(outputs, find(image, outputs.source.name if several else ""))
+    source, page = outputs.source, plan.args.page
+    with open_picture(source, page) as image:
+        outputs, about = plan.checked(outputs, image), describe_picture(source, page)
+        answer = find(image, about, outputs.source.name if several else "")
+        return write(outputs, answer, about)
 
 
 def _refuse_both(args: argparse.Namespace) -> None:
@@ -95,11 +103,18 @@ def palette(args: argparse.Namespace) -> None:
     """Print the colors and their shares."""
     check_options(args)
     mask = read_mask(args.mask)
-    with noted(), open_picture(Path(args.image)) as image:
-        answer = search(args, mask, image)
+    path = Path(args.image)
+    with noted(), open_picture(path, args.page) as image:
+        about = describe_picture(path, args.page)
+        answer = search(args, mask, image, about)
     rows = zip(answer.palette, answer.counts.tolist(), answer.shares.tolist())
     clusters = [
-        {"hex": _hex(color), "color": color.tolist(), "count": count, "share": share}
+        {
+            "hex": _hex(color, about),
+            "color": color.tolist(),
+            "count": count,
+            "share": share,
+        }
         for color, count, share in rows
     ]
     if args.json:
@@ -114,17 +129,19 @@ def palette(args: argparse.Namespace) -> None:
         return
     width = len(f"{clusters[0]['count']:,}")
     for row in clusters:
-        name, count = row["hex"] or row["color"], f"{row['count']:{width},}"
+        # Of more than 8 bits, a hex color would say less than the numbers do.
+        is_short = answer.palette.dtype == np.uint8 and row["hex"]
+        name, count = is_short or row["color"], f"{row['count']:{width},}"
         print(f"{name}  {row['share']:7.2%}  {count} pixels")
 
 
-def _hex(color: Array) -> str | None:
-    """Return a color as #rrggbb, None if it has no 8-bit equivalent."""
+def _hex(color: Array, about: Metadata) -> str | None:
+    """Return a color as #rrggbb of sRGB, None if it has no 8-bit equivalent."""
     if color.dtype == np.uint16:
         color = np.rint(color / 257).astype(np.uint8)
     if color.dtype != np.uint8 or color.size not in (1, 3):
         return None
-    return "#" + np.broadcast_to(color, 3).tobytes().hex()
+    return "#" + to_srgb(color.reshape(1, -1), about.color_profile).tobytes().hex()
 
 
 def demo(args: argparse.Namespace) -> None:

@@ -5,13 +5,20 @@ import webbrowser
 from pathlib import Path
 
 from kmeans_np import checks
-from kmeans_np.cli.inputs import mask_for, read_mask, read_picture
+from kmeans_np.cli.inputs import (
+    alpha_of,
+    describe_picture,
+    mask_for,
+    read_mask,
+    read_picture,
+)
 from kmeans_np.cli.messages import Progress, named, noted, print_lines
 from kmeans_np.cli.outputs import Output, check_output, identity, make_folder, output_of
 from kmeans_np.clustering import describe_stop
 from kmeans_np.explanation import check_suffix
 from kmeans_np.explanation import explain as explained
 from kmeans_np.files import as_path
+from kmeans_np.files.metadata import NOTHING
 from kmeans_np.sample import sample_image
 
 
@@ -24,7 +31,11 @@ def explain(args: argparse.Namespace) -> None:
     output = _output(args)
     checks.n_clusters(args.k, max(args.k, 1), "pixels")
     mask = read_mask(args.mask)
-    image = sample_image() if args.sample else read_picture(Path(args.image))
+    image, about = sample_image(), NOTHING
+    if not args.sample:
+        image = read_picture(Path(args.image), page=args.page)
+        with noted():
+            about = describe_picture(Path(args.image), args.page)
     check_output(output)
     name = "The built-in picture"
     if not args.sample:
@@ -34,8 +45,8 @@ def explain(args: argparse.Namespace) -> None:
             image,
             args.k,
             kind="image",
-            mask=mask_for(image, mask),
-            alpha=args.alpha,
+            mask=mask_for(image, mask, about),
+            alpha=alpha_of(args.alpha, image, about),
             init=args.init,
             max_iter=args.max_iter,
             tol=args.tol,

@@ -3,6 +3,7 @@
 import argparse
 import math
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +13,7 @@ from kmeans_np.arrays import LazyArray, is_sliced
 from kmeans_np.checks import ArgumentValueError
 from kmeans_np.cli.messages import Progress, describe_segmentation, named
 from kmeans_np.files import (
+    Metadata,
     as_path,
     check_replaceable,
     check_writable,
@@ -19,6 +21,7 @@ from kmeans_np.files import (
     write_image,
 )
 from kmeans_np.files.formats import Format, format_of, is_opened, suffixes
+from kmeans_np.files.metadata import NOTHING
 from kmeans_np.image import Segmentation
 from kmeans_np.lloyd import Array
 
@@ -202,8 +205,11 @@ def make_folder(folder: Path, option: str) -> None:
         as_path(folder).mkdir(parents=True, exist_ok=True)
 
 
-def write(outputs: Outputs, answer: Segmentation) -> list[str]:
-    """Write the files for a picture, and return a line about each."""
+def write(outputs: Outputs, answer: Segmentation, about: Metadata) -> list[str]:
+    """Write the files for a picture, and return a line about each.
+
+    `about` is what its own file says.
+    """
     lines = []
     for output in (outputs.picture, outputs.labels, outputs.overlay):
         if output is None:
@@ -212,31 +218,41 @@ def write(outputs: Outputs, answer: Segmentation) -> list[str]:
             make_folder(output.path.parent, output.option)
         with named(output.option):
             if output is outputs.picture:
-                _write(output.path, answer.image)
-                about = describe_segmentation(answer)
+                like = replace(about, place=about.place_of(labels=False))
+                _write(output.path, answer.image, like)
+                words = describe_segmentation(answer)
             elif output is outputs.labels:
-                about = _write_labels(output.path, answer)
+                words = _write_labels(output.path, answer, about)
             else:
-                write_image(output.path, answer.overlay(outline=True))
-                about = "the labels over the picture"
-        lines.append(f"{output.path}: {about}")
+                shown = answer.overlay(outline=True)
+                like = replace(about, no_data=None, extra_channels=None)
+                write_image(output.path, shown, like=like)
+                words = "the labels over the picture"
+        lines.append(f"{output.path}: {words}")
     return lines
 
 
-def _write(path: Path, image: Any) -> None:
+def _write(path: Path, image: Any, like: Metadata) -> None:
     """Write a picture, and say meanwhile how far that is."""
     with Progress(path.name) as progress:
-        write_image(path, image, progress=progress.of_blocks)
+        write_image(path, image, like=like, progress=progress.of_blocks)
 
 
-def _write_labels(path: Path, answer: Segmentation) -> str:
+def _write_labels(path: Path, answer: Segmentation, about: Metadata) -> str:
     """Write the labels, and say what the numbers are."""
     labels, k, nowhere = answer.labels, len(answer.palette), -1
-    if format_of(path).types is None:
-        _write(path, labels)
-    else:
-        kind = np.uint8 if k <= np.iinfo(np.uint8).max else np.uint16
+    row, some_out = format_of(path), answer.counts.sum() < math.prod(labels.shape)
+    kind: np.dtype[Any] = np.dtype(np.int32)
+    if not row.keeps(kind):
+        kind = np.dtype(np.uint8 if k <= np.iinfo(np.uint8).max else np.uint16)
         nowhere = np.iinfo(kind).max
+    # They lie where the pixels do; colors they are not.
+    like = Metadata(resolution=about.resolution, place=about.place_of(labels=True))
+    if some_out and "no_data" in row.metadata:
+        like = replace(like, no_data=nowhere)
+    if row.types is None:
+        _write(path, labels, like if row.metadata else NOTHING)
+    else:
 
         def shown(place: Any) -> Array:
             block = labels[place]
@@ -245,9 +261,8 @@ def _write_labels(path: Path, answer: Segmentation) -> str:
             return numbers
 
         chunks = getattr(labels, "chunks", None)
-        view = LazyArray(labels.shape, np.dtype(kind), chunks, shown)
-        _write(path, view if isinstance(labels, LazyArray) else np.asarray(view))
-    about = f"labels 0 to {k - 1}"
-    if answer.counts.sum() < math.prod(labels.shape):
-        about += f", and {nowhere} for pixels that take no part"
-    return about
+        view = LazyArray(labels.shape, kind, chunks, shown)
+        lazy = isinstance(labels, LazyArray)
+        _write(path, view if lazy else np.asarray(view), like)
+    words = f"labels 0 to {k - 1}"
+    return words + f", and {nowhere} for pixels that take no part" * bool(some_out)

@@ -50,14 +50,18 @@ class Format(NamedTuple):
     # What their names end in, in lower case.
     suffixes: tuple[str, ...]
     # Returns the whole image, upright, of an open file and its path, which is for
-    # errors. What can only be opened is opened wherever an image is read.
-    read: Callable[[BinaryIO, Path], Array] | None = None
+    # errors; and, if its `Metadata` say that there are several, of the number of one.
+    # What can only be opened is opened wherever an image is read.
+    read: Callable[..., Array] | None = None
+    # Returns the `Metadata` of an open file and its path.
+    describe: Callable[[BinaryIO, Path], Any] | None = None
     # What they begin with, if they are known by that, whatever their names are.
     starts: tuple[bytes, ...] = ()
     # Returns the `SlicedImage` of a path.
     open: Callable[[Path], Any] | None = None
-    # Returns the content of the file of an image.
-    write: Callable[[Array], bytes] | None = None
+    # Returns the content of the file of an image and, if such files hold any, of its
+    # `Metadata`.
+    write: Callable[..., bytes] | None = None
     # Writes a `Source` to the path of an empty file or folder: what lies outside of
     # memory, or without `write` every image.
     write_blocks: Callable[[Path, Any], None] | None = None
@@ -66,6 +70,8 @@ class Format(NamedTuple):
     # The numbers of channels; None for any number of axes, of any length.
     channels: Sequence[int] | None = (1, 3)
     longest: int = 2**31 - 1
+    # Which fields of `Metadata` are written.
+    metadata: tuple[str, ...] = ()
     # Whether what was written is read again as it was.
     lossless: bool = True
     # Whether it is a folder and not a file.
@@ -98,12 +104,30 @@ class Format(NamedTuple):
 
 # In the order in which errors list them. `kmeans_np.files` puts them in.
 FORMATS: list[Format] = []
+# What reads a file that is of none of them.
+OTHERS: list[Format] = []
 
 
 def format_of(path: Path) -> Format:
     """Return the format that the suffix names, or one of which nothing can be done."""
     suffix = path.suffix.lower()
     return next((each for each in FORMATS if suffix in each.suffixes), Format(()))
+
+
+def content_format(file: BinaryIO, path: Path) -> Format:
+    """Return the format of an open file: what its first bytes say, or its suffix.
+
+    Raises ValueError if it is empty.
+    """
+    head = file.read(32)
+    file.seek(0)
+    if not head:
+        rule, found = "be an image file", "which is empty"
+        raise ArgumentValueError("path", rule, path, "get the file anew", found=found)
+    known = [each for each in FORMATS if head.startswith(each.starts)]
+    if not format_of(path).starts:
+        known.append(format_of(path))
+    return next((each for each in known if each.read), OTHERS[0])
 
 
 def suffixes(
@@ -133,9 +157,9 @@ def check_extra(path: Path, aim: str) -> None:
         extra.check(f"be a {either(others)} {aim}, {extra.missing}", path)
 
 
-def either(names: Sequence[str]) -> str:
-    """List names, the last two with "or" between them."""
-    return " or ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
+def either(names: Sequence[str], word: str = "or") -> str:
+    """List names, the last two with a word between them."""
+    return f" {word} ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
 
 
 def is_number(dtype: Any) -> bool:

@@ -1,7 +1,7 @@
 """What Pillow reads and writes without loss, and JPEG."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -12,6 +12,7 @@ import numpy as np
 from kmeans_np.checks import ArgumentValueError
 from kmeans_np.colors import distinct_colors
 from kmeans_np.files.formats import DEEP, Format
+from kmeans_np.files.metadata import Metadata
 from kmeans_np.files.paths import decode_errors
 from kmeans_np.lloyd import Array
 
@@ -38,7 +39,7 @@ def header(file: BinaryIO) -> Iterator[Any]:
     file.seek(0)
 
 
-def read_with_pillow(file: BinaryIO, path: Path) -> Array:
+def read_with_pillow(file: BinaryIO, path: Path, page: int = 0) -> Array:
     """Read what Pillow holds without loss, upright."""
     from imageio import v3 as iio
 
@@ -47,14 +48,64 @@ def read_with_pillow(file: BinaryIO, path: Path) -> Array:
         warnings.simplefilter("ignore")
         opened: Any = iio.imopen(file, "r", plugin="pillow")
         with opened as reader:
-            about = reader.metadata(index=0)
+            about = reader.metadata(index=page)
             mode = _READ_AS.get(about["mode"])
             if "transparency" in about and about["mode"] in _MAY_HIDE:
                 mode = "RGBA"
-            image: Array = reader.read(index=0, mode=mode)
+            image: Array = reader.read(index=page, mode=mode)
             # Only now, since Pillow turns some kinds of files upright itself.
-            held = reader.metadata(index=0, exclude_applied=False)
+            held = reader.metadata(index=page, exclude_applied=False)
     return upright(image, held.get("Orientation"))
+
+
+def array_of(picture: Any) -> Array:
+    """Return the array of a picture of Pillow's, as `read_image` would read it."""
+    mode = _READ_AS.get(picture.mode, picture.mode)
+    if "transparency" in picture.info and picture.mode in _MAY_HIDE:
+        mode = "RGBA"
+    return np.asarray(picture.convert(mode) if mode != picture.mode else picture)
+
+
+def is_picture(value: Any) -> bool:
+    """Return whether it is a picture of Pillow's, which need not be imported."""
+    return any(kind.__module__ == "PIL.Image" for kind in type(value).__mro__)
+
+
+def describe_with_pillow(file: BinaryIO, path: Path, mode: str = "") -> Metadata:
+    """Return what a file says about its numbers, as far as Pillow knows.
+
+    `mode` is the color model, if Pillow takes it for another one.
+    """
+    with decode_errors(path), header(file) as picture:
+        mode = mode or picture.mode
+        channels = len(_READ_AS.get(mode, mode))
+        dpi = picture.info.get("dpi")
+        return Metadata(
+            color_profile=fitting(picture.info.get("icc_profile"), mode),
+            resolution=dpi and (float(dpi[0]), float(dpi[1])),
+            extra_channels=("alpha",) if channels in (2, 4) else None,
+            n_pages=getattr(picture, "n_frames", 1),
+        )
+
+
+def fitting(profile: bytes | None, mode: str) -> bytes | None:
+    """Return an ICC profile if it is for the color model that a file is read as."""
+    model = b"GRAY" if mode.startswith(("1", "L", "I", "F")) else b"RGB "
+    # Here it says what it is for.
+    is_kept = mode not in ("CMYK", "LAB", "YCbCr", "HSV")
+    return profile if profile and is_kept and profile[16:20] == model else None
+
+
+def with_metadata(
+    image: Array, metadata: Metadata, names: Sequence[str], suffix: str, **options: Any
+) -> bytes:
+    """Return the content of a file that says, of metadata, what it can hold."""
+    known = {"color_profile": "icc_profile", "resolution": "dpi"}
+    for name, option in known.items():
+        value = getattr(metadata, name) if name in names else None
+        if value is not None:
+            options[option] = value
+    return pillow_bytes(image, suffix, **options)
 
 
 def upright(image: Array, orientation: Any) -> Array:
@@ -114,20 +165,38 @@ def _gif_bytes(image: Array) -> bytes:
     return pillow_bytes(image, ".gif")
 
 
+_HOLDS = ("color_profile", "resolution")
 # Written without loss where they can be, so that a segmented image keeps its k colors.
 JPEG = Format(
     (".jpg", ".jpeg"),
     read_with_pillow,
-    write=partial(pillow_bytes, suffix=".jpg", quality=95, subsampling=0),
+    describe_with_pillow,
+    write=partial(
+        with_metadata, names=_HOLDS, suffix=".jpg", quality=95, subsampling=0
+    ),
     longest=65_500,
+    metadata=_HOLDS,
     lossless=False,
 )
 WEBP = Format(
     (".webp",),
     read_with_pillow,
-    write=partial(pillow_bytes, suffix=".webp", lossless=True, exact=True),
+    describe_with_pillow,
+    write=partial(
+        with_metadata, names=_HOLDS[:1], suffix=".webp", lossless=True, exact=True
+    ),
     channels=(1, 3, 4),
     longest=16_383,
+    metadata=_HOLDS[:1],
 )
-BMP = Format((".bmp",), read_with_pillow, write=partial(pillow_bytes, suffix=".bmp"))
-GIF = Format((".gif",), read_with_pillow, write=_gif_bytes, longest=65_535)
+BMP = Format(
+    (".bmp",),
+    read_with_pillow,
+    describe_with_pillow,
+    write=partial(with_metadata, names=_HOLDS[1:], suffix=".bmp"),
+    metadata=_HOLDS[1:],
+)
+GIF = Format(
+    (".gif",), read_with_pillow, describe_with_pillow, write=_gif_bytes, longest=65_535
+)
+ANY = Format((), read_with_pillow, describe_with_pillow)

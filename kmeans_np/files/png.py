@@ -1,7 +1,9 @@
 """The format PNG: with a palette if that is shorter, and with 16 bits a channel."""
 
 import io
+import struct
 import zlib
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -10,11 +12,13 @@ import numpy as np
 
 from kmeans_np.colors import distinct_colors, look_up, take
 from kmeans_np.files.formats import Format
+from kmeans_np.files.metadata import Metadata
 from kmeans_np.files.paths import decode_errors
 from kmeans_np.files.pillow import (
     ORIENTATION,
     check_extra_to_read,
     check_extra_to_write,
+    describe_with_pillow,
     header,
     is_plain,
     pillow_bytes,
@@ -30,16 +34,17 @@ SAMPLE = 2**16
 # What Pillow writes as gray, besides uint8.
 _GRAY = ("uint16",)
 _SIGNATURE = 8
+METERS_IN_INCH = 0.0254
 
 
-def read_png(file: BinaryIO, path: Path) -> Array:
+def read_png(file: BinaryIO, path: Path, page: int = 0) -> Array:
     """Read a PNG, one of 16 bits a color channel by imagecodecs."""
     head = file.read(26)
     with decode_errors(path):
         _check_chunks(file)
     # At 24 and 25 are the bits a channel and the color model, 0 for gray.
     if head[24:25] != b"\x10" or head[25:26] == b"\0":
-        return read_with_pillow(file, path)
+        return read_with_pillow(file, path, page)
     check_extra_to_read(path, "a PNG with 16 bits a color channel")
     import imagecodecs
 
@@ -47,6 +52,14 @@ def read_png(file: BinaryIO, path: Path) -> Array:
         with header(file) as picture:
             orientation = picture.getexif().get(ORIENTATION)
         return upright(imagecodecs.png_decode(file.read()), orientation)
+
+
+def describe_png(file: BinaryIO, path: Path) -> Metadata:
+    """Return what a PNG says about its numbers."""
+    head = file.read(26)
+    file.seek(0)
+    # Pillow takes gray with alpha of 16 bits for color.
+    return describe_with_pillow(file, path, "LA" if head[25:26] == b"\4" else "")
 
 
 def _check_chunks(file: BinaryIO) -> None:
@@ -68,8 +81,30 @@ def _check_chunks(file: BinaryIO) -> None:
     file.seek(0)
 
 
-def write_png(image: Array) -> bytes:
+def write_png(image: Array, metadata: Metadata) -> bytes:
     """Return the content of a PNG file, of color with 16 bits by imagecodecs."""
+    data = _encoded(image)
+    # Behind the signature and the header, before all that is about colors.
+    place = _SIGNATURE + 25
+    return data[:place] + b"".join(_chunks(metadata)) + data[place:]
+
+
+def _chunks(metadata: Metadata) -> Iterator[bytes]:
+    """Yield the chunks of a PNG that hold metadata."""
+    profile, resolution = metadata.color_profile, metadata.resolution
+    if profile is not None:
+        yield _chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(profile))
+    if resolution is not None:
+        per_meter = (round(each / METERS_IN_INCH) for each in resolution)
+        yield _chunk(b"pHYs", struct.pack(">IIB", *per_meter, 1))
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    length, checksum = len(data), zlib.crc32(kind + data)
+    return struct.pack(">I", length) + kind + data + struct.pack(">I", checksum)
+
+
+def _encoded(image: Array) -> bytes:
     if not is_plain(image, _GRAY):
         import imagecodecs
 
@@ -162,9 +197,11 @@ def _numbered(pixels: Array) -> tuple[Array, Array] | None:
 PNG = Format(
     (".png",),
     read_png,
+    describe_png,
     starts=(b"\x89PNG",),
     write=write_png,
     types=("uint8", "uint16"),
     channels=(1, 2, 3, 4),
+    metadata=("color_profile", "resolution"),
     check=partial(check_extra_to_write, gray=_GRAY),
 )

@@ -4,21 +4,22 @@ import os
 
 import numpy as np
 
-from kmeans_np.checks import ArgumentValueError
-from kmeans_np.files.formats import FORMATS, format_of
+from kmeans_np.checks.options import whole_number
+from kmeans_np.files.formats import content_format
+from kmeans_np.files.metadata import check_page
 from kmeans_np.files.paths import READABLE, as_path, check_readable, path_errors
-from kmeans_np.files.pillow import read_with_pillow
 from kmeans_np.lloyd import Array
 
 
-def read_image(path: str | os.PathLike[str]) -> Array:
+def read_image(path: str | os.PathLike[str], *, page: int = 0) -> Array:
     """Read an image file.
 
     Parameters
     ----------
     path : str or path-like
-        A PNG, JPEG, WebP, TIFF, BMP or GIF file, or another that Pillow reads. Of a
-        file with several images, the first is read.
+        A PNG, JPEG, WebP, TIFF, BMP or GIF file, or another that Pillow reads.
+    page : int, default 0
+        Which of several images in a file: a page of a TIFF, a frame of an animation.
 
     Returns
     -------
@@ -41,7 +42,9 @@ def read_image(path: str | os.PathLike[str]) -> Array:
     PermissionError, OSError
         If the file may not or cannot be read.
     TypeError
-        If `path` is neither a string nor a path.
+        If `path` is neither a string nor a path, or `page` is no int.
+    IndexError
+        If the file has no such page.
     ValueError
         If the file is empty, no image, cut short or seen to be damaged, of more than
         about 179 million pixels (four bands count as one), of a type that would change
@@ -57,20 +60,16 @@ def read_image(path: str | os.PathLike[str]) -> Array:
     TIFF, a changed bit may give an image with other pixels.
     """
     path = as_path(path)
+    page = whole_number(page, "page", "pass 0 for the first", least=0)
     with path_errors(path, READABLE):
         check_readable(path)
         with path.open("rb") as file:
-            head = file.read(32)
-            file.seek(0)
-            if not head:
-                rule, found = "be an image file", "which is empty"
-                remedy = "get the file anew"
-                raise ArgumentValueError("path", rule, path, remedy, found=found)
-            # What the first bytes say that it is, or else the suffix.
-            known = [each for each in FORMATS if head.startswith(each.starts)]
-            if not format_of(path).starts:
-                known.append(format_of(path))
-            read = next((each.read for each in known if each.read), read_with_pillow)
-            image = read(file, path)
+            row = content_format(file, path)
+            assert row.read is not None
+            if page > 0:
+                check_page(row.describe, file, path, page)
+                image = row.read(file, path, page)
+            else:
+                image = row.read(file, path)
     # 16-bit files may come in the byte order of the machine that wrote them.
     return np.ascontiguousarray(image, image.dtype.newbyteorder("="))

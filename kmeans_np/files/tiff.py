@@ -16,6 +16,7 @@ import numpy as np
 from kmeans_np.arrays import tiles
 from kmeans_np.checks import ArgumentValueError, pluralize
 from kmeans_np.files.formats import DEEP, Format, either
+from kmeans_np.files.metadata import Metadata
 from kmeans_np.files.open import MappedImage, SlicedImage, slice_errors
 from kmeans_np.files.paths import decode_errors, too_large
 from kmeans_np.files.pillow import (
@@ -24,9 +25,18 @@ from kmeans_np.files.pillow import (
     check_extra_to_write,
     header,
     is_plain,
-    pillow_bytes,
     read_with_pillow,
     upright,
+    with_metadata,
+)
+from kmeans_np.files.tiff_tags import (
+    CHANNELS,
+    describe_tiff,
+    numbers_of,
+    says_unspecified,
+    tags_for_pillow,
+    tags_of,
+    tiff_options,
 )
 from kmeans_np.files.write_blocks import BLOCK, Source, tile_of
 from kmeans_np.lloyd import Array
@@ -44,40 +54,52 @@ _GRAY = ("uint16", "int32", "float32")
 # Pillow takes its numbers for those of a classic TIFF.
 _BIG_ENDIAN_BIGTIFF = b"MM\0+"
 # Tags of a TIFF, and the compressions whose parts are streams of zlib.
-_WIDTH, _LENGTH, _CHANNELS, _BITS, _FORMAT = 256, 257, 277, 258, 339
+_WIDTH, _LENGTH, _BITS, _FORMAT = 256, 257, 258, 339
 _COMPRESSION, _FILL_ORDER = 259, 266
 _STRIPS, _STRIP_BYTES, _STRIP_ROWS = 273, 279, 278
 _TILES, _TILE_BYTES, _TILE_WIDTH, _TILE_LENGTH = 324, 325, 322, 323
 _DEFLATE = (8, 32946)
+_SUBFILE_TYPE, _SUB_IFDS = 254, 330
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 # To start threads takes longer than to read a smaller file, in bytes.
 _LARGE = 2**20
 _KINDS = {1: "uint", 2: "int", 3: "float"}
 
 
-def read_tiff(file: BinaryIO, path: Path) -> Array:
-    """Read a TIFF, upright."""
+def read_tiff(file: BinaryIO, path: Path, page: int = 0) -> Array:
+    """Read a page of a TIFF, upright."""
     head = file.read(4)
     file.seek(0)
     if head == _BIG_ENDIAN_BIGTIFF:
-        return _read_with_tifffile(file, path, "a BigTIFF of big-endian byte order")
+        what = "a BigTIFF of big-endian byte order"
+        return _read_with_tifffile(file, path, page, what)
     with decode_errors(path):
-        tags = _tags(file)
-        channels, bits = int(tags.get(_CHANNELS, 1)), max(tags.get(_BITS, (1,)))
+        tags = tags_of(file, page)
+        refuse_preview(path, tags.get(_SUBFILE_TYPE), tags.get(_SUB_IFDS))
+        channels, bits = int(tags.get(CHANNELS, 1)), max(tags.get(_BITS, (1,)))
         kind = _KINDS.get(max(tags.get(_FORMAT, (1,))), "void")
-        by_pillow = _pillow_holds(file, channels, kind, bits)
+        by_pillow = _pillow_holds(file, page, channels, kind, bits)
     if not by_pillow:
         what = f"a TIFF of {pluralize(channels, 'channel')} of {kind}{bits}"
-        return _read_with_tifffile(file, path, what)
+        return _read_with_tifffile(file, path, page, what)
     if tags.get(_COMPRESSION) in _DEFLATE:
-        image = _read_and_check(file, path, tags)
+        image = _read_and_check(file, path, page, tags)
     else:
-        image = read_with_pillow(file, path)
+        image = read_with_pillow(file, path, page)
     # Pillow knows only one type of integers with sign.
     return image.astype(np.int16) if kind == "int" and bits == 16 else image
 
 
-def _read_and_check(file: BinaryIO, path: Path, tags: Any) -> Array:
+def refuse_preview(path: Path, kind: int | None, others: Any) -> None:
+    """Refuse a page that is a small copy of one in another place, as in a DNG."""
+    if kind is not None and kind & 1 and others:
+        rule = "begin with its picture"
+        found = "which begins with a preview, as a camera's raw file does"
+        remedy = "develop it, and read the PNG or TIFF that comes of it"
+        raise ArgumentValueError("path", rule, path, remedy, found=found)
+
+
+def _read_and_check(file: BinaryIO, path: Path, page: int, tags: Any) -> Array:
     """Read a TIFF of streams with checksums, and compare these."""
 
     def check() -> None:
@@ -86,9 +108,9 @@ def _read_and_check(file: BinaryIO, path: Path, tags: Any) -> Array:
 
     if os.fstat(file.fileno()).st_size < _LARGE:
         check()
-        return read_with_pillow(file, path)
+        return read_with_pillow(file, path, page)
     # Both at once: to check alone takes more than half as long as to read.
-    jobs: list[Callable[[], Any]] = [partial(read_with_pillow, file, path), check]
+    jobs: list[Callable[[], Any]] = [partial(read_with_pillow, file, path, page), check]
     image: Array = in_threads(lambda job: job(), jobs)[0]
     return image
 
@@ -99,16 +121,16 @@ def _check_streams(file: BinaryIO, tags: Any) -> None:
     Raises zlib.error or EOFError for a part that is not what its writer wrote.
     """
     tiled = _TILES in tags
-    offsets = _numbers(tags, _TILES if tiled else _STRIPS)
+    offsets = numbers_of(tags, _TILES if tiled else _STRIPS)
     # Without their lengths, the streams still know where they end.
-    lengths = _numbers(tags, _TILE_BYTES if tiled else _STRIP_BYTES)
+    lengths = numbers_of(tags, _TILE_BYTES if tiled else _STRIP_BYTES)
     lengths = lengths or [-1] * len(offsets)
     rows, columns = int(tags[_LENGTH]), int(tags[_WIDTH])
     if tiled:
         rows, columns = int(tags[_TILE_LENGTH]), int(tags[_TILE_WIDTH])
     else:
         rows = min(rows, int(tags.get(_STRIP_ROWS, rows)))
-    bits = max(_numbers(tags, _BITS) or [1]) * int(tags.get(_CHANNELS, 1))
+    bits = max(numbers_of(tags, _BITS) or [1]) * int(tags.get(CHANNELS, 1))
     # A stream of much more than a strip or tile holds is not followed to its end.
     largest = 2 * rows * columns * -(-bits // 8) + 2**16
     for offset, length in zip(offsets, lengths):
@@ -122,27 +144,10 @@ def _check_streams(file: BinaryIO, tags: Any) -> None:
             raise EOFError
 
 
-def _numbers(tags: Any, tag: int) -> list[int]:
-    found = tags.get(tag, ())
-    return [found] if isinstance(found, int) else [*found]
-
-
-def _tags(file: BinaryIO) -> Any:
-    """Return the tags of the first page of a TIFF."""
-    from PIL.TiffImagePlugin import ImageFileDirectory_v2
-
-    head = file.read(8)
-    if 43 in head[2:4]:  # a large TIFF, with places of 64 bits
-        head += file.read(8)
-    tags = ImageFileDirectory_v2(head)
-    file.seek(tags.next)
-    tags.load(file)
-    file.seek(0)
-    return tags
-
-
-def _pillow_holds(file: BinaryIO, channels: int, kind: str, bits: int) -> bool:
-    """Return whether Pillow reads all channels of a TIFF, and all of their bits."""
+def _pillow_holds(
+    file: BinaryIO, page: int, channels: int, kind: str, bits: int
+) -> bool:
+    """Return whether Pillow reads all channels of a page, and all of their bits."""
     from PIL import UnidentifiedImageError
 
     # Pillow would print a line about the rest.
@@ -150,6 +155,7 @@ def _pillow_holds(file: BinaryIO, channels: int, kind: str, bits: int) -> bool:
         return False
     try:
         with header(file) as picture:
+            picture.seek(page)
             mode, bands = picture.mode, len(picture.getbands())
     except UnidentifiedImageError:
         file.seek(0)
@@ -163,8 +169,8 @@ def _pillow_holds(file: BinaryIO, channels: int, kind: str, bits: int) -> bool:
     return bands == channels and fits
 
 
-def _read_with_tifffile(file: BinaryIO, path: Path, kind: str) -> Array:
-    """Read a TIFF, all its bands, as they are, upright.
+def _read_with_tifffile(file: BinaryIO, path: Path, number: int, kind: str) -> Array:
+    """Read a page of a TIFF, all its bands, as they are, upright.
 
     `kind` says what is known of it, if it cannot be read.
     """
@@ -172,7 +178,7 @@ def _read_with_tifffile(file: BinaryIO, path: Path, kind: str) -> Array:
 
     check_extra_to_read(path, kind)
     with decode_errors(path):
-        page, (rows, columns, bands) = _first_page(file)
+        page, (rows, columns, bands) = _page(file, number)
         # A tile may claim to be larger than the image.
         highest, widest = max(rows, page.tilelength), max(columns, page.tilewidth)
         # As Pillow refuses it; four bands take the place of a pixel.
@@ -189,11 +195,11 @@ def _read_with_tifffile(file: BinaryIO, path: Path, kind: str) -> Array:
         return upright(image, page.tags.valueof(ORIENTATION))
 
 
-def _first_page(file: BinaryIO) -> tuple[Any, tuple[int, ...]]:
-    """Return the first page of a TIFF, with its rows, columns and bands."""
+def _page(file: BinaryIO, number: int) -> tuple[Any, tuple[int, ...]]:
+    """Return a page of a TIFF, with its rows, columns and bands."""
     import tifffile
 
-    page: Any = tifffile.TiffFile(file).pages[0]
+    page: Any = tifffile.TiffFile(file).pages[number]
     shape = (page.imagelength, page.imagewidth, page.samplesperpixel)
     return page, tuple(map(int, shape))
 
@@ -236,27 +242,21 @@ def _without_alpha(image: Array) -> Array:
     return result.astype(image.dtype)
 
 
-def write_tiff(image: Array) -> bytes:
+def write_tiff(image: Array, metadata: Metadata) -> bytes:
     """Return the content of a TIFF file, compressed by deflate."""
-    if is_plain(image, _GRAY):
-        return pillow_bytes(image, ".tif", compression="tiff_deflate")
+    channels = 1 if image.ndim == 2 else image.shape[2]
+    unspecified = says_unspecified(metadata, channels)
+    if unspecified:
+        rule = f"have no channels beside colors and alpha, {DEEP.missing}"
+        DEEP.check(rule, f"shape {image.shape}", argument="image")
+    if is_plain(image, _GRAY) and not unspecified:
+        how = {"tiffinfo": tags_for_pillow(metadata), "compression": "tiff_deflate"}
+        return with_metadata(image, metadata, TIFF.metadata, ".tif", **how)
     import tifffile
 
     file, big = BytesIO(), image.nbytes > CLASSIC_TIFF
-    tifffile.imwrite(file, image, bigtiff=big, **_options(image.shape))
+    tifffile.imwrite(file, image, bigtiff=big, **tiff_options(image.shape, metadata))
     return file.getvalue()
-
-
-def _options(shape: tuple[int, ...]) -> dict[str, Any]:
-    """Return what tifffile has to know to write an image of this shape."""
-    bands = 1 if len(shape) == 2 else shape[2]
-    return {
-        "photometric": "rgb" if bands in (3, 4) else "minisblack",
-        "planarconfig": None if len(shape) == 2 else "contig",
-        "extrasamples": ["unassalpha"] if bands in (2, 4) else None,
-        "compression": "zlib",
-        "metadata": None,
-    }
 
 
 # ---- In slices and in tiles ------------------------------------------------------
@@ -311,10 +311,12 @@ class TiffImage(SlicedImage):
 def open_tiff(path: Path) -> SlicedImage:
     """Open the first page of a TIFF."""
     with path.open("rb") as file, slice_errors(path):
-        page, (rows, columns, bands) = _first_page(file)
+        page, (rows, columns, bands) = _page(file, 0)
         _check_kind(
             path, page, f"a TIFF of {pluralize(bands, 'channel')} of {page.dtype}"
         )
+        kinds = map(page.tags.valueof, (_SUBFILE_TYPE, _SUB_IFDS))
+        refuse_preview(path, *kinds)
         _check_for_slices(path, page)
         _check_parts(file, page)
         shape = (rows, columns, bands)[: 2 if bands == 1 else 3]
@@ -352,7 +354,8 @@ def write_tiles(draft: Path, source: Source) -> None:
     size = padded * math.prod(shape[2:]) * dtype.itemsize
     parts = _tiles(source, tile, shape[2:])
     with tifffile.TiffWriter(draft, bigtiff=size > CLASSIC_TIFF) as file:
-        how = {"dtype": dtype, "tile": tile, "buffersize": BLOCK, **_options(shape)}
+        how: dict[str, Any] = {"dtype": dtype, "tile": tile, "buffersize": BLOCK}
+        how |= tiff_options(shape, source.metadata)
         # In a chain, since it would close the generator before the end.
         file.write(chain(parts), shape=shape, **how)
     # After the last tile it does not ask for more, but only then is all reported.
@@ -375,12 +378,14 @@ def _tiles(
 TIFF = Format(
     (".tif", ".tiff"),
     read_tiff,
+    describe_tiff,
     starts=(b"II", b"MM"),
     open=open_tiff,
     write=write_tiff,
     write_blocks=write_tiles,
     types=TIFF_TYPES,
     channels=range(1, 2**16),
+    metadata=("color_profile", "resolution", "place", "no_data"),
     extra=DEEP,
     check=partial(check_extra_to_write, gray=_GRAY),
 )

@@ -2,6 +2,7 @@
 
 import math
 import os
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +11,26 @@ import numpy.typing as npt
 
 from kmeans_np.arrays import Report, Reporter, in_memory, is_sliced
 from kmeans_np.checks import ArgumentTypeError, ArgumentValueError, function, real_array
-from kmeans_np.files.formats import ANY_NUMBERS, format_of, suffixes
+from kmeans_np.files.formats import (
+    ANY_NUMBERS,
+    Format,
+    either,
+    format_of,
+    suffixes,
+)
+from kmeans_np.files.metadata import NOTHING, Metadata, lost, read_metadata
 from kmeans_np.files.paths import as_path, check_replaceable, write_whole
 from kmeans_np.files.tiff import TIFF_TYPES
 from kmeans_np.files.write_blocks import check_sliced, write_sliced
+from kmeans_np.lloyd import Array
+from kmeans_np.stack_level import find_stack_level
 
 
 def write_image(
     path: str | os.PathLike[str],
     image: npt.ArrayLike,
     *,
+    like: Metadata | str | os.PathLike[str] | None = None,
     progress: Report | None = None,
 ) -> None:
     """Write an image file, or leave everything as it was.
@@ -41,6 +52,9 @@ def write_image(
         of file allows; or gray of type uint16 as .png, .tif and .tiff, and of type
         int32 or float32 as .tif and .tiff.
 
+        Integers of another type, such as labels, are written if they fit into one of
+        these.
+
         With the extra ``kmeans-np[deep]`` also gray with alpha, RGB and RGBA of type
         uint16 as .png, and any number of channels of type uint8, uint16, uint32, int8,
         int16, int32, float32 or float64 as .tif and .tiff.
@@ -50,14 +64,18 @@ def write_image(
         outside of memory, such as that of a `Segmentation` of one, is written block by
         block as .npy, .zarr, .tif and .tiff, the last two in tiles, and as BigTIFF
         where that is needed.
+    like : Metadata, string or path-like, optional
+        What the file shall say about its numbers, or the file that says it: its color
+        profile, resolution, place on Earth and so on. What such a file cannot hold is
+        left out, with a warning.
     progress : callable, optional
         Called with a `Progress` after each block, where an image is written in blocks.
 
     Raises
     ------
     TypeError
-        If `image` is of another type than the kind of file can hold, or `progress` is
-        not callable.
+        If `image` is of another type than the kind of file can hold, `like` neither
+        metadata nor a path, or `progress` is not callable.
     ValueError
         If the suffix is unknown, or the shape of `image`, or the number of its colors,
         not possible in such a file, or only with the extra, which is not installed.
@@ -83,20 +101,64 @@ def write_image(
     """
     path = as_path(path)
     function(progress, "progress", "Progress")
+    metadata = _metadata(like, path, image)
     if _in_blocks(image, path):
         source: Any = image if is_sliced(image) else real_array(image, "image")
         reporter = Reporter(progress, "paint", math.prod(source.shape[:2]))
-        write_sliced(path, source, progress=lambda done, _: reporter.reach(done))
+
+        def tell(done: int, _: int) -> None:
+            reporter.reach(done)
+
+        write_sliced(path, source, metadata=metadata, progress=tell)
         return
     array = real_array(in_memory(image), "image")
     array = array.astype(array.dtype.newbyteorder("="), copy=False)
+    array = _in_kept_type(array, format_of(path))
     check_writable(array, path)
     # Before the work of encoding it.
     check_replaceable(path)
     row = format_of(path)
     assert row.write is not None
     gray = row.channels is not None and array.shape[2:] == (1,)
-    write_whole(path, row.write(array[..., 0] if gray else array))
+    array = array[..., 0] if gray else array
+    how = (metadata,) if row.metadata else ()
+    write_whole(path, row.write(array, *how))
+
+
+def _in_kept_type(array: Array, row: Format) -> Array:
+    """Return integers, such as labels, in a type that the file keeps, if they fit."""
+    if array.dtype.kind not in "iu" or not array.size or row.keeps(array.dtype):
+        return array
+    if array.dtype == np.uint16:
+        # That is a picture, which would come back as another one.
+        return array
+    low, high = array.min(), array.max()
+    for dtype in map(np.dtype, ("uint8", "uint16", "int32")):
+        kept = np.iinfo(dtype)
+        if row.keeps(dtype) and kept.min <= low and high <= kept.max:
+            return array.astype(dtype)
+    return array
+
+
+def _metadata(like: Any, path: Path, image: Any) -> Metadata:
+    """Return what a file shall say of an image, and warn of what it cannot."""
+    if like is None:
+        return NOTHING
+    if isinstance(like, Metadata):
+        metadata = like
+    elif isinstance(like, (str, os.PathLike)):
+        metadata = read_metadata(like)
+    else:
+        rule, got = "be Metadata, or the path of an image file", type(like).__name__
+        remedy = "pass what read_metadata returns"
+        raise ArgumentTypeError("like", rule, got, remedy)
+    metadata = metadata.suiting(np.shape(image))
+    left_out = lost(path, metadata)
+    if left_out:
+        what = either(left_out, "and")
+        words = f"{path.name}: a {path.suffix.lower()} file cannot hold the {what}"
+        warnings.warn(words, UserWarning, stacklevel=find_stack_level())
+    return metadata
 
 
 def _in_blocks(image: Any, path: Path) -> bool:
@@ -119,6 +181,10 @@ def check_writable(image: Any, path: Path) -> None:
         remedy, code = "scale it to 0 to 255 and convert it", "np.rint(255 * image)"
         if image.dtype == np.uint16:
             remedy, code = "choose .png, or convert it", "(image // 257)"
+        elif image.dtype.kind == "i":
+            # Such as labels of pixels that take no part.
+            remedy = "choose .tif or .npy, which keep -1, or make it 255"
+            code = "np.where(image < 0, 255, image)"
         elif image.dtype in TIFF_TYPES:
             remedy = f"choose .tif, or {remedy}"
         types = " or ".join(row.types or [ANY_NUMBERS])

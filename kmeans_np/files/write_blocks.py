@@ -18,6 +18,7 @@ from kmeans_np.files.formats import (
     is_number,
     suffixes,
 )
+from kmeans_np.files.metadata import NOTHING, Metadata
 from kmeans_np.files.paths import as_path, open_draft
 from kmeans_np.lloyd import Array
 
@@ -57,6 +58,7 @@ class Source(NamedTuple):
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     progress: Progress | None
+    metadata: Metadata = NOTHING
 
     def blocks(self, cell: Sequence[int]) -> Iterator[tuple[Place, Array]]:
         """Read the whole image in blocks of whole cells."""
@@ -85,7 +87,11 @@ class Source(NamedTuple):
 
 
 def write_sliced(
-    path: str | os.PathLike[str], image: Any, *, progress: Progress | None = None
+    path: str | os.PathLike[str],
+    image: Any,
+    *,
+    metadata: Metadata = NOTHING,
+    progress: Progress | None = None,
 ) -> None:
     """Write an image as `write_image` does, block by block, each pixel read once.
 
@@ -93,7 +99,7 @@ def write_sliced(
     that are done and of all.
     """
     path = as_path(path)
-    source = check_sliced(path, image, progress)
+    source = check_sliced(path, image, progress)._replace(metadata=metadata)
     row = format_of(path)
     assert row.write_blocks is not None
     problem: Exception | None = None

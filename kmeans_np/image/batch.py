@@ -39,7 +39,8 @@ def is_batch(value: Any) -> bool:
     That is a list or tuple of arrays with rows and columns, or of paths; or anything
     else to iterate over that is no array.
     """
-    if isinstance(value, (str, bytes, Set, Mapping, os.PathLike)) or is_sliced(value):
+    one = (str, bytes, memoryview, Set, Mapping, os.PathLike)
+    if isinstance(value, one) or is_sliced(value):
         return False
     if any(hasattr(value, name) for name in ("__array__", "__array_interface__")):
         return False

@@ -1,0 +1,149 @@
+"""What an image file says about its numbers, so that another file can say it, too."""
+
+import os
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from kmeans_np.checks import ArgumentIndexError
+from kmeans_np.files.formats import content_format, format_of
+from kmeans_np.files.paths import READABLE, as_path, check_readable, path_errors
+
+# The tag in which GDAL notes down, as XML, what it knows about the bands.
+GDAL = 42112
+STATISTICS = re.compile(r'\s*<Item[^>]*name="STATISTICS_[^>]*>.*?</Item>', re.DOTALL)
+ABOUT_BANDS = re.compile(r"\s*<Item[^>]*\ssample=[^>]*>.*?</Item>", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What an image file says about its numbers; None where it says nothing.
+
+    Attributes
+    ----------
+    color_profile : bytes, optional
+        The ICC profile: which colors the numbers stand for. Not where the file has
+        another color model than the one it is read as, such as CMYK.
+    resolution : tuple of float, optional
+        Pixels per inch, across and down.
+    place : dict of int to (int, value), optional
+        The tags of a GeoTIFF that say where on Earth the pixels are, and what GDAL
+        notes down about the bands, such as their scale and offset: the TIFF type of
+        each tag and its value, by its number.
+    no_data : float, optional
+        The number that stands for no data, which may be NaN.
+    extra_channels : tuple of str, optional
+        What the channels beside gray or RGB are: "alpha", "premultiplied alpha" (what
+        is read is not multiplied any more) or "unspecified", such as infrared.
+    n_pages : int
+        How many images the file holds.
+    """
+
+    color_profile: bytes | None = None
+    resolution: tuple[float, float] | None = None
+    place: dict[int, tuple[int, Any]] | None = None
+    no_data: float | None = None
+    extra_channels: tuple[str, ...] | None = None
+    n_pages: int = 1
+
+    @property
+    def has_alpha(self) -> bool | None:
+        """Whether the last channel is alpha; None if the file does not say."""
+        if self.extra_channels is None:
+            return None
+        return "alpha" in "".join(self.extra_channels[-1:])
+
+    def place_of(self, labels: bool) -> dict[int, tuple[int, Any]] | None:
+        """Return the place for a picture of other numbers on the same grid.
+
+        Statistics are not true of them, and in labels nothing that is said of a band.
+        """
+        place = dict(self.place or {})
+        if GDAL in place:
+            kind, text = place[GDAL]
+            pattern = ABOUT_BANDS if labels else STATISTICS
+            place[GDAL] = kind, pattern.sub("", text)
+        return place or None
+
+    def suiting(self, shape: tuple[int, ...]) -> "Metadata":
+        """Return what is true of an image of another shape, too.
+
+        A profile is for gray or for RGB, and the channels may be others.
+        """
+        metadata, channels = self, 1 if len(shape) < 3 else shape[2]
+        extra = len(self.extra_channels or ())
+        if self.extra_channels and channels - extra not in (1, 3):
+            metadata, extra = replace(metadata, extra_channels=None), 0
+        model = b"GRAY" if channels - extra in (1, 2) else b"RGB "
+        if self.color_profile is not None and self.color_profile[16:20] != model:
+            metadata = replace(metadata, color_profile=None)
+        return metadata
+
+
+NOTHING = Metadata()
+# What is kept in a file of another kind, and what it is called if it is not.
+KEPT = {
+    "color_profile": "color profile",
+    "resolution": "resolution",
+    "place": "place on Earth",
+    "no_data": "declaration of no data",
+}
+assert set(KEPT) <= {field.name for field in fields(Metadata)}
+
+
+def check_page(
+    describe: Callable[..., Metadata] | None, file: BinaryIO, path: Path, page: int
+) -> None:
+    """Raise IndexError if a file has no such page."""
+    n_pages = describe(file, path).n_pages if describe else 1
+    if page >= n_pages:
+        rule = f"be from 0 to {n_pages - 1} for {path}"
+        raise ArgumentIndexError("page", rule, page, "count from 0")
+
+
+def read_metadata(path: str | os.PathLike[str]) -> Metadata:
+    """Read what an image file says about its numbers.
+
+    Parameters
+    ----------
+    path : str or path-like
+        A file that `read_image` or `open_image` reads.
+
+    Returns
+    -------
+    Metadata
+        The color profile, the resolution, the place on Earth, which number stands for
+        no data, what channels beside the colors are, and the number of images. A .npy
+        and a .zarr say nothing.
+
+    Raises
+    ------
+    FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError, OSError
+        If the file may not or cannot be read.
+    TypeError
+        If `path` is neither a string nor a path.
+    ValueError
+        If the file is empty or no image.
+    """
+    path = as_path(path)
+    row = format_of(path)
+    if row.open is not None and row.read is None:
+        return NOTHING
+    with path_errors(path, READABLE):
+        check_readable(path)
+        with path.open("rb") as file:
+            describe = content_format(file, path).describe
+            found: Metadata = describe(file, path) if describe else NOTHING
+            return found
+
+
+def lost(path: Path, metadata: Metadata) -> Sequence[str]:
+    """Return what a file of the kind that the suffix names cannot hold, in words."""
+    row = format_of(path)
+    return [
+        words
+        for name, words in KEPT.items()
+        if getattr(metadata, name) is not None and name not in row.metadata
+    ]

@@ -1,0 +1,56 @@
+"""Colors from the profile of a picture to sRGB, and back, by Pillow's ImageCms."""
+
+import io
+from typing import Any
+
+import numpy as np
+
+from kmeans_np.lloyd import Array
+
+
+def to_srgb(colors: Array, profile: bytes | None) -> Array:
+    """Convert colors from an ICC profile to sRGB.
+
+    Parameters
+    ----------
+    colors : (k, 1) or (k, 3) array of uint8
+        Grays, or red, green and blue.
+    profile : bytes or None
+        What they stand for; None for sRGB.
+
+    Returns
+    -------
+    (k, 3) array of uint8
+        Red, green and blue; the nearest that there are in sRGB.
+    """
+    rgb = np.repeat(colors, 3, axis=1) if colors.shape[1] == 1 else colors
+    return rgb if profile is None else _converted(colors, profile, to_rgb=True)
+
+
+def from_srgb(colors: Array, profile: bytes | None) -> Array:
+    """Convert (k, 3) colors from sRGB to an ICC profile of RGB: the way back."""
+    return colors if profile is None else _converted(colors, profile, to_rgb=False)
+
+
+def named_color(word: str) -> list[int]:
+    """Return the red, green and blue of sRGB that CSS has for a name, or for #rgb.
+
+    Raises ValueError if it has none.
+    """
+    from PIL import ImageColor
+
+    return [*ImageColor.getrgb(word)[:3]]
+
+
+def _converted(colors: Array, profile: bytes, to_rgb: bool) -> Array:
+    from PIL import Image, ImageCms
+
+    own: Any = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+    srgb: Any = ImageCms.createProfile("sRGB")
+    gray = colors.shape[1] == 1
+    row = np.ascontiguousarray(colors[np.newaxis, :, 0] if gray else colors[np.newaxis])
+    picture = Image.fromarray(row)
+    ends = (own, srgb) if to_rgb else (srgb, own)
+    found = ImageCms.profileToProfile(picture, *ends, outputMode="RGB")
+    converted: Array = np.asarray(found)[0]
+    return converted
