@@ -152,8 +152,8 @@ def _segment_options(parser: Parser) -> None:
         "--palette",
         metavar="FILE",
         help="take these colors instead of searching: what kmeans-np palette prints, "
-        "also with --json, lines like #ff8800, orange or 255 136 0, a palette of GIMP, or "
-        "a picture of swatches",
+        "also with --json, lines like #ff8800, orange or 255 136 0, a palette of GIMP, "
+        "or a picture of swatches",
     )
     parser.add_argument(
         "--shared-palette",
