@@ -100,6 +100,7 @@ PAGES_BELOW = {
         "chapters/README",
         "recipes/README",
         "reference",
+        "files",
         "scale",
         "coming-from-scikit-learn",
         "benchmarks",
