@@ -139,6 +139,20 @@ def test_the_palette_is_srgb_and_comes_back(tmp_path, monkeypatch, capsys):
     assert np.abs(read_image("out.png").astype(int) - THREE).max() <= 2
 
 
+@pytest.mark.parametrize("end", [20, 128, 140, 300])
+def test_a_damaged_profile_is_said(end, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Image.fromarray(THREE).save("photo.png", icc_profile=P3[:end])
+    assert main(["palette", "photo.png", "-k", "3"]) == 0
+    out, err = capsys.readouterr()
+    assert "#dc463c" in out
+    assert err.count("\n") == 1
+    assert "note: the color profile cannot be used" in err
+    (tmp_path / "colors.txt").write_text(out)
+    assert main(["segment", "photo.png", "--palette", "colors.txt"]) == 0
+    assert np.array_equal(read_image("photo-palette.png"), THREE)
+
+
 # ---- What extra channels are -----------------------------------------------------
 
 

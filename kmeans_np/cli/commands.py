@@ -107,16 +107,16 @@ def palette(args: argparse.Namespace) -> None:
     with noted(), open_picture(path, args.page) as image:
         about = describe_picture(path, args.page)
         answer = search(args, mask, image, about)
-    rows = zip(answer.palette, answer.counts.tolist(), answer.shares.tolist())
-    clusters = [
-        {
-            "hex": _hex(color, about),
-            "color": color.tolist(),
-            "count": count,
-            "share": share,
-        }
-        for color, count, share in rows
-    ]
+        rows = zip(answer.palette, answer.counts.tolist(), answer.shares.tolist())
+        clusters = [
+            {
+                "hex": _hex(color, about),
+                "color": color.tolist(),
+                "count": count,
+                "share": share,
+            }
+            for color, count, share in rows
+        ]
     if args.json:
         summary = {
             "image": printable(args.image),

@@ -65,8 +65,8 @@ def noted(about: object = "") -> Iterator[None]:
     with warnings.catch_warnings(record=True) as notes:
         warnings.simplefilter("always", UserWarning)
         yield
-    for note in notes:
-        print(printable(f"kmeans-np: note: {begin}{note.message}"), file=sys.stderr)
+    for words in dict.fromkeys(str(note.message) for note in notes):
+        print(printable(f"kmeans-np: note: {begin}{words}"), file=sys.stderr)
 
 
 def print_lines(*lines: str) -> None:

@@ -1,11 +1,13 @@
 """Colors from the profile of a picture to sRGB, and back, by Pillow's ImageCms."""
 
 import io
+import warnings
 from typing import Any
 
 import numpy as np
 
 from kmeans_np.lloyd import Array
+from kmeans_np.stack_level import find_stack_level
 
 
 def to_srgb(colors: Array, profile: bytes | None) -> Array:
@@ -45,12 +47,25 @@ def named_color(word: str) -> list[int]:
 def _converted(colors: Array, profile: bytes, to_rgb: bool) -> Array:
     from PIL import Image, ImageCms
 
-    own: Any = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+    try:
+        own: Any = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+    except OSError:
+        return _unconverted(colors)
     srgb: Any = ImageCms.createProfile("sRGB")
     gray = colors.shape[1] == 1
     row = np.ascontiguousarray(colors[np.newaxis, :, 0] if gray else colors[np.newaxis])
     picture = Image.fromarray(row)
     ends = (own, srgb) if to_rgb else (srgb, own)
-    found = ImageCms.profileToProfile(picture, *ends, outputMode="RGB")
+    try:
+        found = ImageCms.profileToProfile(picture, *ends, outputMode="RGB")
+    except ImageCms.PyCMSError:
+        return _unconverted(colors)
     converted: Array = np.asarray(found)[0]
     return converted
+
+
+def _unconverted(colors: Array) -> Array:
+    """Return colors as they are, as every viewer takes those of such a picture."""
+    words = "the color profile cannot be used, and colors are taken for sRGB"
+    warnings.warn(words, UserWarning, stacklevel=find_stack_level())
+    return np.repeat(colors, 3, axis=1) if colors.shape[1] == 1 else colors
