@@ -103,6 +103,18 @@ def test_a_photo_looks_as_before(source, suffix, tmp_path, monkeypatch, capsys):
     assert "note" not in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".webp", ".bmp"])
+def test_the_resolution_is_kept(suffix, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Image.fromarray(THREE).save("photo.jpg", dpi=(300, 300))
+    assert main(["segment", "photo.jpg", "-k", "3", "-o", f"out{suffix}"]) == 0
+    found = read_metadata(f"out{suffix}").resolution
+    assert found == pytest.approx((300, 300), rel=1e-3)
+    assert "note" not in capsys.readouterr().err
+    with Image.open(f"out{suffix}") as picture:
+        assert picture.getexif().get(0x0112, 1) == 1
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 @pytest.mark.parametrize("suffix", [".png", ".tif"])

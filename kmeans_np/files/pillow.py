@@ -23,6 +23,8 @@ _READ_AS |= {"1": "L", "La": "LA", "PA": "RGBA", "RGBa": "RGBA"}
 _MAY_HIDE = ("1", "L", "P", "RGB")
 _GIF_COLORS = 256
 ORIENTATION = 0x0112
+# Across and down; and inches for each unit that it may be in.
+_RESOLUTION, _UNIT, _IN_INCHES = (0x011A, 0x011B), 0x0128, {2: 1.0, 3: 2.54}
 
 
 @contextmanager
@@ -80,6 +82,12 @@ def describe_with_pillow(file: BinaryIO, path: Path, mode: str = "") -> Metadata
         mode = mode or picture.mode
         channels = len(_READ_AS.get(mode, mode))
         dpi = picture.info.get("dpi")
+        if picture.format == "WEBP":
+            # In a WebP it stands among what cameras note down, in inches or cm.
+            exif = picture.getexif()
+            found, unit = [exif.get(tag) for tag in _RESOLUTION], exif.get(_UNIT, 2)
+            if all(found) and unit in _IN_INCHES:
+                dpi = [each * _IN_INCHES[unit] for each in found]
         return Metadata(
             color_profile=fitting(picture.info.get("icc_profile"), mode),
             resolution=dpi and (float(dpi[0]), float(dpi[1])),
@@ -103,7 +111,13 @@ def with_metadata(
     known = {"color_profile": "icc_profile", "resolution": "dpi"}
     for name, option in known.items():
         value = getattr(metadata, name) if name in names else None
-        if value is not None:
+        if value is not None and (name, suffix) == ("resolution", ".webp"):
+            from PIL import Image
+
+            exif = Image.Exif()
+            exif.update({**dict(zip(_RESOLUTION, value)), _UNIT: 2})
+            options["exif"] = exif.tobytes()
+        elif value is not None:
             options[option] = value
     return pillow_bytes(image, suffix, **options)
 
@@ -183,11 +197,11 @@ WEBP = Format(
     read_with_pillow,
     describe_with_pillow,
     write=partial(
-        with_metadata, names=_HOLDS[:1], suffix=".webp", lossless=True, exact=True
+        with_metadata, names=_HOLDS, suffix=".webp", lossless=True, exact=True
     ),
     channels=(1, 3, 4),
     longest=16_383,
-    metadata=_HOLDS[:1],
+    metadata=_HOLDS,
 )
 BMP = Format(
     (".bmp",),
