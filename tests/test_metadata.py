@@ -165,6 +165,18 @@ def test_a_damaged_profile_is_said(end, tmp_path, monkeypatch, capsys):
     assert np.array_equal(read_image("photo-palette.png"), THREE)
 
 
+def test_a_gray_palette_is_srgb_and_comes_back(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    image = np.repeat(np.uint8([[30, 120, 220]]), 4, axis=0)
+    own = profile(gamma=1.2, model=b"GRAY")
+    Image.fromarray(image).save("gray.png", icc_profile=own)
+    main(["palette", "gray.png", "-k", "3"])
+    (tmp_path / "colors.txt").write_text(out := capsys.readouterr().out)
+    assert "#787878" not in out
+    main(["segment", "gray.png", "--palette", "colors.txt", "-o", "out.png"])
+    assert np.abs(read_image("out.png").astype(int) - image).max() <= 2
+
+
 # ---- What extra channels are -----------------------------------------------------
 
 
@@ -194,6 +206,22 @@ def test_infrared_is_no_alpha(dtype, tmp_path, monkeypatch):
     with tifffile.TiffFile("out.tif") as file:
         assert file.pages[0].extrasamples == (0,)
     assert read_image("out.tif").shape == image.shape
+
+
+def test_infrared_is_no_alpha_in_a_shared_palette(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    kind, image = four_bands()
+    image[:5, :5, 3] = 0
+    how = {"photometric": "rgb", "extrasamples": ["unspecified"]}
+    for name in ("a.tif", "b.tif"):
+        tifffile.imwrite(name, image.astype(np.uint8), **how)
+    files = ["-o", "out/", "--labels", "out/", "--shared-palette"]
+    assert main(["segment", "a.tif", "b.tif", "-k", "3", *files]) == 0
+    with Image.open("out/a-labels.png") as picture:
+        labels = np.asarray(picture)
+    right = sum(np.bincount(kind[labels == each]).max() for each in range(3))
+    assert right >= 0.98 * kind.size
+    assert "Warning" not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("extra", ["unassalpha", "assocalpha"])

@@ -1,6 +1,7 @@
 """The clusters that the command line finds, of one picture or of all together."""
 
 import argparse
+import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -107,13 +108,17 @@ def common_palette(
 
     Those that are bad are reported, and are not among them.
     """
-    pool, several = ColorPool(alpha=args.alpha), len(paths) > 1
+    pool, several = ColorPool(), len(paths) > 1
     good: set[Path] = set()
     for path in paths:
         try:
-            with open_picture(path, args.page) as image:
-                part = mask_for(image, mask, describe_picture(path, args.page))
-                pool.add(pool.open(image, part), str(path))
+            with open_picture(path, args.page) as image, warnings.catch_warnings():
+                # What is worth a note is noted when the picture is written.
+                warnings.simplefilter("ignore")
+                about = describe_picture(path, args.page)
+                alpha = alpha_of(args.alpha, image, about)
+                source = pool.open(image, mask_for(image, mask, about), alpha)
+                pool.add(source, str(path))
             good.add(path)
         except PROBLEMS as error:
             report(error, path if several else "")

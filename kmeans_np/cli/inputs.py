@@ -190,9 +190,9 @@ class Palette(NamedTuple):
                     rule = "hold grays for a gray picture"
                     remedy = "write one such as #808080"
                     raise ArgumentValueError("--palette", rule, written, remedy)
+        colors = from_srgb(colors, about.color_profile)
+        if image.ndim == 2 or image.shape[2] <= 2:
             colors = colors[:, :1]
-        else:
-            colors = from_srgb(colors, about.color_profile)
         return colors * np.uint16(257) if image.dtype == np.uint16 else colors
 
 

@@ -30,7 +30,10 @@ def to_srgb(colors: Array, profile: bytes | None) -> Array:
 
 
 def from_srgb(colors: Array, profile: bytes | None) -> Array:
-    """Convert (k, 3) colors from sRGB to an ICC profile of RGB: the way back."""
+    """Convert (k, 3) colors from sRGB to an ICC profile: the way back.
+
+    Of a profile of grays, (k, 1).
+    """
     return colors if profile is None else _converted(colors, profile, to_rgb=False)
 
 
@@ -52,15 +55,16 @@ def _converted(colors: Array, profile: bytes, to_rgb: bool) -> Array:
     except OSError:
         return _unconverted(colors)
     srgb: Any = ImageCms.createProfile("sRGB")
+    mode = "L" if profile[16:20] == b"GRAY" and not to_rgb else "RGB"
     gray = colors.shape[1] == 1
     row = np.ascontiguousarray(colors[np.newaxis, :, 0] if gray else colors[np.newaxis])
     picture = Image.fromarray(row)
     ends = (own, srgb) if to_rgb else (srgb, own)
     try:
-        found = ImageCms.profileToProfile(picture, *ends, outputMode="RGB")
+        found = ImageCms.profileToProfile(picture, *ends, outputMode=mode)
     except ImageCms.PyCMSError:
         return _unconverted(colors)
-    converted: Array = np.asarray(found)[0]
+    converted: Array = np.asarray(found).reshape(len(colors), -1)
     return converted
 
 

@@ -48,8 +48,9 @@ def read_image(path: str | os.PathLike[str], *, page: int = 0) -> Array:
     ValueError
         If the file is empty, no image, cut short or seen to be damaged, of more than
         about 179 million pixels (four bands count as one), of a type that would change
-        on the way, or of one that needs the extra, which is not installed; or if it is
-        no file but a FIFO, a socket or a device.
+        on the way, or of one that needs the extra, which is not installed; if it begins
+        with a preview, as a camera's raw file does; or if it is no file but a FIFO, a
+        socket or a device.
 
     Notes
     -----

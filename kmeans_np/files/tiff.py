@@ -75,7 +75,7 @@ def read_tiff(file: BinaryIO, path: Path, page: int = 0) -> Array:
         return _read_with_tifffile(file, path, page, what)
     with decode_errors(path):
         tags = tags_of(file, page)
-        refuse_preview(path, tags.get(_SUBFILE_TYPE), tags.get(_SUB_IFDS))
+        _refuse_preview(path, tags.get(_SUBFILE_TYPE), tags.get(_SUB_IFDS))
         channels, bits = int(tags.get(CHANNELS, 1)), max(tags.get(_BITS, (1,)))
         kind = _KINDS.get(max(tags.get(_FORMAT, (1,))), "void")
         by_pillow = _pillow_holds(file, page, channels, kind, bits)
@@ -90,7 +90,7 @@ def read_tiff(file: BinaryIO, path: Path, page: int = 0) -> Array:
     return image.astype(np.int16) if kind == "int" and bits == 16 else image
 
 
-def refuse_preview(path: Path, kind: int | None, others: Any) -> None:
+def _refuse_preview(path: Path, kind: int | None, others: Any) -> None:
     """Refuse a page that is a small copy of one in another place, as in a DNG."""
     if kind is not None and kind & 1 and others:
         rule = "begin with its picture"
@@ -316,7 +316,7 @@ def open_tiff(path: Path) -> SlicedImage:
             path, page, f"a TIFF of {pluralize(bands, 'channel')} of {page.dtype}"
         )
         kinds = map(page.tags.valueof, (_SUBFILE_TYPE, _SUB_IFDS))
-        refuse_preview(path, *kinds)
+        _refuse_preview(path, *kinds)
         _check_for_slices(path, page)
         _check_parts(file, page)
         shape = (rows, columns, bands)[: 2 if bands == 1 else 3]

@@ -172,9 +172,10 @@ class ColorPool(Source):
         """How many pixels there are, which is not known before they are counted."""
         return sys.maxsize
 
-    def open(self, image: Any, mask: Any = None) -> Source:
-        """Return one of the images as a source."""
-        return open_source(image, mask, None, *self.where)
+    def open(self, image: Any, mask: Any = None, alpha: Any = None) -> Source:
+        """Return one of the images as a source; `alpha` may be its own."""
+        axis, usual = self.where
+        return open_source(image, mask, None, axis, usual if alpha is None else alpha)
 
     def add(self, source: Source, name: str) -> None:
         """Add the pixels of an image that take part; `name` is for errors."""
