@@ -322,6 +322,10 @@ def test_what_a_format_cannot_hold_is_said(tmp_path, monkeypatch, capsys):
     words = capsys.readouterr().err
     assert words.count("\n") == 1
     assert "scene-k2.png: a .png file cannot hold the place on Earth and " in words
+    files = ["-o", "out.tif", "--labels", "labels.npy"]
+    assert main(["segment", "scene.tif", "-k", "2", *files]) == 0
+    words = "kmeans-np: note: labels.npy: a .npy file cannot hold the place on Earth\n"
+    assert capsys.readouterr().err == words
     with pytest.warns(UserWarning, match=r"\.gif file cannot hold the color profile"):
         write_image("three.gif", THREE, like=Metadata(color_profile=P3))
 

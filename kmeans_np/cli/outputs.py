@@ -21,7 +21,6 @@ from kmeans_np.files import (
     write_image,
 )
 from kmeans_np.files.formats import Format, format_of, is_opened, suffixes
-from kmeans_np.files.metadata import NOTHING
 from kmeans_np.image import Segmentation
 from kmeans_np.lloyd import Array
 
@@ -251,7 +250,7 @@ def _write_labels(path: Path, answer: Segmentation, about: Metadata) -> str:
     if some_out and "no_data" in row.metadata:
         like = replace(like, no_data=nowhere)
     if row.types is None:
-        _write(path, labels, like if row.metadata else NOTHING)
+        _write(path, labels, like)
     else:
 
         def shown(place: Any) -> Array:

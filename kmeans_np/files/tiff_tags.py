@@ -123,7 +123,7 @@ def tiff_options(shape: tuple[int, ...], metadata: Metadata) -> dict[str, Any]:
     """Return what tifffile has to know to write an image of this shape."""
     bands = 1 if len(shape) == 2 else shape[2]
     extra = metadata.extra_channels or ()
-    colors = bands - len(extra) if metadata.extra_channels else bands
+    colors = bands - len(extra)
     if colors not in (1, 3):
         extra = ("alpha",) if bands in (2, 4) else ()
         colors = bands - len(extra)
