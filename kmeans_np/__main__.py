@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from kmeans_np import interrupt
-from kmeans_np.cli import PROBLEMS, build_parser, discard_stdout, report
+from kmeans_np.cli import PROBLEMS, build_parser, discard_stdout, report, streams
 
 
 def _prepare_output() -> None:
@@ -23,7 +23,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         interrupt.raise_again()
         _prepare_output()
         args = build_parser().parse_args(argv)
-        status = args.run(args) or 0
+        with streams(args):
+            status = args.run(args) or 0
         sys.stdout.flush()
     except BrokenPipeError:
         pass  # The reader of our output has seen enough, as `head` has.

@@ -29,7 +29,7 @@ from kmeans_np import (
     segment_image,
     write_image,
 )
-from kmeans_np.cli import arguments, clusters, commands, inputs, messages
+from kmeans_np.cli import arguments, clusters, commands, messages
 
 PICTURE = SAMPLE[::5, ::5]
 ROOT = Path(__file__).parents[1]
@@ -605,7 +605,7 @@ def test_a_mask_is_for_all_pictures(tmp_path, run):
         (["--shared-palette"], cluster_image(masked, 3, rng=0)),
     ):
         command = ("segment", *paths, "-k", 3, "--mask", tmp_path / "mask.png", *how)
-        assert run(*command)[0] == 0
+        assert run(*command, "--force")[0] == 0
         expected = answer.apply(PICTURE, mask=part).image
         assert np.array_equal(read_image(tmp_path / "0-k3.png"), expected)
 
@@ -648,11 +648,19 @@ MASKS = {
 
 
 @pytest.mark.parametrize("kind", MASKS)
-def test_pixels_that_are_black_or_transparent_in_the_mask_take_no_part(tmp_path, kind):
+def test_pixels_that_are_black_or_transparent_in_the_mask_take_no_part(
+    tmp_path, run, kind
+):
     image, part = MASKS[kind]
     write_image(tmp_path / "mask.tif", image)
-    mask = inputs.read_mask(str(tmp_path / "mask.tif"))
-    assert (mask.dtype, mask.tolist()) == (bool, part)
+    path = tmp_path / "picture.tif"
+    write_image(path, np.uint8([[10, 20, 30]]))
+    status, *_ = run(
+        *("segment", path, "-k", 1, "--mask", tmp_path / "mask.tif"),
+        *("--labels", tmp_path / "labels.npy"),
+    )
+    assert status == 0
+    assert (np.load(tmp_path / "labels.npy") == 0).tolist() == part
 
 
 BAD_MASKS = {
@@ -702,8 +710,8 @@ def test_a_mask_that_leaves_only_transparent_pixels_is_one_line(tmp_path, run):
     status, out, err = run("segment", tmp_path / "icon.png", *how)
     assert (status, out, err.count("\n")) == (2, "", 1)
     assert err.startswith("kmeans-np: error: --mask must let at least one pixel ")
-    assert "; pass another mask, or --no-alpha to cluster the hidden colors\n" in err
-    assert run("segment", tmp_path / "icon.png", *how, "--no-alpha")[0] == 0
+    assert "; pass another mask, or --alpha no to cluster the hidden colors\n" in err
+    assert run("segment", tmp_path / "icon.png", *how, "--alpha", "no")[0] == 0
 
 
 # ---- Labels and overlays ---------------------------------------------------------
@@ -1103,9 +1111,9 @@ def test_a_fourth_band_may_be_none_of_alpha(tmp_path, run):
         (["-k", 3, "--shared-palette"], answer.image),
         (["--palette", tmp_path / "p.json"], np.full_like(scene, [1, 2, 3, 4])),
     ):
-        assert run("segment", path, "--no-alpha", *how, "-o", target)[0] == 0
+        assert run("segment", path, "--alpha", "no", *how, "-o", target)[0] == 0
         assert np.array_equal(read_image(target), expected)
-    _, out, _ = run("palette", path, "-k", 3, "--no-alpha")
+    _, out, _ = run("palette", path, "-k", 3, "--alpha", "no")
     colors = [line.split("  ")[0] for line in out.splitlines()]
     assert colors == [str(color) for color in answer.palette.tolist()]
 
@@ -1461,7 +1469,7 @@ PROBLEMS = {
     "fully transparent": (
         ["{folder}/clear.png", "-k", "1"],
         "image must have at least one pixel that is not fully transparent, got 6 "
-        "transparent ones; pass --no-alpha to cluster the hidden colors",
+        "transparent ones; pass --alpha no to cluster the hidden colors",
     ),
 }
 if os.name == "nt":

@@ -83,7 +83,8 @@ def test_alpha_can_be_a_band(tmp_path, run, rng):
         tmp_path / "four.png",
         "-k",
         2,
-        "--no-alpha",
+        "--alpha",
+        "no",
         "-o",
         tmp_path / "4.html",
     )

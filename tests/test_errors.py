@@ -527,4 +527,4 @@ def test_options_that_errors_name_are_there():
                 for given in node.keywords:
                     if given.arg in ("shell_rule", "shell_remedy"):
                         said |= {*re.findall(r"--[a-z-]+", ast.unparse(node))}
-    assert {"--no-alpha", "--color-space"} <= said <= {*options()}
+    assert {"--alpha", "--color-space"} <= said <= {*options()}

@@ -119,7 +119,7 @@ def some_take_part(n: int, size: int, n_masked: int | None) -> None:
             "let at least one pixel take part that is not fully transparent",
             "only transparent ones",
             remedy.format("alpha=False"),
-            shell_remedy=remedy.format("--no-alpha"),
+            shell_remedy=remedy.format("--alpha no"),
         )
     raise ArgumentValueError(
         "image",
@@ -127,7 +127,7 @@ def some_take_part(n: int, size: int, n_masked: int | None) -> None:
         f"{size:,} transparent ones",
         "pass alpha=False, or the image without its last channel, to cluster the "
         "hidden colors",
-        shell_remedy="pass --no-alpha to cluster the hidden colors",
+        shell_remedy="pass --alpha no to cluster the hidden colors",
     )
 
 

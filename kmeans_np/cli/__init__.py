@@ -2,3 +2,4 @@
 
 from kmeans_np.cli.arguments import build_parser
 from kmeans_np.cli.messages import PROBLEMS, discard_stdout, report
+from kmeans_np.cli.streams import streams

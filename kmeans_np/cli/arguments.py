@@ -6,12 +6,14 @@ from typing import Any, NoReturn
 
 import kmeans_np
 from kmeans_np.checks import printable
-from kmeans_np.cli.commands import demo, palette, segment
+from kmeans_np.cli.commands import DEMO_FOLDER, demo, palette, segment
 from kmeans_np.cli.explaining import explain
 from kmeans_np.cli.outputs import holds_labels
 from kmeans_np.colors import COLOR_SPACES
 from kmeans_np.files.formats import FORMATS, either, suffixes
 from kmeans_np.seeding import SEEDINGS
+
+_ONE_PICTURE = "the picture to read, or - for standard input"
 
 
 class Parser(argparse.ArgumentParser):
@@ -35,23 +37,42 @@ def _add(group: Any, flag: str, metavar: str, default: Any, text: str) -> None:
     group.add_argument(flag, metavar=metavar, type=kind, default=default, help=text)
 
 
-def _what_takes_part(group: Any) -> None:
+def channel_axis(text: str) -> int | None:
+    """Return the number of an axis; None for "none"."""
+    return None if text == "none" else int(text)
+
+
+def _what_takes_part(group: Any, weights: bool = True) -> None:
     _add(group, "--page", "N", 1, "which of several images in a file")
+    group.add_argument(
+        "--channel-axis",
+        metavar="N",
+        type=channel_axis,
+        default=-1,
+        help="which axis of an array has the channels: 0 if bands come first, none for "
+        "a gray volume (default: -1, the last)",
+    )
+    group.add_argument(
+        "--alpha",
+        choices=["auto", "yes", "no"],
+        default="auto",
+        help="whether the last channel is alpha, which says what can be seen, or a "
+        "band like the others (default: auto, what the file says, or else that the "
+        "last of 2 or 4 channels is alpha)",
+    )
     group.add_argument(
         "--mask",
         metavar="FILE",
         help="a picture of the same size; where it is black or transparent, pixels "
         "take no part",
     )
-    group.add_argument(
-        "--no-alpha",
-        dest="alpha",
-        action="store_const",
-        const=False,
-        default="auto",
-        help="the last of 2 or 4 channels is not alpha, but a band like the others "
-        "(default: what the file says, or else that it is alpha)",
-    )
+    if weights:
+        group.add_argument(
+            "--weights",
+            metavar="FILE",
+            help="a gray picture or an array of the same size: how much each pixel "
+            "counts",
+        )
 
 
 def _choices(table: Mapping[str, Any]) -> str:
@@ -124,7 +145,8 @@ def _what_to_write(parser: Parser) -> None:
         "--output",
         metavar="OUT",
         help="the picture in K colors, or a folder for it, as several pictures need "
-        "one; it is made if OUT ends with / (default: IMAGE-kK.png beside the input); "
+        "one; it is made if OUT ends with /; or - for standard output (default: "
+        "IMAGE-kK.png beside the input, or - for a picture from standard input); "
         f"{keeping} keeps exactly K colors, {blurring} does not",
     )
     group.add_argument(
@@ -139,12 +161,25 @@ def _what_to_write(parser: Parser) -> None:
         metavar="OUT",
         help="the picture with its regions tinted and outlined, or a folder for it",
     )
-    group.add_argument("--force", action="store_true", help="allow OUT to be an input")
+    _force(group)
+
+
+def _force(group: Any) -> None:
+    group.add_argument(
+        "--force",
+        action="store_true",
+        help="also replace inputs, and what is there under names that were not given. "
+        "Without it, a file is only replaced if OUT is its name",
+    )
 
 
 def _segment_options(parser: Parser) -> None:
     parser.add_argument(
-        "images", metavar="IMAGE", nargs="+", help="the pictures to read"
+        "images",
+        metavar="IMAGE",
+        nargs="+",
+        help="the pictures to read: names, patterns such as 'scans/*.png', or - for "
+        "standard input",
     )
     colors = parser.add_mutually_exclusive_group(required=True)
     colors.add_argument("-k", type=int, help="the number of colors")
@@ -167,7 +202,7 @@ def _segment_options(parser: Parser) -> None:
 
 
 def _palette_options(parser: Parser) -> None:
-    parser.add_argument("image", metavar="IMAGE", help="the picture to read")
+    parser.add_argument("image", metavar="IMAGE", help=_ONE_PICTURE)
     parser.add_argument("-k", type=int, required=True, help="the number of colors")
     parser.add_argument("--json", action="store_true", help="print JSON")
     _what_to_compare(parser)
@@ -175,7 +210,7 @@ def _palette_options(parser: Parser) -> None:
 
 
 def _explain_options(parser: Parser) -> None:
-    parser.add_argument("image", metavar="IMAGE", nargs="?", help="the picture to read")
+    parser.add_argument("image", metavar="IMAGE", nargs="?", help=_ONE_PICTURE)
     parser.add_argument(
         "--sample", action="store_true", help="take the built-in picture instead"
     )
@@ -188,13 +223,18 @@ def _explain_options(parser: Parser) -> None:
         "a film, .png a sheet (default: IMAGE-kK.html beside the input)",
     )
     parser.add_argument("--open", action="store_true", help="open it in a browser")
-    parser.add_argument("--force", action="store_true", help="allow OUT to be an input")
-    _what_takes_part(parser)
+    _force(parser)
+    _what_takes_part(parser, weights=False)
     _how_to_search(parser, several_starts=False)
 
 
 def _demo_options(parser: Parser) -> None:
-    _add(parser, "--output", "FOLDER", "kmeans-np-demo", "where to write to")
+    _add(parser, "--output", "FOLDER", DEMO_FOLDER, "where to write to")
+    parser.add_argument(
+        "--force",
+        action="store_true",
+        help="also replace files in another folder than that",
+    )
     _add(parser, "--seed", "S", 0, "the same seed gives the same pictures")
 
 

@@ -7,18 +7,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from kmeans_np import checks
 from kmeans_np.checks import pluralize
-from kmeans_np.cli.inputs import (
-    Palette,
-    alpha_of,
-    describe_picture,
-    mask_for,
-    open_picture,
-)
+from kmeans_np.cli.inputs import Overlays, Picture, open_picture, which_take_part
 from kmeans_np.cli.messages import (
     PROBLEMS,
     Progress,
@@ -27,18 +18,16 @@ from kmeans_np.cli.messages import (
     print_lines,
     report,
 )
-from kmeans_np.files import Metadata
+from kmeans_np.cli.palettes import Palette
 from kmeans_np.image import Segmentation, apply_palette, cluster_image
 from kmeans_np.image.batch import ColorPool
 from kmeans_np.image.features import feature_spec
+from kmeans_np.image.open_source import open_source
 from kmeans_np.image.pipeline import find_clusters, make_plan
 from kmeans_np.image.segmentation import build_segmentation
-from kmeans_np.lloyd import Array
 
-Mask = NDArray[np.bool_] | None
-# What finds the clusters of a picture, given what its file says, and its name, for the
-# progress.
-Find = Callable[[Array, Metadata, str], Segmentation]
+# What finds the clusters of a picture, given its name, for the progress.
+Find = Callable[[Picture, str], Segmentation]
 
 
 def check_options(args: argparse.Namespace) -> None:
@@ -62,19 +51,14 @@ def how_to_run(args: argparse.Namespace, callback: Any) -> dict[str, Any]:
 
 
 def search(
-    args: argparse.Namespace,
-    mask: Mask,
-    image: Array,
-    about: Metadata,
-    name: str = "",
+    args: argparse.Namespace, overlays: Overlays, picture: Picture, name: str = ""
 ) -> Segmentation:
     """Find the clusters of a picture; `name` is what the progress calls it."""
     with Progress(name) as progress:
         return cluster_image(
-            image,
+            picture.image,
             args.k,
-            mask=mask_for(image, mask, about),
-            alpha=alpha_of(args.alpha, image, about),
+            **which_take_part(picture, overlays),
             color_space=args.color_space,
             normalize=args.normalize,
             position_weight=args.position_weight,
@@ -85,24 +69,20 @@ def search(
 
 def in_palette(
     args: argparse.Namespace,
-    mask: Mask,
+    overlays: Overlays,
     palette: Palette,
-    image: Array,
-    about: Metadata,
+    picture: Picture,
     _: str,
 ) -> Segmentation:
     """Give every pixel of a picture the nearest color of a palette."""
-    return apply_palette(
-        image,
-        palette.like(image, about),
-        mask=mask_for(image, mask, about),
-        alpha=alpha_of(args.alpha, image, about),
-        color_space=args.color_space,
-    )
+    which = which_take_part(picture, overlays)
+    del which["weights"]
+    colors, space = palette.like(picture), args.color_space
+    return apply_palette(picture.image, colors, **which, color_space=space)
 
 
 def common_palette(
-    args: argparse.Namespace, mask: Mask, paths: Sequence[Path]
+    args: argparse.Namespace, overlays: Overlays, paths: Sequence[Path]
 ) -> tuple[Find, set[Path]]:
     """Return what finds the clusters that pictures have in common, and the pictures.
 
@@ -112,18 +92,17 @@ def common_palette(
     good: set[Path] = set()
     for path in paths:
         try:
-            with open_picture(path, args.page) as image, warnings.catch_warnings():
+            with warnings.catch_warnings():
                 # What is worth a note is noted when the picture is written.
                 warnings.simplefilter("ignore")
-                about = describe_picture(path, args.page)
-                alpha = alpha_of(args.alpha, image, about)
-                source = pool.open(image, mask_for(image, mask, about), alpha)
-                pool.add(source, str(path))
+                with open_picture(args, path) as picture:
+                    which = which_take_part(picture, overlays)
+                    pool.add(open_source(picture.image, **which), str(path))
             good.add(path)
         except PROBLEMS as error:
             report(error, path if several else "")
     if not good:
-        return partial(search, args, mask), good
+        return partial(search, args, overlays), good
     compared = args.color_space, args.normalize, 0
     with noted(), Progress("all pictures") as progress:
         how = {**how_to_run(args, progress), "coarse_start": True}
@@ -134,7 +113,8 @@ def common_palette(
         f"{describe_segmentation(answer)}"
     )
 
-    def find(image: Array, about: Metadata, _: str) -> Segmentation:
-        return answer.apply(image, mask=mask_for(image, mask, about))
+    def find(picture: Picture, _: str) -> Segmentation:
+        mask = which_take_part(picture, overlays)["mask"]
+        return answer.apply(picture.image, mask=mask)
 
     return find, good

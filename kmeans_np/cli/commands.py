@@ -15,12 +15,7 @@ from kmeans_np.cli.clusters import (
     in_palette,
     search,
 )
-from kmeans_np.cli.inputs import (
-    describe_picture,
-    open_picture,
-    read_mask,
-    read_palette,
-)
+from kmeans_np.cli.inputs import open_picture, read_overlays
 from kmeans_np.cli.messages import (
     PROBLEMS,
     describe_segmentation,
@@ -29,7 +24,16 @@ from kmeans_np.cli.messages import (
     print_lines,
     report,
 )
-from kmeans_np.cli.outputs import Outputs, Plan, make_folder, write
+from kmeans_np.cli.outputs import (
+    Output,
+    Outputs,
+    Plan,
+    check_new,
+    make_folder,
+    write,
+)
+from kmeans_np.cli.palettes import read_palette
+from kmeans_np.cli.streams import expanded
 from kmeans_np.files import Metadata, write_image
 from kmeans_np.files.profiles import to_srgb
 from kmeans_np.image import cluster_image
@@ -37,22 +41,24 @@ from kmeans_np.lloyd import Array
 from kmeans_np.pictures import above_its_colors, in_a_row
 from kmeans_np.sample import sample_image
 
-DEMO_KS = (2, 4, 8)
+DEMO_FOLDER, DEMO_KS = "kmeans-np-demo", (2, 4, 8)
 
 
 def segment(args: argparse.Namespace) -> int:
     """Write pictures in k colors, and return the exit status."""
     _refuse_both(args)
     check_options(args)
+    args.images = expanded(args.images)
     palette = None if args.palette is None else read_palette(args.palette)
     plan = Plan(args, args.k if palette is None else len(palette.colors))
-    mask = read_mask(args.mask)
+    overlays = read_overlays(args)
     pictures, several = plan.pictures, len(plan.pictures) > 1
-    find: Find = partial(search, args, mask)
+    find: Find = partial(search, args, overlays)
     if palette is not None:
-        find = partial(in_palette, args, mask, palette)
+        find = partial(in_palette, args, overlays, palette)
     if args.shared_palette:
-        find, good = common_palette(args, mask, [each.source for each in pictures])
+        paths = [each.source for each in pictures]
+        find, good = common_palette(args, overlays, paths)
         pictures = [each for each in pictures if each.source in good]
     status = 0 if len(pictures) == len(plan.pictures) else 2
     for outputs in pictures:
@@ -73,16 +79,16 @@ def _segmented(outputs: Outputs, plan: Plan, find: Find, several: bool) -> list[
 
     Afterwards nothing holds the picture in memory while the next is read.
     """
-    source, page = outputs.source, plan.args.page
-    with open_picture(source, page) as image:
-        outputs, about = plan.checked(outputs, image), describe_picture(source, page)
-        answer = find(image, about, outputs.source.name if several else "")
-        return write(outputs, answer, about)
+    with open_picture(plan.args, outputs.source) as picture:
+        outputs = plan.checked(outputs, picture.image)
+        answer = find(picture, outputs.source.name if several else "")
+        return write(outputs, answer, picture.about)
 
 
 def _refuse_both(args: argparse.Namespace) -> None:
     """Refuse options that say nothing together."""
     given = {
+        "--weights": args.weights is not None,
         "--palette": args.palette is not None,
         "--shared-palette": args.shared_palette,
         "--normalize": args.normalize,
@@ -90,6 +96,8 @@ def _refuse_both(args: argparse.Namespace) -> None:
     }
     for one, other in (
         ("--shared-palette", "--palette"),
+        ("--weights", "--palette"),
+        ("--weights", "--shared-palette"),
         ("--normalize", "--palette"),
         ("--position-weight", "--palette"),
         ("--position-weight", "--shared-palette"),
@@ -102,11 +110,9 @@ def _refuse_both(args: argparse.Namespace) -> None:
 def palette(args: argparse.Namespace) -> None:
     """Print the colors and their shares."""
     check_options(args)
-    mask = read_mask(args.mask)
-    path = Path(args.image)
-    with noted(), open_picture(path, args.page) as image:
-        about = describe_picture(path, args.page)
-        answer = search(args, mask, image, about)
+    overlays = read_overlays(args)
+    with noted(), open_picture(args, Path(args.image)) as picture:
+        answer, about = search(args, overlays, picture), picture.about
         rows = zip(answer.palette, answer.counts.tolist(), answer.shares.tolist())
         clusters = [
             {
@@ -127,12 +133,15 @@ def palette(args: argparse.Namespace) -> None:
         }
         print(json.dumps(summary, indent=2))
         return
-    width = len(f"{clusters[0]['count']:,}")
+    form, noun = (
+        (",", "pixels") if args.weights is None else (",.1f", "weighted pixels")
+    )
+    width = len(format(clusters[0]["count"], form))
     for row in clusters:
         # Of more than 8 bits, a hex color would say less than the numbers do.
         is_short = answer.palette.dtype == np.uint8 and row["hex"]
-        name, count = is_short or row["color"], f"{row['count']:{width},}"
-        print(f"{name}  {row['share']:7.2%}  {count} pixels")
+        name, count = is_short or row["color"], format(row["count"], form)
+        print(f"{name}  {row['share']:7.2%}  {count:>{width}} {noun}")
 
 
 def _hex(color: Array, about: Metadata) -> str | None:
@@ -148,6 +157,10 @@ def demo(args: argparse.Namespace) -> None:
     """Write the built-in picture, the same in 2, 4 and 8 colors, and all in a row."""
     folder, image = Path(args.output), sample_image()
     answers = [cluster_image(image, k, rng=args.seed) for k in DEMO_KS]
+    names = ["sample.png", *(f"sample-k{k}.png" for k in DEMO_KS), "demo.png"]
+    own = args.output == DEMO_FOLDER
+    for name in names:
+        check_new(Output("--output", folder / name, chosen=False), own or args.force)
     make_folder(folder, "--output")
     panels = [above_its_colors(image)]
     with named("--output"):

@@ -6,19 +6,26 @@ from pathlib import Path
 
 from kmeans_np import checks
 from kmeans_np.cli.inputs import (
-    alpha_of,
-    describe_picture,
-    mask_for,
-    read_mask,
-    read_picture,
+    Picture,
+    open_picture,
+    read_overlays,
+    which_take_part,
 )
 from kmeans_np.cli.messages import Progress, named, noted, print_lines
-from kmeans_np.cli.outputs import Output, check_output, identity, make_folder, output_of
+from kmeans_np.cli.outputs import (
+    Output,
+    check_new,
+    check_output,
+    identity,
+    make_folder,
+    output_of,
+)
 from kmeans_np.clustering import describe_stop
 from kmeans_np.explanation import check_suffix
 from kmeans_np.explanation import explain as explained
 from kmeans_np.files import as_path
 from kmeans_np.files.metadata import NOTHING
+from kmeans_np.image.layout import lay_out
 from kmeans_np.sample import sample_image
 
 
@@ -30,23 +37,25 @@ def explain(args: argparse.Namespace) -> None:
         raise checks.ArgumentValueError("IMAGE", rule, got, "pass one of them")
     output = _output(args)
     checks.n_clusters(args.k, max(args.k, 1), "pixels")
-    mask = read_mask(args.mask)
-    image, about = sample_image(), NOTHING
+    overlays = read_overlays(args)
+    image = sample_image()
+    picture = Picture(image, NOTHING, lay_out(image, -1, "auto")[0])
     if not args.sample:
-        image = read_picture(Path(args.image), page=args.page)
-        with noted():
-            about = describe_picture(Path(args.image), args.page)
+        whole = open_picture(args, Path(args.image), in_slices=False)
+        with noted(), whole as picture:
+            pass
     check_output(output)
     name = "The built-in picture"
     if not args.sample:
         name = checks.printable(Path(args.image).name)
     with noted(), Progress() as progress:
+        which = which_take_part(picture, overlays)
+        del which["weights"]
         answer = explained(
-            image,
+            picture.image,
             args.k,
             kind="image",
-            mask=mask_for(image, mask, about),
-            alpha=alpha_of(args.alpha, image, about),
+            **which,
             init=args.init,
             max_iter=args.max_iter,
             tol=args.tol,
@@ -73,6 +82,8 @@ def _output(args: argparse.Namespace) -> Output:
         with named("-o"):
             check_suffix(output.path)
         check_output(output)
+    else:
+        check_new(output, args.force)
     read = {identity(Path(path)) for path in (args.image, args.mask) if path}
     if identity(output.path) in read - {None} and not args.force:
         remedy = "write it to another file, or pass --force to write over the input"

@@ -1,10 +1,11 @@
 """What the command line says: errors, notes, progress, and what became of a picture."""
 
 import os
+import re
 import sys
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Self
 
@@ -30,7 +31,36 @@ _FLAGS = {
     "position_weight": "--position-weight",
     "mask": "--mask",
     "palette": "--palette",
+    "weights": "--weights",
+    "channel_axis": "--channel-axis",
 }
+
+
+class _Streams:
+    """What paths are called, of files that stand for standard input and output."""
+
+    names: Mapping[str, str] = {}
+    stdout_is_taken = False
+
+
+@contextmanager
+def called(names: Mapping[str, str], stdout_is_taken: bool) -> Iterator[None]:
+    """Call paths by other names; if standard output is taken, print on stderr."""
+    _Streams.names, _Streams.stdout_is_taken = names, stdout_is_taken
+    try:
+        yield
+    except ArgumentError as error:
+        error.got = _shown(error.got)
+        raise
+    finally:
+        _Streams.names, _Streams.stdout_is_taken = {}, False
+
+
+def _shown(text: str) -> str:
+    """Return a line as it is printed."""
+    for path, name in _Streams.names.items():
+        text = re.sub(rf"{re.escape(path)}[\\/\w.-]*", name, text)
+    return printable(text)
 
 
 @contextmanager
@@ -55,7 +85,7 @@ def report(error: BaseException, about: object = "") -> None:
         rule, remedy = error.shell_rule, error.shell_remedy
         words = sentence(flag or error.argument, rule, error.got, error.found, remedy)
     begin = f"{about}: " if about and not is_named else ""
-    print(printable(f"kmeans-np: error: {begin}{words}"), file=sys.stderr)
+    print(_shown(f"kmeans-np: error: {begin}{words}"), file=sys.stderr)
 
 
 @contextmanager
@@ -66,13 +96,14 @@ def noted(about: object = "") -> Iterator[None]:
         warnings.simplefilter("always", UserWarning)
         yield
     for words in dict.fromkeys(str(note.message) for note in notes):
-        print(printable(f"kmeans-np: note: {begin}{words}"), file=sys.stderr)
+        print(_shown(f"kmeans-np: note: {begin}{words}"), file=sys.stderr)
 
 
 def print_lines(*lines: str) -> None:
     """Print lines now, if there is somebody to read them."""
+    to = sys.stderr if _Streams.stdout_is_taken else sys.stdout
     try:
-        print(*map(printable, lines), sep="\n", flush=True)
+        print(*map(_shown, lines), sep="\n", flush=True, file=to)
     except BrokenPipeError:
         discard_stdout()
 

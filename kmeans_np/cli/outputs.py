@@ -3,6 +3,7 @@
 import argparse
 import math
 import os
+import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from kmeans_np.arrays import LazyArray, is_sliced
-from kmeans_np.checks import ArgumentValueError
+from kmeans_np.checks import ArgumentValueError, pluralize
 from kmeans_np.cli.messages import Progress, describe_segmentation, named
 from kmeans_np.files import (
     Metadata,
@@ -20,7 +21,7 @@ from kmeans_np.files import (
     path_errors,
     write_image,
 )
-from kmeans_np.files.formats import Format, format_of, is_opened, suffixes
+from kmeans_np.files.formats import Format, either, format_of, is_opened, suffixes
 from kmeans_np.image import Segmentation
 from kmeans_np.lloyd import Array
 
@@ -56,7 +57,7 @@ class Plan:
 
     def __init__(self, args: argparse.Namespace, k: int) -> None:
         self.args, self.k = args, k
-        read = (*args.images, args.mask, args.palette)
+        read = (*args.images, args.mask, args.weights, args.palette)
         self.inputs = {identity(Path(name)) for name in read if name} - {None}
         self.taken: dict[str, str] = {}
         self.pictures = [self._outputs(Path(name)) for name in args.images]
@@ -64,6 +65,8 @@ class Plan:
     def _outputs(self, source: Path) -> Outputs:
         args = self.args
         ending = f"k{self.k}" if args.palette is None else "palette"
+        if args.page != 1:
+            ending = f"page{args.page}-{ending}"
         picture = self._output(source, "-o", args.output, ending)
         labels = overlay = None
         if args.labels is not None:
@@ -96,11 +99,12 @@ class Plan:
             raise ArgumentValueError(option, rule, given, remedy, found=found)
         if output.chosen:
             check_output(output)
-        self._take(output.path, str(source) if several else option)
+        self._take(output, str(source) if several else option)
         return output
 
-    def _take(self, path: Path, whose: str) -> None:
+    def _take(self, output: Output, whose: str) -> None:
         """Keep a file for a picture or option, or say why that cannot be."""
+        path = output.path
         if identity(path) in self.inputs and not self.args.force:
             remedy = "write it to another file or folder, or pass --force to write over"
             raise ArgumentValueError(
@@ -109,6 +113,8 @@ class Plan:
                 f"{path} for {whose}",
                 f"{remedy} the input",
             )
+        if not output.chosen:
+            check_new(output, self.args.force)
         real = os.path.realpath(path)
         if real in self.taken:
             raise ArgumentValueError(
@@ -139,7 +145,7 @@ class Plan:
                 picture = picture._replace(path=picture.path.with_suffix(".tif"))
                 check_writable(image, picture.path)
         if picture != outputs.picture:
-            self._take(picture.path, str(outputs.source))
+            self._take(picture, str(outputs.source))
         for output in (picture, outputs.labels, outputs.overlay):
             if output is not None:
                 check_output(output)
@@ -168,6 +174,14 @@ def identity(path: Path) -> tuple[int, int] | None:
     except (OSError, ValueError):
         return None
     return found.st_dev, found.st_ino
+
+
+def check_new(output: Output, force: bool) -> None:
+    """Refuse to replace, unless by force, a file whose name was not given."""
+    if not force and output.path.is_file():
+        rule, got = "be a new file, unless it is named", f"{output.path}, which exists"
+        remedy = f"say where to with {output.option}, or pass --force to replace it"
+        raise ArgumentValueError("the output", rule, got, remedy)
 
 
 def check_output(output: Output) -> None:
@@ -217,6 +231,7 @@ def write(outputs: Outputs, answer: Segmentation, about: Metadata) -> list[str]:
             make_folder(output.path.parent, output.option)
         with named(output.option):
             if output is outputs.picture:
+                _note_blur(output.path, len(answer.palette))
                 like = replace(about, place=about.place_of(labels=False))
                 _write(output.path, answer.image, like)
                 words = describe_segmentation(answer)
@@ -229,6 +244,14 @@ def write(outputs: Outputs, answer: Segmentation, about: Metadata) -> list[str]:
                 words = "the labels over the picture"
         lines.append(f"{output.path}: {words}")
     return lines
+
+
+def _note_blur(path: Path, k: int) -> None:
+    if k > 1 and not format_of(path).lossless:
+        kept = either(suffixes(lambda each: each.write and each.lossless)[:1])
+        words = f"a {path.suffix.lower()} file blurs edges, and holds more than the"
+        colors = f"{words} {pluralize(k, 'color')}; choose {kept} to keep them"
+        warnings.warn(f"{path.name}: {colors}", stacklevel=2)
 
 
 def _write(path: Path, image: Any, like: Metadata) -> None:

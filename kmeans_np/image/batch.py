@@ -153,16 +153,10 @@ def open_if_path(image: Any) -> Any:
 
 
 class ColorPool(Source):
-    """The colors of many images, and how often each occurs, as one source.
+    """The colors of many images, and how often each occurs, as one source."""
 
-    Parameters
-    ----------
-    channel_axis, alpha
-        As for `kmeans_np.cluster_image`.
-    """
-
-    def __init__(self, channel_axis: Any = -1, alpha: Any = "auto") -> None:
-        self.where, self.kind = (channel_axis, alpha), ""
+    def __init__(self) -> None:
+        self.kind = ""
         self.values: list[Array] = []
         self.counts: list[Floats] = []
         self.n_merged = 0
@@ -171,11 +165,6 @@ class ColorPool(Source):
     def size(self) -> int:
         """How many pixels there are, which is not known before they are counted."""
         return sys.maxsize
-
-    def open(self, image: Any, mask: Any = None, alpha: Any = None) -> Source:
-        """Return one of the images as a source; `alpha` may be its own."""
-        axis, usual = self.where
-        return open_source(image, mask, None, axis, usual if alpha is None else alpha)
 
     def add(self, source: Source, name: str) -> None:
         """Add the pixels of an image that take part; `name` is for errors."""
@@ -258,24 +247,27 @@ class SeveralImages(ColorPool):
         alpha: Any,
         report: Report | None,
     ) -> None:
-        super().__init__(channel_axis, alpha)
+        super().__init__()
         checks.function(report, "progress", "Progress")
         refuse_for_several(mask=mask is not None, weights=weights is not None)
         self.images = re_iterable(images, "image", "to count and to paint")
-        self.report = report
+        self.report, self.where = report, (channel_axis, alpha)
         if not len(self.images):
             rule = "hold at least one image"
             raise checks.ArgumentValueError("image", rule, "none", "pass some")
         # Kept until it has been counted.
-        self.first: Source | None = self.open(open_if_path(self.images[0]))
+        self.first: Source | None = self._open(0)
         self.layout = self.first.layout
+
+    def _open(self, number: int) -> Source:
+        return open_source(open_if_path(self.images[number]), None, None, *self.where)
 
     def count(self) -> Colors | None:
         """Count the colors of all images."""
         reporter = Reporter(self.report, "count", len(self.images))
         for number in range(len(self.images)):
             source = self.first if number == 0 else None
-            source = source or self.open(open_if_path(self.images[number]))
+            source = source or self._open(number)
             self.add(source, f"image {number}")
             reporter.add(1)
         self.first = None
@@ -294,7 +286,7 @@ class SeveralImages(ColorPool):
         return LazySequence(len(self.images), partial(self._one, work, clusters))
 
     def _one(self, work: Callable[..., Any], clusters: Clusters, number: int) -> Any:
-        source = self.open(open_if_path(self.images[number]))
+        source = self._open(number)
         return work(source, source.run(assign_clusters, clusters))
 
 
