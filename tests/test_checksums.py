@@ -13,7 +13,7 @@ from PIL import Image
 from tables import chosen
 
 from kmeans_np import open_image, read_image, write_image
-from kmeans_np.files import tiff as tiff_module
+from kmeans_np.files import tiff_pages as tiff_module
 from kmeans_np.files import write_blocks
 
 RNG = np.random.default_rng(5)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sample import SAMPLE
+from sample import SAMPLE, labels_in
 from tables import crossed
 
 import kmeans_np.__main__ as cli
@@ -514,7 +514,7 @@ def test_one_palette_is_that_of_all_pixels_together(tmp_path, run, kind):
         expected = answer.apply(image)
         assert np.array_equal(segmented, expected.image)
         assert np.array_equal(expected.labels, labels[number])
-        found = read_image(tmp_path / "out" / f"{number}-labels.png")
+        found = labels_in(tmp_path / "out" / f"{number}-labels.png")
         assert np.array_equal(found, labels[number].astype(np.uint8))  # -1 is 255
 
 
@@ -727,7 +727,7 @@ def test_labels_are_written_as_they_are(photo, run, tmp_path, suffix):
     )
     assert (status, err) == (0, "")
     npy, signed = suffix == ".npy", suffix != ".png"
-    labels = np.load(target) if npy else read_image(target)
+    labels = labels_in(target)
     expected = cluster_image(PICTURE, 5, mask=PART, rng=0).labels
     assert labels.dtype == (np.int8 if npy else np.int32 if signed else np.uint8)
     assert np.array_equal(labels, expected.astype(labels.dtype))
@@ -748,7 +748,7 @@ def test_more_labels_than_a_byte_holds_take_two(tmp_path, run, k, dtype):
     target = tmp_path / "labels.png"
     how = ["--mask", tmp_path / "mask.png", "--labels", target]
     assert run("segment", tmp_path / "deep.png", "-k", k, *how)[0] == 0
-    labels = read_image(target)
+    labels = labels_in(target)
     assert labels.dtype == dtype
     assert labels[0, 0] == np.iinfo(dtype).max
     assert np.unique(labels[part > 0]).tolist() == [*range(k)]
@@ -776,7 +776,7 @@ def test_labels_and_overlays_may_go_to_a_folder(photos, run, tmp_path):
         for path in photos
         for ending in ("k3", "labels", "overlay")
     }
-    labels = read_image(Path(folder, "noise-labels.png"))
+    labels = labels_in(Path(folder, "noise-labels.png"))
     expected = cluster_image(read_image(photos[2]), 3, rng=0).labels
     assert np.array_equal(labels, expected)
 
@@ -862,7 +862,7 @@ def test_labels_and_masks_are_overwritten_by_force(photo, run, monkeypatch):
     write_image("mask.png", PART * np.uint8(255))
     how = ["-k", 2, "--mask", "mask.png", "--labels", "mask.png", "--force"]
     assert run("segment", "photo.png", *how)[0] == 0
-    assert np.array_equal(read_image("mask.png") != 255, PART)
+    assert np.array_equal(labels_in("mask.png") != 255, PART)
 
 
 def test_an_older_output_is_replaced(photo, run, tmp_path):
@@ -933,7 +933,7 @@ def test_a_palette_goes_to_other_pictures(photos, run, tmp_path):
     how += ["--mask", tmp_path / "mask.png", "--labels", folder]
     assert run("segment", *photos[:2], *how)[0] == 0
     expected = apply_palette(PICTURE, COLORS, mask=PART, color_space="lab")
-    labels = read_image(Path(folder, "photo-labels.png"))
+    labels = labels_in(Path(folder, "photo-labels.png"))
     assert np.array_equal(labels, expected.labels.astype(np.uint8))
     assert (expected.labels != apply_palette(PICTURE, COLORS, mask=PART).labels).any()
     image = read_image(Path(folder, "photo-palette.png"))

@@ -990,11 +990,12 @@ WRONG_IMAGES = {
         "another type",
     ),
     "several images": (
-        "film.gif",
+        "film.bmp",
         RGB[np.newaxis],
         ValueError,
-        "image must be gray or RGB to be written as uint8 to a .gif file, got shape "
-        "(1, 9, 13, 3); choose other channels, another suffix or another type",
+        "image must be one image to be written to a .bmp file, got 1 image, shape (1, "
+        "9, 13, 3); choose .png, .webp, .tif, .tiff or .gif, or write one image after "
+        "the other",
     ),
     "no pixels": (
         "picture.png",

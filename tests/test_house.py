@@ -89,10 +89,14 @@ LADDER = [
     "files/metadata",
     "files/profiles",
     "files/pillow",
+    "files/frames",
     "files/png",
+    "files/animations",
+    "files/deep_formats",
     "files/open",
     "files/write_blocks",
     "files/tiff_tags",
+    "files/tiff_pages",
     "files/tiff",
     "files/npy",
     "files/zarr",
@@ -217,8 +221,12 @@ def test_nothing_but_numpy_imageio_and_the_standard_library():
             allowed |= {"dask"}
         if name == "threads":
             allowed |= {"threadpoolctl"}
-        if name in ("files/png", "files/tiff"):
-            allowed |= {"imagecodecs", "tifffile"}
+        if name in ("files/png", "files/deep_formats"):
+            allowed |= {"imagecodecs"}
+        if name in ("files/tiff_tags", "files/tiff_pages", "files/tiff"):
+            allowed |= {"tifffile"}
+        if name == "files/deep_formats":
+            allowed |= {"pillow_heif"}
         assert {n.split(".")[0] for n in imports_of(tree_of(name))} <= allowed, name
 
 

@@ -37,20 +37,34 @@ def _add(group: Any, flag: str, metavar: str, default: Any, text: str) -> None:
     group.add_argument(flag, metavar=metavar, type=kind, default=default, help=text)
 
 
-def channel_axis(text: str) -> int | None:
-    """Return the number of an axis; None for "none"."""
+def page(text: str) -> int | str:
+    """Return "all" or an int."""
+    return text if text == "all" else int(text)
+
+
+def channel_axis(text: str) -> int | str | None:
+    """Return "auto", the number of an axis, or None for "none"."""
+    if text == "auto":
+        return text
     return None if text == "none" else int(text)
 
 
-def _what_takes_part(group: Any, weights: bool = True) -> None:
-    _add(group, "--page", "N", 1, "which of several images in a file")
+def _what_takes_part(group: Any, several_pages: bool = True) -> None:
+    every = ", or all, as a volume or a film" if several_pages else ""
+    group.add_argument(
+        "--page",
+        metavar="N",
+        type=page if several_pages else int,
+        default=1,
+        help=f"which of several images in a file{every} (default: 1)",
+    )
     group.add_argument(
         "--channel-axis",
         metavar="N",
         type=channel_axis,
-        default=-1,
+        default="auto",
         help="which axis of an array has the channels: 0 if bands come first, none for "
-        "a gray volume (default: -1, the last)",
+        "a gray volume (default: auto, the last but in a volume from pages)",
     )
     group.add_argument(
         "--alpha",
@@ -66,7 +80,7 @@ def _what_takes_part(group: Any, weights: bool = True) -> None:
         help="a picture of the same size; where it is black or transparent, pixels "
         "take no part",
     )
-    if weights:
+    if several_pages:
         group.add_argument(
             "--weights",
             metavar="FILE",
@@ -224,7 +238,7 @@ def _explain_options(parser: Parser) -> None:
     )
     parser.add_argument("--open", action="store_true", help="open it in a browser")
     _force(parser)
-    _what_takes_part(parser, weights=False)
+    _what_takes_part(parser, several_pages=False)
     _how_to_search(parser, several_starts=False)
 
 

@@ -32,12 +32,10 @@ from kmeans_np.cli.outputs import (
     make_folder,
     write,
 )
-from kmeans_np.cli.palettes import read_palette
+from kmeans_np.cli.palettes import read_palette, shown_colors
 from kmeans_np.cli.streams import expanded
-from kmeans_np.files import Metadata, write_image
-from kmeans_np.files.profiles import to_srgb
+from kmeans_np.files import write_image
 from kmeans_np.image import cluster_image
-from kmeans_np.lloyd import Array
 from kmeans_np.pictures import above_its_colors, in_a_row
 from kmeans_np.sample import sample_image
 
@@ -80,7 +78,7 @@ def _segmented(outputs: Outputs, plan: Plan, find: Find, several: bool) -> list[
     Afterwards nothing holds the picture in memory while the next is read.
     """
     with open_picture(plan.args, outputs.source) as picture:
-        outputs = plan.checked(outputs, picture.image)
+        outputs = plan.checked(outputs, picture.image, picture.about)
         answer = find(picture, outputs.source.name if several else "")
         return write(outputs, answer, picture.about)
 
@@ -113,15 +111,16 @@ def palette(args: argparse.Namespace) -> None:
     overlays = read_overlays(args)
     with noted(), open_picture(args, Path(args.image)) as picture:
         answer, about = search(args, overlays, picture), picture.about
+        shown = shown_colors(answer.palette, about)
         rows = zip(answer.palette, answer.counts.tolist(), answer.shares.tolist())
         clusters = [
             {
-                "hex": _hex(color, about),
+                "hex": None if shown is None else f"#{shown[number].tobytes().hex()}",
                 "color": color.tolist(),
                 "count": count,
                 "share": share,
             }
-            for color, count, share in rows
+            for number, (color, count, share) in enumerate(rows)
         ]
     if args.json:
         summary = {
@@ -142,15 +141,6 @@ def palette(args: argparse.Namespace) -> None:
         is_short = answer.palette.dtype == np.uint8 and row["hex"]
         name, count = is_short or row["color"], format(row["count"], form)
         print(f"{name}  {row['share']:7.2%}  {count:>{width}} {noun}")
-
-
-def _hex(color: Array, about: Metadata) -> str | None:
-    """Return a color as #rrggbb of sRGB, None if it has no 8-bit equivalent."""
-    if color.dtype == np.uint16:
-        color = np.rint(color / 257).astype(np.uint8)
-    if color.dtype != np.uint8 or color.size not in (1, 3):
-        return None
-    return "#" + to_srgb(color.reshape(1, -1), about.color_profile).tobytes().hex()
 
 
 def demo(args: argparse.Namespace) -> None:

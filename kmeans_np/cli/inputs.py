@@ -75,12 +75,14 @@ def read_overlays(args: argparse.Namespace) -> Overlays:
     )
 
 
-def read_array(path: Path, option: str, page: int = 1) -> Array:
+def read_array(path: Path, option: str, page: int | str = 1) -> Array:
     """Read a picture, or another array, that was named by an option or argument."""
     with named(option), _quiet():
         if is_opened(path):
             with open_image(path) as image:
                 return np.asarray(image)
+        if isinstance(page, str):
+            return read_image(path, page=page)
         n_pages = read_metadata(path).n_pages if page != 1 else 1
         if 1 <= page <= n_pages:
             return read_image(path, page=page - 1)
@@ -99,11 +101,13 @@ def open_picture(
             image = read_array(path, "IMAGE", args.page)
         else:
             opened.enter_context(image)
-        about = _describe(path, args.page)
-        axis = args.channel_axis
+        about = _describe(path, args.page).suiting(image.shape)
         alpha: Any = {"yes": True, "no": False}.get(args.alpha, args.alpha)
         if alpha == "auto" and about.has_alpha is not None and image.ndim > 2:
-            alpha = about.has_alpha and image.shape[2] > 1
+            alpha = about.has_alpha and image.shape[-1] > 1
+        axis = args.channel_axis
+        if axis == "auto":
+            axis = None if about.stack is not None and image.ndim == 3 else -1
         layout, _ = lay_out(shape_only(image), axis, alpha)
         yield Picture(image, about, layout)
 
@@ -123,7 +127,7 @@ def _in_slices(path: Path) -> Any:
     return None
 
 
-def _describe(path: Path, page: int) -> Metadata:
+def _describe(path: Path, page: int | str) -> Metadata:
     """Return what the file of a picture says about its numbers, and note the rest.
 
     What cannot be told is no reason not to do anything with the picture.
@@ -131,7 +135,7 @@ def _describe(path: Path, page: int) -> Metadata:
     about = NOTHING
     with suppress(OSError, ValueError), _quiet():
         about = read_metadata(path)
-    if about.n_pages > 1:
+    if about.n_pages > 1 and page != "all":
         warnings.warn(f"page {page} of {about.n_pages:,} is read", stacklevel=2)
     return about
 

@@ -4,6 +4,7 @@ import argparse
 import math
 import os
 import warnings
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,6 +14,7 @@ import numpy as np
 from kmeans_np.arrays import LazyArray, is_sliced
 from kmeans_np.checks import ArgumentValueError, pluralize
 from kmeans_np.cli.messages import Progress, describe_segmentation, named
+from kmeans_np.cli.palettes import shown_colors
 from kmeans_np.files import (
     Metadata,
     as_path,
@@ -22,8 +24,11 @@ from kmeans_np.files import (
     write_image,
 )
 from kmeans_np.files.formats import Format, either, format_of, is_opened, suffixes
+from kmeans_np.files.paths import write_whole
+from kmeans_np.files.png import indexed_bytes
 from kmeans_np.image import Segmentation
 from kmeans_np.lloyd import Array
+from kmeans_np.pictures import separated_colors
 
 # So many labels go into 16 bits, with a number left for pixels that take no part.
 MOST_LABELS = 65_535
@@ -65,7 +70,7 @@ class Plan:
     def _outputs(self, source: Path) -> Outputs:
         args = self.args
         ending = f"k{self.k}" if args.palette is None else "palette"
-        if args.page != 1:
+        if args.page not in (1, "all"):
             ending = f"page{args.page}-{ending}"
         picture = self._output(source, "-o", args.output, ending)
         labels = overlay = None
@@ -84,8 +89,10 @@ class Plan:
         """Return the file to write for a picture, as an option gives it."""
         with named("IMAGE"):
             as_path(source)
-        # An array of any size stays one.
-        suffix = source.suffix if is_opened(source) else ".png"
+        # An array of any size stays one, and so do several images.
+        several_pages = self.args.page == "all" and format_of(source).write_all
+        is_kept = is_opened(source) or several_pages
+        suffix = source.suffix if is_kept else ".png"
         beside = source.parent / f"{source.stem}-{ending}{suffix}"
         output, several = output_of(option, given, beside), len(self.args.images) > 1
         if output.chosen and several:
@@ -125,7 +132,7 @@ class Plan:
             )
         self.taken[real] = whose
 
-    def checked(self, outputs: Outputs, image: Any) -> Outputs:
+    def checked(self, outputs: Outputs, image: Any, about: Metadata) -> Outputs:
         """Return the files for a picture, when it is known what it holds.
 
         What no PNG can hold, or is too large, goes to a TIFF, unless another name was
@@ -138,12 +145,12 @@ class Plan:
             picture = picture._replace(path=picture.path.with_suffix(".tif"))
         with named("-o"):
             try:
-                check_writable(image, picture.path)
+                check_writable(image, picture.path, about)
             except (TypeError, ValueError):
                 if picture.chosen:
                     raise
                 picture = picture._replace(path=picture.path.with_suffix(".tif"))
-                check_writable(image, picture.path)
+                check_writable(image, picture.path, about)
         if picture != outputs.picture:
             self._take(picture, str(outputs.source))
         for output in (picture, outputs.labels, outputs.overlay):
@@ -178,7 +185,10 @@ def identity(path: Path) -> tuple[int, int] | None:
 
 def check_new(output: Output, force: bool) -> None:
     """Refuse to replace, unless by force, a file whose name was not given."""
-    if not force and output.path.is_file():
+    is_there = False
+    with suppress(OSError, ValueError):
+        is_there = output.path.is_file()
+    if is_there and not force:
         rule, got = "be a new file, unless it is named", f"{output.path}, which exists"
         remedy = f"say where to with {output.option}, or pass --force to replace it"
         raise ArgumentValueError("the output", rule, got, remedy)
@@ -263,28 +273,51 @@ def _write(path: Path, image: Any, like: Metadata) -> None:
 def _write_labels(path: Path, answer: Segmentation, about: Metadata) -> str:
     """Write the labels, and say what the numbers are."""
     labels, k, nowhere = answer.labels, len(answer.palette), -1
-    row, some_out = format_of(path), answer.counts.sum() < math.prod(labels.shape)
+    some_out = answer.counts.sum() < math.prod(labels.shape)
+    if answer.counts.dtype.kind == "f":
+        # With weights that says nothing.
+        some_out = labels.min() < 0
+    row: Format = format_of(path)
     kind: np.dtype[Any] = np.dtype(np.int32)
     if not row.keeps(kind):
         kind = np.dtype(np.uint8 if k <= np.iinfo(np.uint8).max else np.uint16)
         nowhere = np.iinfo(kind).max
     # They lie where the pixels do; colors they are not.
-    like = Metadata(resolution=about.resolution, place=about.place_of(labels=True))
-    if some_out and "no_data" in row.metadata:
-        like = replace(like, no_data=nowhere)
+    like = replace(
+        about,
+        color_profile=None,
+        place=about.place_of(labels=True),
+        no_data=nowhere if some_out and "no_data" in row.metadata else None,
+        extra_channels=None,
+    )
     if row.types is None:
         _write(path, labels, like)
+    elif path.suffix.lower() == ".png" and kind == np.uint8 and like.stack is None:
+        colors, is_short = answer.palette, answer.palette.dtype == np.uint8
+        # Of more bits, all may be so dark that there is nothing to see.
+        shown = shown_colors(colors, about) if is_short else None
+        numbers = _numbers(labels, kind, nowhere)
+        palette = separated_colors(k) if shown is None else shown
+        if some_out:
+            palette = np.pad(palette, ((0, 0), (0, 1)), constant_values=255)
+            # All others, of which one occurs, are transparent.
+            palette = np.pad(palette, ((0, nowhere + 1 - k), (0, 0)))
+        write_whole(path, indexed_bytes(np.asarray(numbers), palette, like))
     else:
-
-        def shown(place: Any) -> Array:
-            block = labels[place]
-            numbers: Array = block.astype(kind)
-            numbers[block < 0] = nowhere
-            return numbers
-
-        chunks = getattr(labels, "chunks", None)
-        view = LazyArray(labels.shape, kind, chunks, shown)
-        lazy = isinstance(labels, LazyArray)
-        _write(path, view if lazy else np.asarray(view), like)
+        _write(path, _numbers(labels, kind, nowhere), like)
     words = f"labels 0 to {k - 1}"
     return words + f", and {nowhere} for pixels that take no part" * bool(some_out)
+
+
+def _numbers(labels: Any, kind: np.dtype[Any], nowhere: int) -> Any:
+    """Return labels as a type, with a number for -1; outside of memory, when read."""
+
+    def shown(place: Any) -> Array:
+        block = labels[place]
+        numbers: Array = block.astype(kind)
+        numbers[block < 0] = nowhere
+        return numbers
+
+    chunks = getattr(labels, "chunks", None)
+    view = LazyArray(labels.shape, kind, chunks, shown)
+    return view if isinstance(labels, LazyArray) else np.asarray(view)

@@ -11,8 +11,8 @@ import numpy as np
 from kmeans_np.checks import ArgumentValueError
 from kmeans_np.cli.inputs import Picture, read_array
 from kmeans_np.cli.messages import named
-from kmeans_np.files import as_path, check_readable, path_errors
-from kmeans_np.files.profiles import from_srgb, named_color
+from kmeans_np.files import Metadata, as_path, check_readable, path_errors
+from kmeans_np.files.profiles import from_srgb, named_color, to_srgb
 from kmeans_np.lloyd import Array
 
 # A picture of more colors is no palette, but a photograph.
@@ -58,6 +58,16 @@ class Palette(NamedTuple):
         colors = from_srgb(colors, picture.about.color_profile)
         colors = colors[:, :1] if is_gray else colors
         return colors * np.uint16(257) if dtype == np.uint16 else colors
+
+
+def shown_colors(colors: Array, about: Metadata) -> Array | None:
+    """Return colors of a picture as (k, 3) of uint8 in sRGB; None if it has others."""
+    if colors.dtype == np.uint16:
+        colors = np.rint(colors / 257).astype(np.uint8)
+    colors = colors.reshape(len(colors), -1)
+    if colors.dtype != np.uint8 or colors.shape[1] not in (1, 3):
+        return None
+    return to_srgb(colors, about.color_profile)
 
 
 def read_palette(path: str) -> Palette:

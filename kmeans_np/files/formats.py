@@ -53,6 +53,9 @@ class Format(NamedTuple):
     # errors; and, if its `Metadata` say that there are several, of the number of one.
     # What can only be opened is opened wherever an image is read.
     read: Callable[..., Array] | None = None
+    # Returns all images in an open file, if they are alike: planes, rows, columns and,
+    # if there are any, channels.
+    read_all: Callable[[BinaryIO, Path], Array] | None = None
     # Returns the `Metadata` of an open file and its path.
     describe: Callable[[BinaryIO, Path], Any] | None = None
     # What they begin with, if they are known by that, whatever their names are.
@@ -62,6 +65,9 @@ class Format(NamedTuple):
     # Returns the content of the file of an image and, if such files hold any, of its
     # `Metadata`.
     write: Callable[..., bytes] | None = None
+    # Returns the content of a file of several images, an array with an axis for them in
+    # front, and of their `Metadata`.
+    write_all: Callable[[Array, Any], bytes] | None = None
     # Writes a `Source` to the path of an empty file or folder: what lies outside of
     # memory, or without `write` every image.
     write_blocks: Callable[[Path, Any], None] | None = None
@@ -121,6 +127,9 @@ def content_format(file: BinaryIO, path: Path) -> Format:
     """
     head = file.read(32)
     file.seek(0)
+    if head[4:8] == b"ftyp":
+        # What is before that is the length of this part.
+        head = head[4:]
     if not head:
         rule, found = "be an image file", "which is empty"
         raise ArgumentValueError("path", rule, path, "get the file anew", found=found)

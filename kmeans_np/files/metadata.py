@@ -1,5 +1,6 @@
 """What an image file says about its numbers, so that another file can say it, too."""
 
+import math
 import os
 import re
 from collections.abc import Callable, Sequence
@@ -39,6 +40,14 @@ class Metadata:
         is read is not multiplied any more) or "unspecified", such as infrared.
     n_pages : int
         How many images the file holds.
+    stack : tuple of (str, int), optional
+        What ``read_image(path, page="all")`` has as its first axis, if the images are
+        alike: the axes in the file, each a letter and a length. "Z" is depth and "T"
+        time, as in the frames of an animation; other letters are those of tifffile.
+    durations : tuple of float, optional
+        How long each frame of an animation is shown, in milliseconds.
+    loop : int, optional
+        How often an animation is played, 0 for ever.
     """
 
     color_profile: bytes | None = None
@@ -47,6 +56,9 @@ class Metadata:
     no_data: float | None = None
     extra_channels: tuple[str, ...] | None = None
     n_pages: int = 1
+    stack: tuple[tuple[str, int], ...] | None = None
+    durations: tuple[float, ...] | None = None
+    loop: int | None = None
 
     @property
     def has_alpha(self) -> bool | None:
@@ -70,9 +82,15 @@ class Metadata:
     def suiting(self, shape: tuple[int, ...]) -> "Metadata":
         """Return what is true of an image of another shape, too.
 
-        A profile is for gray or for RGB, and the channels may be others.
+        A profile is for gray or for RGB, and the channels may be others. With a stack,
+        the first axis is that of the images; four axes always are one.
         """
-        metadata, channels = self, 1 if len(shape) < 3 else shape[2]
+        metadata, n = self, math.prod(length for _, length in self.stack or ())
+        if self.stack is None or len(shape) < 3 or shape[0] != n:
+            stack = (("I", shape[0]),) if len(shape) == 4 else None
+            metadata = replace(self, stack=stack, durations=None, loop=None)
+        shape = shape if metadata.stack is None else shape[1:]
+        channels = 1 if len(shape) < 3 else shape[2]
         extra = len(self.extra_channels or ())
         if self.extra_channels and channels - extra not in (1, 3):
             metadata, extra = replace(metadata, extra_channels=None), 0
@@ -100,6 +118,13 @@ def check_page(
     if page >= n_pages:
         rule = f"be from 0 to {n_pages - 1} for {path}"
         raise ArgumentIndexError("page", rule, page, "count from 0")
+
+
+def has_several(
+    describe: Callable[..., Metadata] | None, file: BinaryIO, path: Path
+) -> bool:
+    """Return whether there are several images in a file."""
+    return describe is not None and describe(file, path).n_pages > 1
 
 
 def read_metadata(path: str | os.PathLike[str]) -> Metadata:

@@ -1,7 +1,8 @@
 """What Pillow reads and writes without loss, and JPEG."""
 
+import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -10,10 +11,10 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from kmeans_np.checks import ArgumentValueError
-from kmeans_np.colors import distinct_colors
 from kmeans_np.files.formats import DEEP, Format
 from kmeans_np.files.metadata import Metadata
 from kmeans_np.files.paths import decode_errors
+from kmeans_np.files.profiles import rgb_of
 from kmeans_np.lloyd import Array
 
 # Color models, and as which they are read.
@@ -21,8 +22,9 @@ _READ_AS = dict.fromkeys(("P", "CMYK", "YCbCr", "LAB", "HSV"), "RGB")
 _READ_AS |= {"1": "L", "La": "LA", "PA": "RGBA", "RGBa": "RGBA"}
 # Color models of which one color may be declared transparent.
 _MAY_HIDE = ("1", "L", "P", "RGB")
-_GIF_COLORS = 256
 ORIENTATION = 0x0112
+# What Pillow calls numbers of more than 8 bits in a file.
+_DEEP = re.compile(r";1\d|SGI16|BC6")
 # Across and down; and inches for each unit that it may be in.
 _RESOLUTION, _UNIT, _IN_INCHES = (0x011A, 0x011B), 0x0128, {2: 1.0, 3: 2.54}
 
@@ -43,29 +45,47 @@ def header(file: BinaryIO) -> Iterator[Any]:
 
 def read_with_pillow(file: BinaryIO, path: Path, page: int = 0) -> Array:
     """Read what Pillow holds without loss, upright."""
-    from imageio import v3 as iio
+    with decode_errors(path), header(file) as picture:
+        picture.seek(page)
+        image = _as_array(frame_of(picture, path), picture.format)
+        # Only now, since Pillow turns some kinds of files upright itself.
+        return upright(image, picture.getexif().get(ORIENTATION))
 
-    with decode_errors(path), warnings.catch_warnings():
-        # As in `header`.
-        warnings.simplefilter("ignore")
-        opened: Any = iio.imopen(file, "r", plugin="pillow")
-        with opened as reader:
-            about = reader.metadata(index=page)
-            mode = _READ_AS.get(about["mode"])
-            if "transparency" in about and about["mode"] in _MAY_HIDE:
-                mode = "RGBA"
-            image: Array = reader.read(index=page, mode=mode)
-            # Only now, since Pillow turns some kinds of files upright itself.
-            held = reader.metadata(index=page, exclude_applied=False)
-    return upright(image, held.get("Orientation"))
+
+def frame_of(picture: Any, path: Path) -> Any:
+    """Return a frame of an open picture in the color model as which it is read.
+
+    Raises ValueError if numbers of more than 8 bits would be rounded.
+    """
+    if picture.mode[0] not in "IF" and _DEEP.search(str(picture.tile)):
+        rule, found = "have at most 8 bits a channel in such a file", "which has more"
+        remedy = "convert it to a PNG or TIFF of 16 bits"
+        raise ArgumentValueError("path", rule, path, remedy, found=found)
+    picture.load()
+    if picture.mode == "CMYK" and picture.info.get("icc_profile"):
+        return rgb_of(picture, picture.info["icc_profile"])
+    return _in_read_mode(picture)
+
+
+def _in_read_mode(picture: Any) -> Any:
+    mode = _READ_AS.get(picture.mode, picture.mode)
+    if "transparency" in picture.info and picture.mode in _MAY_HIDE:
+        mode = "RGBA"
+    # Not the picture itself, of which another frame may be looked at.
+    return picture.convert(mode) if mode != picture.mode else picture.copy()
 
 
 def array_of(picture: Any) -> Array:
     """Return the array of a picture of Pillow's, as `read_image` would read it."""
-    mode = _READ_AS.get(picture.mode, picture.mode)
-    if "transparency" in picture.info and picture.mode in _MAY_HIDE:
-        mode = "RGBA"
-    return np.asarray(picture.convert(mode) if mode != picture.mode else picture)
+    return _as_array(_in_read_mode(picture), picture.format)
+
+
+def _as_array(frame: Any, kind: str | None) -> Array:
+    # Not `asarray`, to which nobody could write.
+    image: Array = np.array(frame)
+    # Older versions have gray of 16 bits as integers of 32.
+    is_short = (frame.mode, kind) == ("I", "PNG")
+    return image.astype(np.uint16) if is_short else image
 
 
 def is_picture(value: Any) -> bool:
@@ -92,8 +112,33 @@ def describe_with_pillow(file: BinaryIO, path: Path, mode: str = "") -> Metadata
             color_profile=fitting(picture.info.get("icc_profile"), mode),
             resolution=dpi and (float(dpi[0]), float(dpi[1])),
             extra_channels=("alpha",) if channels in (2, 4) else None,
-            n_pages=getattr(picture, "n_frames", 1),
+            **_describe_frames(picture),
         )
+
+
+def frames_of(picture: Any) -> Iterator[Any]:
+    """Yield an open picture of several at each of its frames."""
+    for number in range(getattr(picture, "n_frames", 1)):
+        picture.seek(number)
+        yield picture
+
+
+def _describe_frames(picture: Any) -> dict[str, Any]:
+    """Return what an open picture says of its frames, if it has several."""
+    n = getattr(picture, "n_frames", 1)
+    if n == 1:
+        return {}
+    found = []
+    for frame in frames_of(picture):
+        # A WebP only says so when it is decoded.
+        frame.load()
+        found.append(frame.info.get("duration"))
+    return {
+        "n_pages": n,
+        "stack": (("T", n),),
+        "durations": None if None in found else tuple(map(float, found)),
+        "loop": picture.info.get("loop"),
+    }
 
 
 def fitting(profile: bytes | None, mode: str) -> bytes | None:
@@ -105,21 +150,27 @@ def fitting(profile: bytes | None, mode: str) -> bytes | None:
 
 
 def with_metadata(
-    image: Array, metadata: Metadata, names: Sequence[str], suffix: str, **options: Any
+    image: Array, metadata: Metadata, suffix: str, **options: Any
 ) -> bytes:
     """Return the content of a file that says, of metadata, what it can hold."""
-    known = {"color_profile": "icc_profile", "resolution": "dpi"}
-    for name, option in known.items():
-        value = getattr(metadata, name) if name in names else None
-        if value is not None and (name, suffix) == ("resolution", ".webp"):
-            from PIL import Image
+    return pillow_bytes(image, suffix, **options_for(metadata, suffix), **options)
 
-            exif = Image.Exif()
-            exif.update({**dict(zip(_RESOLUTION, value)), _UNIT: 2})
-            options["exif"] = exif.tobytes()
-        elif value is not None:
-            options[option] = value
-    return pillow_bytes(image, suffix, **options)
+
+def options_for(metadata: Metadata, suffix: str) -> dict[str, Any]:
+    """Return how Pillow is told of metadata, as far as such a file can hold them."""
+    options: dict[str, Any] = {}
+    profile, resolution = metadata.color_profile, metadata.resolution
+    if profile is not None and suffix not in (".bmp", ".gif"):
+        options["icc_profile"] = profile
+    if resolution is not None and suffix == ".webp":
+        from PIL import Image
+
+        exif = Image.Exif()
+        exif.update({**dict(zip(_RESOLUTION, resolution)), _UNIT: 2})
+        options["exif"] = exif.tobytes()
+    elif resolution is not None and suffix != ".gif":
+        options["dpi"] = resolution
+    return options
 
 
 def upright(image: Array, orientation: Any) -> Array:
@@ -167,50 +218,21 @@ def pillow_bytes(image: Array, suffix: str, **options: Any) -> bytes:
     return data
 
 
-def _gif_bytes(image: Array) -> bytes:
-    if image.ndim == 2:
-        # Cut to the grays that occur, its palette would not be known as one of grays.
-        return pillow_bytes(image, ".gif", optimize=False)
-    n_colors = len(distinct_colors(image.reshape(-1, 3)).counts)
-    if n_colors > _GIF_COLORS:
-        rule = f"have at most {_GIF_COLORS} colors to be written to a .gif file"
-        remedy = "choose .png, or fewer colors"
-        raise ArgumentValueError("image", rule, f"{n_colors:,}", remedy)
-    return pillow_bytes(image, ".gif")
-
-
 _HOLDS = ("color_profile", "resolution")
 # Written without loss where they can be, so that a segmented image keeps its k colors.
 JPEG = Format(
     (".jpg", ".jpeg"),
     read_with_pillow,
-    describe_with_pillow,
-    write=partial(
-        with_metadata, names=_HOLDS, suffix=".jpg", quality=95, subsampling=0
-    ),
+    describe=describe_with_pillow,
+    write=partial(with_metadata, suffix=".jpg", quality=95, subsampling=0),
     longest=65_500,
     metadata=_HOLDS,
     lossless=False,
 )
-WEBP = Format(
-    (".webp",),
-    read_with_pillow,
-    describe_with_pillow,
-    write=partial(
-        with_metadata, names=_HOLDS, suffix=".webp", lossless=True, exact=True
-    ),
-    channels=(1, 3, 4),
-    longest=16_383,
-    metadata=_HOLDS,
-)
 BMP = Format(
     (".bmp",),
     read_with_pillow,
-    describe_with_pillow,
-    write=partial(with_metadata, names=_HOLDS[1:], suffix=".bmp"),
+    describe=describe_with_pillow,
+    write=partial(with_metadata, suffix=".bmp"),
     metadata=_HOLDS[1:],
 )
-GIF = Format(
-    (".gif",), read_with_pillow, describe_with_pillow, write=_gif_bytes, longest=65_535
-)
-ANY = Format((), read_with_pillow, describe_with_pillow)

@@ -12,7 +12,8 @@ import numpy as np
 
 from kmeans_np.colors import distinct_colors, look_up, take
 from kmeans_np.files.formats import Format
-from kmeans_np.files.metadata import Metadata
+from kmeans_np.files.frames import read_frames, write_frames
+from kmeans_np.files.metadata import NOTHING, Metadata
 from kmeans_np.files.paths import decode_errors
 from kmeans_np.files.pillow import (
     ORIENTATION,
@@ -44,7 +45,8 @@ def read_png(file: BinaryIO, path: Path, page: int = 0) -> Array:
         _check_chunks(file)
     # At 24 and 25 are the bits a channel and the color model, 0 for gray.
     if head[24:25] != b"\x10" or head[25:26] == b"\0":
-        return read_with_pillow(file, path, page)
+        image = read_with_pillow(file, path, page)
+        return _with_hidden(image, file) if image.dtype == np.uint16 else image
     check_extra_to_read(path, "a PNG with 16 bits a color channel")
     import imagecodecs
 
@@ -52,6 +54,16 @@ def read_png(file: BinaryIO, path: Path, page: int = 0) -> Array:
         with header(file) as picture:
             orientation = picture.getexif().get(ORIENTATION)
         return upright(imagecodecs.png_decode(file.read()), orientation)
+
+
+def _with_hidden(image: Array, file: BinaryIO) -> Array:
+    """Return gray of 16 bits with alpha if a PNG declares one gray transparent."""
+    with header(file) as picture:
+        hidden = picture.info.get("transparency")
+    if hidden is None:
+        return image
+    alpha = np.where(image == hidden, 0, np.iinfo(image.dtype).max)
+    return np.dstack([image, alpha.astype(image.dtype)])
 
 
 def describe_png(file: BinaryIO, path: Path) -> Metadata:
@@ -83,7 +95,11 @@ def _check_chunks(file: BinaryIO) -> None:
 
 def write_png(image: Array, metadata: Metadata) -> bytes:
     """Return the content of a PNG file, of color with 16 bits by imagecodecs."""
-    data = _encoded(image)
+    return _with_chunks(_encoded(image), metadata)
+
+
+def _with_chunks(data: bytes, metadata: Metadata) -> bytes:
+    """Return the content of a PNG with chunks for metadata."""
     # Behind the signature and the header, before all that is about colors.
     place = _SIGNATURE + 25
     return data[:place] + b"".join(_chunks(metadata)) + data[place:]
@@ -153,26 +169,43 @@ def png_bytes(image: Array) -> bytes:
 
 def _indexed(image: Array) -> bytes | None:
     """Return a PNG file with a palette, None if there are too many colors."""
-    # imageio writes no palettes.
-    from PIL import Image
-
     pixels = image.reshape(-1, image.shape[2])
-    if _numbered(pixels[:: max(1, len(pixels) // SAMPLE)]) is None:
+    if numbered_colors(pixels[:: max(1, len(pixels) // SAMPLE)]) is None:
         return None
-    numbered = _numbered(pixels)
+    numbered = numbered_colors(pixels)
     if numbered is None:
         return None
     palette, numbers = numbered
-    picture = Image.fromarray(numbers.reshape(image.shape[:2]))
+    return indexed_bytes(numbers.reshape(image.shape[:2]), palette)
+
+
+def indexed_bytes(
+    numbers: Array, palette: Array, metadata: Metadata = NOTHING
+) -> bytes:
+    """Return the content of a PNG with a palette.
+
+    Parameters
+    ----------
+    numbers : (rows, columns) array of uint8
+        The number of the color of each pixel.
+    palette : (n, 3) or (n, 4) array of uint8
+        Colors, with alpha or without.
+    metadata : Metadata, optional
+        What else the file says.
+    """
+    # imageio writes no palettes.
+    from PIL import Image
+
+    picture = Image.fromarray(numbers)
     picture.putpalette(palette[:, :3].tobytes())
     alpha = palette[:, 3:].tobytes()
     file = io.BytesIO()
     # Pillow takes as few bits as the palette allows.
     picture.save(file, "PNG", **({"transparency": alpha} if alpha else {}))
-    return file.getvalue()
+    return _with_chunks(file.getvalue(), metadata)
 
 
-def _numbered(pixels: Array) -> tuple[Array, Array] | None:
+def numbered_colors(pixels: Array) -> tuple[Array, Array] | None:
     """Return the colors of some pixels and the number of each pixel's color."""
     colors = distinct_colors(pixels[:, :3])
     palette = colors.colors
@@ -197,9 +230,11 @@ def _numbered(pixels: Array) -> tuple[Array, Array] | None:
 PNG = Format(
     (".png",),
     read_png,
+    read_frames,
     describe_png,
     starts=(b"\x89PNG",),
     write=write_png,
+    write_all=partial(write_frames, suffix=".png"),
     types=("uint8", "uint16"),
     channels=(1, 2, 3, 4),
     metadata=("color_profile", "resolution"),

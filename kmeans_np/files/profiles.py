@@ -37,6 +37,19 @@ def from_srgb(colors: Array, profile: bytes | None) -> Array:
     return colors if profile is None else _converted(colors, profile, to_rgb=False)
 
 
+def rgb_of(picture: Any, profile: bytes) -> Any:
+    """Return a picture of Pillow's of another color model in sRGB."""
+    from PIL import ImageCms
+
+    try:
+        own: Any = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        srgb: Any = ImageCms.createProfile("sRGB")
+        return ImageCms.profileToProfile(picture, own, srgb, outputMode="RGB")
+    except (OSError, ImageCms.PyCMSError):
+        _warn()
+        return picture.convert("RGB")
+
+
 def named_color(word: str) -> list[int]:
     """Return the red, green and blue of sRGB that CSS has for a name, or for #rgb.
 
@@ -70,6 +83,10 @@ def _converted(colors: Array, profile: bytes, to_rgb: bool) -> Array:
 
 def _unconverted(colors: Array) -> Array:
     """Return colors as they are, as every viewer takes those of such a picture."""
+    _warn()
+    return np.repeat(colors, 3, axis=1) if colors.shape[1] == 1 else colors
+
+
+def _warn() -> None:
     words = "the color profile cannot be used, and colors are taken for sRGB"
     warnings.warn(words, UserWarning, stacklevel=find_stack_level())
-    return np.repeat(colors, 3, axis=1) if colors.shape[1] == 1 else colors

@@ -1,17 +1,26 @@
 """The tags of a TIFF: what they say about its numbers, and those that say it again."""
 
 import os
+import re
 import struct
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
+
+import numpy as np
 
 from kmeans_np.files.metadata import GDAL, Metadata
 from kmeans_np.files.paths import decode_errors
 from kmeans_np.files.pillow import fitting
+from kmeans_np.lloyd import Array
 
 CHANNELS = 277
 _ACROSS, _DOWN, _UNIT, _PROFILE = 282, 283, 296, 34675
+_DESCRIPTION, _IMAGES = 270, re.compile(r"ImageJ=\S*\simages=(\d+)")
+_OME_AXES, _MICRONS = "TZ", 25_400
+_IMAGEJ_UNIT = re.compile(r"ImageJ=.*?\sunit=(\S+)", re.DOTALL)
+_IN_INCHES = {"inch": 1, "cm": 1 / 2.54, "mm": 1 / 25.4, "nm": 1 / 25.4e6}
+_IN_INCHES |= dict.fromkeys(("micron", "um", "\u00b5m", r"\u00B5m"), 1 / _MICRONS)
 _EXTRA, _OTHER = 338, "unspecified"
 _EXTRA_CHANNELS = {1: "premultiplied alpha", 2: "alpha"}
 # Scale, points and matrix, and the keys, of a GeoTIFF; and what GDAL notes down.
@@ -48,19 +57,25 @@ def describe_tiff(file: BinaryIO, path: Path) -> Metadata:
         channels, extra = int(tags.get(CHANNELS, 1)), numbers_of(tags, _EXTRA)
         place = {tag: (tags.tagtype[tag], tags[tag]) for tag in _PLACE if tags.get(tag)}
         kind = "RGB" if channels - len(extra) == 3 else "L"
+        # ImageJ has large stacks without a page for each plane.
+        found = _IMAGES.match(str(tags.get(_DESCRIPTION, "")))
+        n_pages = max(len(pages_of(file)), int(found[1]) if found else 1)
         return Metadata(
             color_profile=fitting(tags.get(_PROFILE), kind),
             resolution=_resolution(tags),
             place=place or None,
             no_data=_number(tags.get(_NO_DATA)),
             extra_channels=tuple(_EXTRA_CHANNELS.get(n, _OTHER) for n in extra) or None,
-            n_pages=len(pages_of(file)),
+            n_pages=n_pages,
+            stack=_stack_of(file) if n_pages > 1 else None,
         )
 
 
 def _resolution(tags: Any) -> tuple[float, float] | None:
     """Return the pixels per inch, if that is what the tags say."""
     inches = {2: 1.0, 3: 1 / 2.54}.get(tags.get(_UNIT, 2))
+    if found := _IMAGEJ_UNIT.match(str(tags.get(_DESCRIPTION, ""))):
+        inches = inches or _IN_INCHES.get(found[1])
     across, down = tags.get(_ACROSS), tags.get(_DOWN)
     if inches is None or not across or not down:
         return None
@@ -93,6 +108,67 @@ def pages_of(file: BinaryIO) -> list[int]:
         (n,) = struct.unpack(order + count, file.read(struct.calcsize(count)))
         file.seek(n * entry, os.SEEK_CUR)
     return [*pages]
+
+
+class StackAxes(NamedTuple):
+    """What the axes of a stack are, beside rows and columns."""
+
+    # Letter and length of each axis that is one of planes, such as T and Z.
+    planes: tuple[tuple[str, int], ...]
+    # The axes as a volume has them: planes, rows, columns and, if there are any,
+    # channels.
+    order: list[int]
+
+
+def series_of(file: BinaryIO) -> Any:
+    """Return what tifffile takes for the images in a file: a stack counts as one."""
+    import tifffile
+
+    file.seek(0)
+    return tifffile.TiffFile(file).series
+
+
+def axes_of(series: Any) -> StackAxes:
+    """Return what the axes of a stack are."""
+    axes = series.axes
+    # Samples stand side by side in a pixel; with them, channels are planes.
+    channels = (
+        [axes.index(next(c for c in "SC" if c in axes))] if {*"SC"} & {*axes} else []
+    )
+    ends = [axes.index("Y"), axes.index("X"), *channels]
+    others = [at for at in range(len(axes)) if at not in ends]
+    planes = tuple((axes[at], series.shape[at]) for at in others)
+    return StackAxes(planes, others + ends)
+
+
+def _stack_of(file: BinaryIO) -> tuple[tuple[str, int], ...] | None:
+    """Return the axes of planes, if all pages are one stack, and that can be told."""
+    try:
+        series = series_of(file)
+    except ImportError:
+        return None
+    return (axes_of(series[0]).planes or None) if len(series) == 1 else None
+
+
+def in_pages(images: Array, metadata: Metadata) -> tuple[Array, Any, int]:
+    """Return planes, rows, columns and channels as the axes of a TIFF of pages.
+
+    Also what it takes to write them as an OME-TIFF, which tells depth, time and
+    channels apart, None if there is nothing to tell; and the number of axes of a page.
+    """
+    stack, samples = metadata.stack or (), images.shape[3:]
+    names, lengths = "".join(name for name, _ in stack), [n for _, n in stack]
+    if not {*names} <= {*_OME_AXES} or len({*names}) < len(names):
+        return images, None, images.ndim - 1
+    images = images.reshape(*lengths, *images.shape[1:])
+    if samples and samples[0] not in (3, 4):
+        images, end = np.moveaxis(images, -1, -3), "CYX"
+    else:
+        end = "YXS" if samples else "YX"
+    about: dict[str, Any] = {"axes": names + end}
+    for axis, per_inch in zip("XY", metadata.resolution or ()):
+        about[f"PhysicalSize{axis}"] = _MICRONS / per_inch
+    return images, about, len(end) - (end[0] == "C")
 
 
 def says_unspecified(metadata: Metadata, channels: int) -> bool:

@@ -10,7 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from kmeans_np.arrays import Report, Reporter, in_memory, is_sliced
-from kmeans_np.checks import ArgumentTypeError, ArgumentValueError, function, real_array
+from kmeans_np.checks import (
+    ArgumentTypeError,
+    ArgumentValueError,
+    function,
+    pluralize,
+    real_array,
+)
 from kmeans_np.files.formats import (
     ANY_NUMBERS,
     Format,
@@ -47,7 +53,7 @@ def write_image(
         RGB), .jpg and .jpeg (of quality 95) blur the edges between colors. A .png of at
         most 256 colors has a palette if that makes it smaller. What a link points to is
         replaced, not the link.
-    image : (rows, columns) or (rows, columns, channels) array_like
+    image : (rows, columns[, channels]) or (pages, rows, columns, channels) array_like
         The image: gray, gray with alpha, RGB or RGBA of type uint8, as far as the kind
         of file allows; or gray of type uint16 as .png, .tif and .tiff, and of type
         int32 or float32 as .tif and .tiff.
@@ -58,6 +64,11 @@ def write_image(
         With the extra ``kmeans-np[deep]`` also gray with alpha, RGB and RGBA of type
         uint16 as .png, and any number of channels of type uint8, uint16, uint32, int8,
         int16, int32, float32 or float64 as .tif and .tiff.
+
+        Of several images at once, an array with an axis for them in front, .gif, .png
+        and .webp make an animation, whose frames are of type uint8, and .tif and .tiff,
+        with ``kmeans-np[deep]``, pages. Gray ones, (pages, rows, columns), need a
+        `like` that says so in its `stack`.
 
         As .npy, and with the extra ``kmeans-np[zarr]`` as .zarr (a folder), any number
         of axes and any real type; each chunk of a .zarr has a checksum. An image
@@ -101,9 +112,10 @@ def write_image(
     """
     path = as_path(path)
     function(progress, "progress", "Progress")
-    metadata = _metadata(like, path, image)
+    metadata = _as_metadata(like)
     if _in_blocks(image, path):
         source: Any = image if is_sliced(image) else real_array(image, "image")
+        metadata = _suiting(metadata, path, source.shape)
         reporter = Reporter(progress, "paint", math.prod(source.shape[:2]))
 
         def tell(done: int, _: int) -> None:
@@ -114,13 +126,18 @@ def write_image(
     array = real_array(in_memory(image), "image")
     array = array.astype(array.dtype.newbyteorder("="), copy=False)
     array = _in_kept_type(array, format_of(path))
-    check_writable(array, path)
+    metadata = _suiting(metadata, path, array.shape)
+    check_writable(array, path, metadata)
     # Before the work of encoding it.
     check_replaceable(path)
     row = format_of(path)
     assert row.write is not None
-    gray = row.channels is not None and array.shape[2:] == (1,)
+    n_axes = 2 if metadata.stack is None else 3
+    gray = row.channels is not None and array.shape[n_axes:] == (1,)
     array = array[..., 0] if gray else array
+    if metadata.stack is not None and row.write_all is not None:
+        write_whole(path, row.write_all(array, metadata))
+        return
     how = (metadata,) if row.metadata else ()
     write_whole(path, row.write(array, *how))
 
@@ -140,19 +157,22 @@ def _in_kept_type(array: Array, row: Format) -> Array:
     return array
 
 
-def _metadata(like: Any, path: Path, image: Any) -> Metadata:
-    """Return what a file shall say of an image, and warn of what it cannot."""
+def _as_metadata(like: Any) -> Metadata:
+    """Return what a file shall say, if it can."""
     if like is None:
         return NOTHING
     if isinstance(like, Metadata):
-        metadata = like
-    elif isinstance(like, (str, os.PathLike)):
-        metadata = read_metadata(like)
-    else:
-        rule, got = "be Metadata, or the path of an image file", type(like).__name__
-        remedy = "pass what read_metadata returns"
-        raise ArgumentTypeError("like", rule, got, remedy)
-    metadata = metadata.suiting(np.shape(image))
+        return like
+    if isinstance(like, (str, os.PathLike)):
+        return read_metadata(like)
+    rule, got = "be Metadata, or the path of an image file", type(like).__name__
+    remedy = "pass what read_metadata returns"
+    raise ArgumentTypeError("like", rule, got, remedy)
+
+
+def _suiting(metadata: Metadata, path: Path, shape: tuple[int, ...]) -> Metadata:
+    """Return what is said of an image of this shape; warn of what a file cannot hold."""
+    metadata = metadata.suiting(shape)
     left_out = lost(path, metadata)
     if left_out:
         what = either(left_out, "and")
@@ -166,8 +186,11 @@ def _in_blocks(image: Any, path: Path) -> bool:
     return row.write_blocks is not None and (row.write is None or is_sliced(image))
 
 
-def check_writable(image: Any, path: Path) -> None:
-    """Raise TypeError or ValueError if such an image cannot be in such a file."""
+def check_writable(image: Any, path: Path, metadata: Metadata = NOTHING) -> None:
+    """Raise TypeError or ValueError if such an image cannot be in such a file.
+
+    `metadata` says whether it is several images.
+    """
     if _in_blocks(image, path):
         check_sliced(path, image)
         return
@@ -177,6 +200,10 @@ def check_writable(image: Any, path: Path) -> None:
         rule = f"end in one of {', '.join(names)} to be written"
         remedy = "choose one of these, such as .png"
         raise ArgumentValueError("path", rule, path, remedy)
+    shape, stack = image.shape, metadata.suiting(image.shape).stack
+    if stack is not None and row.channels is not None:
+        shape = shape[1:]
+        _check_stack(row, image, suffix)
     if not row.keeps(image.dtype):
         remedy, code = "scale it to 0 to 255 and convert it", "np.rint(255 * image)"
         if image.dtype == np.uint16:
@@ -195,16 +222,32 @@ def check_writable(image: Any, path: Path) -> None:
             f"{remedy}, as in {code}.astype(np.uint8)",
             shell_remedy=remedy,
         )
-    if not row.fits(image.shape):
+    if not row.fits(shape):
         raise ArgumentValueError(
             "image",
             f"be {row.kinds} to be written as {image.dtype} to a {suffix} file",
             f"shape {image.shape}",
             "choose other channels, another suffix or another type",
         )
-    if max(image.shape[:2]) > row.longest:
+    if max(shape[:2]) > row.longest:
         rule = f"have at most {row.longest:,} rows and columns to be written to a "
         rule, got = f"{rule}{suffix} file", f"shape {image.shape}"
         raise ArgumentValueError("image", rule, got, "choose .png")
-    if row.check:
+    if row.check and stack is None:
         row.check(image, suffix)
+
+
+def _check_stack(row: Format, images: Any, suffix: str) -> None:
+    """Refuse several images where such a file holds one."""
+    if row.write_all is None:
+        names = either(suffixes(lambda each: each.write_all))
+        rule = f"be one image to be written to a {suffix} file"
+        remedy = f"choose {names}, or write one image after the other"
+        got = f"{pluralize(len(images), 'image')}, shape {images.shape}"
+        raise ArgumentValueError("image", rule, got, remedy)
+    if row.extra is not None:
+        rule = f"be one image to be written to a {suffix} file, {row.extra.missing}"
+        row.extra.check(rule, f"shape {images.shape}", argument="image")
+    if row.types is not None and images.dtype != np.uint8 and row.extra is None:
+        rule = f"be of type uint8 to be written to a {suffix} file as an animation"
+        raise ArgumentTypeError("image", rule, images.dtype, "choose .tif")

@@ -1,0 +1,83 @@
+"""The formats WebP and GIF, which may hold animations, and all others of Pillow's."""
+
+from functools import partial
+
+import numpy as np
+
+from kmeans_np.checks import ArgumentValueError
+from kmeans_np.colors import distinct_colors
+from kmeans_np.files.formats import Format
+from kmeans_np.files.frames import animation_bytes, read_frames, write_frames
+from kmeans_np.files.metadata import NOTHING, Metadata
+from kmeans_np.files.pillow import (
+    describe_with_pillow,
+    pillow_bytes,
+    read_with_pillow,
+    with_metadata,
+)
+from kmeans_np.files.png import PALETTE_SIZE, numbered_colors
+from kmeans_np.lloyd import Array
+
+
+def write_gif(image: Array) -> bytes:
+    """Return the content of a GIF of one image."""
+    if image.ndim == 2:
+        # Cut to the grays that occur, its palette would not be known as one of grays.
+        return pillow_bytes(image, ".gif", optimize=False)
+    return write_gif_frames(image[np.newaxis], NOTHING)
+
+
+def write_gif_frames(images: Array, metadata: Metadata) -> bytes:
+    """Return the content of a GIF, of at most 256 colors in all frames together."""
+    from PIL import Image
+
+    if images.ndim == 3:
+        images = np.repeat(images[..., np.newaxis], 3, axis=3)
+    pixels = images.reshape(-1, images.shape[3])
+    if images.shape[3] == 4:
+        alpha = pixels[:, 3:]
+        if ((alpha > 0) & (alpha < 255)).any():
+            rule = "be transparent or opaque everywhere to be written to a .gif file"
+            got, remedy = "some pixels that are neither", "choose .png"
+            raise ArgumentValueError("image", rule, got, remedy)
+        # What cannot be seen is one color.
+        pixels = np.where(alpha > 0, pixels, 0)
+    found = numbered_colors(pixels)
+    if found is None:
+        rule = f"have at most {PALETTE_SIZE} colors to be written to a .gif file"
+        got = f"{len(distinct_colors(pixels[:, :3]).counts):,}"
+        raise ArgumentValueError("image", rule, got, "choose .png, or fewer colors")
+    palette, numbers = found
+    frames, how = [], {}
+    for frame in numbers.reshape(images.shape[:3]):
+        frames.append(Image.fromarray(frame))
+        frames[-1].putpalette(palette[:, :3].tobytes())
+    hidden = np.flatnonzero(palette[:, 3:] == 0)
+    if len(hidden):
+        # No frame shall show through the next one.
+        how = {"transparency": int(hidden[0]), "disposal": 2}
+    return animation_bytes(frames, metadata, ".gif", optimize=False, **how)
+
+
+WEBP = Format(
+    (".webp",),
+    read_with_pillow,
+    read_frames,
+    describe_with_pillow,
+    write=partial(with_metadata, suffix=".webp", lossless=True, exact=True),
+    write_all=partial(write_frames, suffix=".webp", lossless=True, exact=True),
+    channels=(1, 3, 4),
+    longest=16_383,
+    metadata=("color_profile", "resolution"),
+)
+GIF = Format(
+    (".gif",),
+    read_with_pillow,
+    read_frames,
+    describe_with_pillow,
+    write=write_gif,
+    write_all=write_gif_frames,
+    channels=(1, 3, 4),
+    longest=65_535,
+)
+ANY = Format((), read_with_pillow, read_frames, describe_with_pillow)
