@@ -379,14 +379,25 @@ def test_one_of_many_is_said(suffix, n_pages, tmp_path, monkeypatch, capsys):
         assert f"--page must be from 1 to {n_pages}" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("read", [read_image, open_image])
-def test_a_preview_is_not_taken_for_the_picture(read, tmp_path):
-    path = tmp_path / "photo.tif"
+@pytest.mark.parametrize("model", ["rgb", "cfa"])
+def test_a_preview_is_not_taken_for_the_picture(model, tmp_path):
+    path, picture = tmp_path / "photo.tif", THREE.astype(np.uint16) * 200
+    how = {"photometric": model}
     with tifffile.TiffWriter(path) as file:
-        file.write(THREE[::4, ::4], photometric="rgb", subfiletype=1, subifds=1)
-        file.write(THREE.astype(np.uint16), photometric="rgb")
+        file.write(THREE[::4, ::4], photometric="rgb", subfiletype=1, subifds=2)
+        file.write(THREE[::2, ::2], photometric="rgb", subfiletype=1)
+        if model == "cfa":
+            # The raw numbers of a sensor are no picture yet.
+            picture, pattern = picture[..., 0], (33421, 3, 2, (2, 2), True)
+            how["extratags"] = [pattern, (33422, 1, 4, b"\0\1\1\2", True)]
+        file.write(picture, **how)
+    if model == "cfa":
+        with pytest.raises(ValueError, match=r"begins with a preview.* model CFA"):
+            read_image(path)
+    else:
+        assert np.array_equal(read_image(path), picture)
     with pytest.raises(ValueError, match="which begins with a preview"):
-        read(path)
+        open_image(path)
 
 
 # ---- Pictures of Pillow's, and other objects -------------------------------------

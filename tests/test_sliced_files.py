@@ -738,7 +738,7 @@ def test_what_cannot_be_undone_in_slices_is_refused(tmp_path):
     )
     refused(
         ValueError,
-        "path must be a TIFF that is of colors as they are to be read in slices, got "
+        "path must be a TIFF of colors as they are to be read in slices, got "
         f"{path}, whose colors are multiplied by alpha; {end}",
         open_image,
         path,

@@ -75,6 +75,13 @@ def _what_takes_part(group: Any, several_pages: bool = True) -> None:
         "last of 2 or 4 channels is alpha)",
     )
     group.add_argument(
+        "--no-alpha",
+        dest="alpha",
+        action="store_const",
+        const="no",
+        help="the same as --alpha no",
+    )
+    group.add_argument(
         "--mask",
         metavar="FILE",
         help="a picture of the same size; where it is black or transparent, pixels "

@@ -78,7 +78,7 @@ def read_overlays(args: argparse.Namespace) -> Overlays:
 def read_array(path: Path, option: str, page: int | str = 1) -> Array:
     """Read a picture, or another array, that was named by an option or argument."""
     with named(option), _quiet():
-        if is_opened(path):
+        if is_opened(path) and page in (1, "all"):
             with open_image(path) as image:
                 return np.asarray(image)
         if isinstance(page, str):
@@ -96,7 +96,8 @@ def open_picture(
 ) -> Iterator[Picture]:
     """Read a picture, and close it; one too large for memory is only opened."""
     with ExitStack() as opened:
-        image = _in_slices(path) if in_slices and args.page == 1 else None
+        is_first = args.page == 1 or (args.page == "all" and is_opened(path))
+        image = _in_slices(path) if in_slices and is_first else None
         if image is None:
             image = read_array(path, "IMAGE", args.page)
         else:
@@ -107,7 +108,7 @@ def open_picture(
             alpha = about.has_alpha and image.shape[-1] > 1
         axis = args.channel_axis
         if axis == "auto":
-            axis = None if about.stack is not None and image.ndim == 3 else -1
+            axis = None if about.planes and image.ndim == 3 else -1
         layout, _ = lay_out(shape_only(image), axis, alpha)
         yield Picture(image, about, layout)
 

@@ -292,7 +292,11 @@ def _write_labels(path: Path, answer: Segmentation, about: Metadata) -> str:
     )
     if row.types is None:
         _write(path, labels, like)
-    elif path.suffix.lower() == ".png" and kind == np.uint8 and like.stack is None:
+    elif (
+        path.suffix.lower() == ".png"
+        and kind == np.uint8
+        and not like.suiting(labels.shape).planes
+    ):
         colors, is_short = answer.palette, answer.palette.dtype == np.uint8
         # Of more bits, all may be so dark that there is nothing to see.
         shown = shown_colors(colors, about) if is_short else None

@@ -23,8 +23,8 @@ from kmeans_np.files.metadata import NOTHING, Metadata
 from kmeans_np.files.paths import decode_errors
 from kmeans_np.files.pillow import (
     check_extra_to_read,
+    check_size,
     describe_with_pillow,
-    header,
     read_with_pillow,
 )
 from kmeans_np.lloyd import Array
@@ -59,7 +59,8 @@ def _read_jpeg_2000(file: BinaryIO, path: Path, page: int = 0) -> Array:
 
     if _YCC in head:
         raise _convert_it(path, "of luma and chroma of more than 8 bits")
-    with decode_errors(path), header(file):
+    with decode_errors(path):
+        check_size(file)
         image: Array = imagecodecs.jpeg2k_decode(file.read())
         return image
 
@@ -70,7 +71,8 @@ def _read_netpbm(file: BinaryIO, path: Path, page: int = 0) -> Array:
     file.seek(0)
     if found is None or int(found[4]) < 2**8:
         return read_with_pillow(file, path, page)
-    with decode_errors(path), header(file):
+    with decode_errors(path):
+        check_size(file)
         kind, (columns, rows, white) = found[1], map(int, found.groups()[1:])
         shape = (rows, columns, 3) if kind in _COLOR else (rows, columns)
         size = int(np.prod(shape))
@@ -96,7 +98,8 @@ def _read_avif(file: BinaryIO, path: Path, page: int = 0) -> Array:
 
     if _TURNED in head or _MIRRORED in head:
         raise _convert_it(path, "of more than 8 bits that is to be turned")
-    with decode_errors(path), header(file):
+    with decode_errors(path):
+        check_size(file)
         bits = 12 if head[at + _DEPTH] & 0x20 else 10
         image = imagecodecs.avif_decode(file.read(), index=page)
         return _in_16_bits(image, 2**bits - 1)

@@ -41,9 +41,10 @@ class Metadata:
     n_pages : int
         How many images the file holds.
     stack : tuple of (str, int), optional
-        What ``read_image(path, page="all")`` has as its first axis, if the images are
-        alike: the axes in the file, each a letter and a length. "Z" is depth and "T"
-        time, as in the frames of an animation; other letters are those of tifffile.
+        The axes of the images in the file, if they are alike: each a letter and a
+        length. "T" is time, as in an animation, "Z" depth, "C" channels; other letters
+        are those of tifffile. ``read_image(path, page="all")`` has channels as its last
+        axis, and all others as its first.
     durations : tuple of float, optional
         How long each frame of an animation is shown, in milliseconds.
     loop : int, optional
@@ -63,9 +64,21 @@ class Metadata:
     @property
     def has_alpha(self) -> bool | None:
         """Whether the last channel is alpha; None if the file does not say."""
+        if self.has_channel_pages:
+            return False
         if self.extra_channels is None:
             return None
         return "alpha" in "".join(self.extra_channels[-1:])
+
+    @property
+    def planes(self) -> tuple[tuple[str, int], ...]:
+        """The axes of `stack` that are the first one of the array."""
+        return tuple(pair for pair in self.stack or () if pair[0] != "C")
+
+    @property
+    def has_channel_pages(self) -> bool:
+        """Whether there are pages that are channels, which are the last axis."""
+        return len(self.planes) < len(self.stack or ())
 
     def place_of(self, labels: bool) -> dict[int, tuple[int, Any]] | None:
         """Return the place for a picture of other numbers on the same grid.
@@ -82,14 +95,18 @@ class Metadata:
     def suiting(self, shape: tuple[int, ...]) -> "Metadata":
         """Return what is true of an image of another shape, too.
 
-        A profile is for gray or for RGB, and the channels may be others. With a stack,
-        the first axis is that of the images; four axes always are one.
+        A profile is for gray or for RGB, and the channels may be others. With planes,
+        the first axis is that of the images; of four axes it always is.
         """
-        metadata, n = self, math.prod(length for _, length in self.stack or ())
-        if self.stack is None or len(shape) < 3 or shape[0] != n:
-            stack = (("I", shape[0]),) if len(shape) == 4 else None
-            metadata = replace(self, stack=stack, durations=None, loop=None)
-        shape = shape if metadata.stack is None else shape[1:]
+        planes, n = self.planes, math.prod(length for _, length in self.planes)
+        are_there = bool(planes) and len(shape) > 2 and shape[0] == n
+        metadata = self
+        if not are_there:
+            planes = (("I", shape[0]),) if len(shape) == 4 else ()
+            metadata = replace(self, durations=None, loop=None)
+        shape = shape[1:] if planes else shape
+        of_channels = [("C", n) for n in shape[2:] if ("C", n) in (self.stack or ())]
+        metadata = replace(metadata, stack=(*planes, *of_channels) or None)
         channels = 1 if len(shape) < 3 else shape[2]
         extra = len(self.extra_channels or ())
         if self.extra_channels and channels - extra not in (1, 3):

@@ -43,6 +43,12 @@ def header(file: BinaryIO) -> Iterator[Any]:
     file.seek(0)
 
 
+def check_size(file: BinaryIO) -> None:
+    """Let Pillow refuse a file that claims to have too many pixels."""
+    with header(file):
+        pass
+
+
 def read_with_pillow(file: BinaryIO, path: Path, page: int = 0) -> Array:
     """Read what Pillow holds without loss, upright."""
     with decode_errors(path), header(file) as picture:

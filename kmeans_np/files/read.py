@@ -34,7 +34,8 @@ def read_image(path: str | os.PathLike[str], *, page: int | str = 0) -> Array:
         or RGBA, and TIFF files of any number of bands, of type uint8, uint16, uint32,
         int8, int16, int32, float32 or float64; JPEG 2000 of more than 8 bits or with
         signs, with its numbers as they are; and AVIF of more than 8 bits, as uint16
-        with white as 65,535, as PPM and PGM are.
+        with white as 65,535, as PPM and PGM are. Of a TIFF that begins with a preview,
+        as a DNG does, the picture.
 
         All pages of a file that has only one are that image. Pages that are the
         channels of one image, as microscopes write them, are its channels, and all
@@ -57,9 +58,8 @@ def read_image(path: str | os.PathLike[str], *, page: int | str = 0) -> Array:
         If the file is empty, no image, cut short or seen to be damaged, of more than
         about 179 million pixels (four bands count as one), of a type that would change
         on the way, or of one that needs the extra, or pillow-heif, which is not
-        installed; if it begins with a preview, as a camera's raw file does; if its
-        pages are to be read all at once and are not alike; or if it is no file but a
-        FIFO, a socket or a device.
+        installed; if its pages are to be read all at once and are not alike; or if it
+        is no file but a FIFO, a socket or a device.
 
     Notes
     -----

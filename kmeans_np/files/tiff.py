@@ -30,10 +30,10 @@ from kmeans_np.files.tiff_pages import (
     TIFF_TYPES,
     check_kind,
     check_parts,
+    is_preview,
     page_of,
     read_stack,
     read_tiff,
-    refuse_preview,
 )
 from kmeans_np.files.tiff_tags import (
     describe_tiff,
@@ -53,6 +53,8 @@ _GRAY = ("uint16", "int32", "float32")
 
 def write_tiff(image: Array, metadata: Metadata) -> bytes:
     """Return the content of a TIFF file, compressed by deflate."""
+    if metadata.has_channel_pages:
+        return write_stack(image, metadata)
     channels = 1 if image.ndim == 2 else image.shape[2]
     unspecified = says_unspecified(metadata, channels)
     if unspecified:
@@ -75,7 +77,7 @@ def write_stack(images: Array, metadata: Metadata) -> bytes:
     file, big = BytesIO(), images.nbytes > CLASSIC_TIFF
     images, about, n_axes = in_pages(images, metadata)
     options = tiff_options(images.shape[-n_axes:], metadata)
-    options |= {"metadata": about, "planarconfig": None}
+    options["metadata"] = about
     tifffile.imwrite(file, images, bigtiff=big, ome=about is not None, **options)
     return file.getvalue()
 
@@ -136,8 +138,6 @@ def open_tiff(path: Path) -> SlicedImage:
         check_kind(
             path, page, f"a TIFF of {pluralize(bands, 'channel')} of {page.dtype}"
         )
-        kinds = map(page.tags.valueof, (SUBFILE_TYPE, SUB_IFDS))
-        refuse_preview(path, *kinds)
         _check_for_slices(path, page)
         check_parts(file, page)
         shape = (rows, columns, bands)[: 2 if bands == 1 else 3]
@@ -154,12 +154,14 @@ def _check_for_slices(path: Path, page: Any) -> None:
     """Refuse what cannot be undone in slices."""
     rule = ""
     if page.tags.valueof(ORIENTATION) in range(2, 9):
-        rule, found = "upright", "which is to be turned or mirrored"
+        rule, found = "that is upright", "which is to be turned or mirrored"
     elif page.samplesperpixel in (2, 4) and PREMULTIPLIED in page.extrasamples:
         rule, found = "of colors as they are", "whose colors are multiplied by alpha"
+    elif is_preview(*map(page.tags.valueof, (SUBFILE_TYPE, SUB_IFDS))):
+        rule, found = "whose first page is the picture", "which begins with a preview"
     if rule:
         remedy = "read it as a whole with read_image and write it again"
-        rule = f"be a TIFF that is {rule} to be read in slices"
+        rule = f"be a TIFF {rule} to be read in slices"
         raise ArgumentValueError("path", rule, path, remedy, found=found)
 
 

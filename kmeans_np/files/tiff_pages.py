@@ -22,8 +22,9 @@ from kmeans_np.files.pillow import (
 )
 from kmeans_np.files.tiff_tags import (
     CHANNELS,
-    axes_of,
     numbers_of,
+    order_of,
+    pages_of,
     series_of,
     tags_of,
 )
@@ -59,8 +60,11 @@ def read_tiff(file: BinaryIO, path: Path, page: int = 0) -> Array:
         what = "a BigTIFF of big-endian byte order"
         return _read_with_tifffile(file, path, page, what)
     with decode_errors(path):
+        if page > 0 and page >= len(pages_of(file)):
+            return _read_plane(file, path, page)
         tags = tags_of(file, page)
-        refuse_preview(path, tags.get(SUBFILE_TYPE), tags.get(SUB_IFDS))
+        if is_preview(tags.get(SUBFILE_TYPE), tags.get(SUB_IFDS)):
+            return _read_largest(file, path, page)
         channels, bits = int(tags.get(CHANNELS, 1)), max(tags.get(_BITS, (1,)))
         kind = _KINDS.get(max(tags.get(_FORMAT, (1,))), "void")
         by_pillow = _pillow_holds(file, page, channels, kind, bits)
@@ -79,13 +83,19 @@ def read_tiff(file: BinaryIO, path: Path, page: int = 0) -> Array:
     return image.astype(np.int16) if kind == "int" and bits == 16 else image
 
 
-def refuse_preview(path: Path, kind: int | None, others: Any) -> None:
-    """Refuse a page that is a small copy of one in another place, as in a DNG."""
-    if kind is not None and kind & 1 and others:
-        rule = "begin with its picture"
-        found = "which begins with a preview, as a camera's raw file does"
-        remedy = "develop it, and read the PNG or TIFF that comes of it"
-        raise ArgumentValueError("path", rule, path, remedy, found=found)
+def is_preview(kind: int | None, others: Any) -> bool:
+    """Return whether a page is a small copy of one in another place, as in a DNG."""
+    return kind is not None and bool(kind & 1) and bool(others)
+
+
+def _read_largest(file: BinaryIO, path: Path, number: int) -> Array:
+    """Read the largest of the images that belong to a page, which is a preview."""
+    kind = "a file that begins with a preview, as a camera's raw file does"
+    check_extra_to_read(path, kind)
+    with decode_errors(path):
+        pages: Any = page_of(file, number)[0].pages
+        page = max(pages, key=lambda each: math.prod(each.shape))
+        return _as_array(file, path, page, kind)
 
 
 def _read_and_check(file: BinaryIO, path: Path, page: int, tags: Any) -> Array:
@@ -165,12 +175,17 @@ def _read_with_tifffile(file: BinaryIO, path: Path, number: int, kind: str) -> A
     """
     check_extra_to_read(path, kind)
     with decode_errors(path):
-        page, (rows, columns, bands) = page_of(file, number)
-        _check_page(file, path, page, kind)
-        # Axes: bands one after the other, depth, rows, columns, bands side by side.
-        image = np.moveaxis(page.asarray(squeeze=False)[:, 0], 0, -2)
-        image = image.reshape((rows, columns, bands)[: 2 if bands == 1 else 3])
-        return _as_seen(image, page)
+        return _as_array(file, path, page_of(file, number)[0], kind)
+
+
+def _as_array(file: BinaryIO, path: Path, page: Any, kind: str) -> Array:
+    """Return the array of a page, upright, with its bands last."""
+    _check_page(file, path, page, kind)
+    # Axes: bands one after the other, depth, rows, columns, bands side by side.
+    image = np.moveaxis(page.asarray(squeeze=False)[:, 0], 0, -2)
+    bands = int(page.samplesperpixel)
+    shape = (*image.shape[:2], bands)
+    return _as_seen(image.reshape(shape[: 2 if bands == 1 else 3]), page)
 
 
 def read_stack(file: BinaryIO, path: Path) -> Array:
@@ -202,11 +217,24 @@ def read_stack(file: BinaryIO, path: Path) -> Array:
         _check_page(file, path, first, kind)
         for page in pages:
             check_parts(file, page)
-        axes, image = axes_of(series[0]), series[0].asarray()
-        image = image.transpose(axes.order)
-        if axes.planes:
-            image = image.reshape(-1, *image.shape[len(axes.planes) :])
-        return _as_seen(image, first, in_planes=bool(axes.planes))
+        axes = series[0].axes
+        image = series[0].asarray().transpose(order_of(axes))
+        n_axes = 2 + bool({*axes} & {*"SC"})
+        in_planes = image.ndim > n_axes
+        if in_planes:
+            image = image.reshape(-1, *image.shape[-n_axes:])
+        return _as_seen(image, first, in_planes)
+
+
+def _read_plane(file: BinaryIO, path: Path, number: int) -> Array:
+    """Read a plane of a stack of ImageJ's that has no page of its own."""
+    check_extra_to_read(path, "a stack of ImageJ's with one page")
+    with decode_errors(path):
+        (stack,) = series_of(file)
+        _check_page(file, path, stack.keyframe, "a TIFF")
+        planes = stack.asarray()
+        plane: Array = planes.reshape(-1, *stack.keyframe.shape)[number]
+        return plane
 
 
 def _check_page(file: BinaryIO, path: Path, page: Any, kind: str) -> None:

@@ -4,8 +4,9 @@ import os
 import re
 import struct
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -60,15 +61,15 @@ def describe_tiff(file: BinaryIO, path: Path) -> Metadata:
         # ImageJ has large stacks without a page for each plane.
         found = _IMAGES.match(str(tags.get(_DESCRIPTION, "")))
         n_pages = max(len(pages_of(file)), int(found[1]) if found else 1)
-        return Metadata(
+        about = Metadata(
             color_profile=fitting(tags.get(_PROFILE), kind),
             resolution=_resolution(tags),
             place=place or None,
             no_data=_number(tags.get(_NO_DATA)),
             extra_channels=tuple(_EXTRA_CHANNELS.get(n, _OTHER) for n in extra) or None,
             n_pages=n_pages,
-            stack=_stack_of(file) if n_pages > 1 else None,
         )
+        return replace(about, **_describe_stack(file)) if n_pages > 1 else about
 
 
 def _resolution(tags: Any) -> tuple[float, float] | None:
@@ -107,17 +108,8 @@ def pages_of(file: BinaryIO) -> list[int]:
         file.seek(at)
         (n,) = struct.unpack(order + count, file.read(struct.calcsize(count)))
         file.seek(n * entry, os.SEEK_CUR)
+    file.seek(0)
     return [*pages]
-
-
-class StackAxes(NamedTuple):
-    """What the axes of a stack are, beside rows and columns."""
-
-    # Letter and length of each axis that is one of planes, such as T and Z.
-    planes: tuple[tuple[str, int], ...]
-    # The axes as a volume has them: planes, rows, columns and, if there are any,
-    # channels.
-    order: list[int]
 
 
 def series_of(file: BinaryIO) -> Any:
@@ -128,26 +120,27 @@ def series_of(file: BinaryIO) -> Any:
     return tifffile.TiffFile(file).series
 
 
-def axes_of(series: Any) -> StackAxes:
-    """Return what the axes of a stack are."""
-    axes = series.axes
+def order_of(axes: str) -> list[int]:
+    """Return the axes of a stack in the order: planes, rows, columns, channels."""
+    ends = [axes.index(axis) for axis in "YX"]
     # Samples stand side by side in a pixel; with them, channels are planes.
-    channels = (
-        [axes.index(next(c for c in "SC" if c in axes))] if {*"SC"} & {*axes} else []
-    )
-    ends = [axes.index("Y"), axes.index("X"), *channels]
-    others = [at for at in range(len(axes)) if at not in ends]
-    planes = tuple((axes[at], series.shape[at]) for at in others)
-    return StackAxes(planes, others + ends)
+    ends += [axes.index(axis) for axis in "SC" if axis in axes][:1]
+    return [at for at in range(len(axes)) if at not in ends] + ends
 
 
-def _stack_of(file: BinaryIO) -> tuple[tuple[str, int], ...] | None:
-    """Return the axes of planes, if all pages are one stack, and that can be told."""
+def _describe_stack(file: BinaryIO) -> dict[str, Any]:
+    """Return what is said of several pages, if they are alike and that can be told."""
     try:
         series = series_of(file)
     except ImportError:
-        return None
-    return (axes_of(series[0]).planes or None) if len(series) == 1 else None
+        return {}
+    if len(series) != 1:
+        return {}
+    axes, shape = series[0].axes, series[0].shape
+    # Channels beside samples are planes like others.
+    names = axes.replace("C", "Q") if "S" in axes else axes
+    pairs = tuple(pair for pair in zip(names, shape) if pair[0] not in "YXS")
+    return {"stack": pairs or None}
 
 
 def in_pages(images: Array, metadata: Metadata) -> tuple[Array, Any, int]:
@@ -156,19 +149,19 @@ def in_pages(images: Array, metadata: Metadata) -> tuple[Array, Any, int]:
     Also what it takes to write them as an OME-TIFF, which tells depth, time and
     channels apart, None if there is nothing to tell; and the number of axes of a page.
     """
-    stack, samples = metadata.stack or (), images.shape[3:]
-    names, lengths = "".join(name for name, _ in stack), [n for _, n in stack]
-    if not {*names} <= {*_OME_AXES} or len({*names}) < len(names):
-        return images, None, images.ndim - 1
-    images = images.reshape(*lengths, *images.shape[1:])
-    if samples and samples[0] not in (3, 4):
-        images, end = np.moveaxis(images, -1, -3), "CYX"
-    else:
-        end = "YXS" if samples else "YX"
-    about: dict[str, Any] = {"axes": names + end}
+    planes = dict(metadata.planes)
+    page = images.shape[1:] if planes else images.shape
+    if not {*planes} <= {*_OME_AXES} or len(planes) < len(metadata.planes):
+        return images, None, len(page)
+    images = images.reshape(*planes.values(), *page)
+    names = "".join(planes) + "YX" + "S" * (len(page) - 2)
+    if metadata.has_channel_pages:
+        images, page = np.moveaxis(images, -1, -3), page[:2]
+        names = "".join(planes) + "CYX"
+    about: dict[str, Any] = {"axes": names}
     for axis, per_inch in zip("XY", metadata.resolution or ()):
         about[f"PhysicalSize{axis}"] = _MICRONS / per_inch
-    return images, about, len(end) - (end[0] == "C")
+    return images, about, len(page)
 
 
 def says_unspecified(metadata: Metadata, channels: int) -> bool:

@@ -132,10 +132,10 @@ def write_image(
     check_replaceable(path)
     row = format_of(path)
     assert row.write is not None
-    n_axes = 2 if metadata.stack is None else 3
+    n_axes = 3 if metadata.planes else 2
     gray = row.channels is not None and array.shape[n_axes:] == (1,)
     array = array[..., 0] if gray else array
-    if metadata.stack is not None and row.write_all is not None:
+    if metadata.planes and row.write_all is not None:
         write_whole(path, row.write_all(array, metadata))
         return
     how = (metadata,) if row.metadata else ()
@@ -171,7 +171,7 @@ def _as_metadata(like: Any) -> Metadata:
 
 
 def _suiting(metadata: Metadata, path: Path, shape: tuple[int, ...]) -> Metadata:
-    """Return what is said of an image of this shape; warn of what a file cannot hold."""
+    """Return what is said of an image of this shape; warn of what the file cannot."""
     metadata = metadata.suiting(shape)
     left_out = lost(path, metadata)
     if left_out:
@@ -200,8 +200,9 @@ def check_writable(image: Any, path: Path, metadata: Metadata = NOTHING) -> None
         rule = f"end in one of {', '.join(names)} to be written"
         remedy = "choose one of these, such as .png"
         raise ArgumentValueError("path", rule, path, remedy)
-    shape, stack = image.shape, metadata.suiting(image.shape).stack
-    if stack is not None and row.channels is not None:
+    shape = image.shape
+    in_planes = row.channels is not None and metadata.suiting(shape).planes
+    if in_planes:
         shape = shape[1:]
         _check_stack(row, image, suffix)
     if not row.keeps(image.dtype):
@@ -233,7 +234,7 @@ def check_writable(image: Any, path: Path, metadata: Metadata = NOTHING) -> None
         rule = f"have at most {row.longest:,} rows and columns to be written to a "
         rule, got = f"{rule}{suffix} file", f"shape {image.shape}"
         raise ArgumentValueError("image", rule, got, "choose .png")
-    if row.check and stack is None:
+    if row.check and not in_planes:
         row.check(image, suffix)
 
 
