@@ -158,7 +158,7 @@ def test_memory_is_for_the_colors_of_all_images(monkeypatch):
         return pool
 
     def centroids(pool):
-        plan = make_plan(pool, 4, "rgb", False, 0, **HOW)
+        plan = make_plan(pool, 4, "rgb", False, 0, None, **HOW)
         return pool.run(find_clusters, plan).clusters.centroids
 
     expected = centroids(pool())

@@ -7,6 +7,7 @@ import zlib
 
 import imagecodecs
 import numpy as np
+import pillow_heif
 import pytest
 import tifffile
 from PIL import Image
@@ -176,10 +177,9 @@ def test_luma_and_chroma_of_more_than_8_bits_are_refused(tmp_path):
 
 @pytest.mark.parametrize("bits", [8, 10])
 def test_heic_is_read_by_pillow_heif(bits, tmp_path):
-    heif = pytest.importorskip("pillow_heif")
     image = SMOOTH * 16 if bits == 10 else (SMOOTH // 16).astype(np.uint8)
     mode = "RGB;16" if bits == 10 else "RGB"
-    picture = heif.from_bytes(mode, (30, 24), image.tobytes())
+    picture = pillow_heif.from_bytes(mode, (30, 24), image.tobytes())
     file = io.BytesIO()
     picture.save(file, quality=-1)
     (tmp_path / "photo.heic").write_bytes(file.getvalue())

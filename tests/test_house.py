@@ -83,6 +83,7 @@ LADDER = [
     "colors/distinct",
     "colors/counts",
     "colors/spaces",
+    "colors/profiles",
     "colors/__init__",
     "files/paths",
     "files/formats",

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from icc import DISPLAY_P3
 from tables import chosen, crossed
 
 from kmeans_np import (
@@ -438,6 +439,7 @@ def test_segment_image_is_the_image_of_cluster_image(photos, rng):
         "weights": rng.random((140, 160)),
         "alpha": True,
         "color_space": "lab",
+        "color_profile": DISPLAY_P3,
         "normalize": True,
         "position_weight": 0.5,
         "init": "k-means++",

@@ -2,11 +2,11 @@
 
 import io
 import json
-import struct
 
 import numpy as np
 import pytest
 import tifffile
+from icc import P3, ink_profile, profile
 from PIL import Image, ImageCms
 
 from kmeans_np import (
@@ -32,41 +32,6 @@ GDAL = (
 )
 
 
-def fixed(number):
-    return struct.pack(">i", round(number * 65536))
-
-
-def profile(gamma=2.2, model=b"RGB "):
-    """An ICC profile of the primaries of Display P3, or one of grays."""
-
-    def xyz(*numbers):
-        return b"XYZ \0\0\0\0" + b"".join(map(fixed, numbers))
-
-    curve = b"curv\0\0\0\0" + struct.pack(">IH", 1, round(gamma * 256)) + b"\0\0"
-    name = b"desc\0\0\0\0" + struct.pack(">I", 5) + b"Test\0" + b"\0" * 78
-    tags = {b"desc": name, b"wtpt": xyz(0.9642, 1, 0.8249)}
-    tags[b"cprt"] = b"text\0\0\0\0none\0\0\0\0"
-    if model == b"GRAY":
-        tags[b"kTRC"] = curve
-    else:
-        tags[b"rXYZ"] = xyz(0.51512, 0.24120, -0.00105)
-        tags[b"gXYZ"] = xyz(0.29198, 0.69225, 0.04189)
-        tags[b"bXYZ"] = xyz(0.15710, 0.06657, 0.78407)
-        tags |= dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), curve)
-    start = 132 + 12 * len(tags)
-    table, body = struct.pack(">I", len(tags)), b""
-    for sign, data in tags.items():
-        data += b"\0" * (-len(data) % 4)
-        table += sign + struct.pack(">II", start + len(body), len(data))
-        body += data
-    kinds = (b"lcms", b"\x02\x40\0\0", b"mntr", model, b"XYZ ")
-    head = struct.pack(">I", start + len(body)) + b"".join(kinds)
-    head += struct.pack(">6H", 2026, 1, 1, 0, 0, 0) + b"acsp" + b"\0" * 28
-    head += fixed(0.9642) + fixed(1) + fixed(0.8249) + b"\0" * 48
-    return head + table + body
-
-
-P3 = profile()
 THREE = np.zeros((20, 30, 3), np.uint8)
 THREE[:, :10], THREE[:, 10:20], THREE[:, 20:] = (
     (220, 70, 60),
@@ -403,10 +368,13 @@ def test_a_preview_is_not_taken_for_the_picture(model, tmp_path):
 # ---- Pictures of Pillow's, and other objects -------------------------------------
 
 
+@pytest.mark.parametrize("icc", [None, ink_profile()], ids=["", "profile"])
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr"])
-def test_a_picture_of_pillow_is_what_is_read_of_its_file(mode, tmp_path):
+def test_a_picture_of_pillow_is_what_is_read_of_its_file(mode, icc, tmp_path):
     picture = Image.fromarray(THREE).convert(mode)
     path = tmp_path / "picture.tif"
+    if mode == "CMYK" and icc:
+        picture.info["icc_profile"] = icc
     picture.save(path)
     k = 2 if mode in ("1", "L", "LA") else 3
     ours, of_file = (cluster_image(x, k, rng=0) for x in (picture, read_image(path)))
@@ -417,6 +385,30 @@ def test_a_picture_of_pillow_is_what_is_read_of_its_file(mode, tmp_path):
 def test_a_memoryview_is_an_array():
     found = cluster_image(memoryview(THREE), 3, rng=0)
     assert np.array_equal(found.image, THREE)
+
+
+class Tensor:
+    """An array of another library, which NumPy can make one of its own of."""
+
+    def __init__(self, array):
+        self.array, self.shape, self.dtype = array, array.shape, "tensor.uint8"
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(self.array, dtype, copy=copy or False)
+
+    def __getitem__(self, index):
+        return Tensor(self.array[index])
+
+    def __len__(self):
+        return len(self.array)
+
+
+def test_what_numpy_makes_an_array_of_is_one(tmp_path):
+    found = cluster_image(Tensor(THREE), 3, rng=0)
+    assert isinstance(found.image, np.ndarray)
+    assert np.array_equal(found.image, THREE)
+    write_image(tmp_path / "tensor.png", Tensor(THREE))
+    assert np.array_equal(read_image(tmp_path / "tensor.png"), THREE)
 
 
 # ---- Labels as files -------------------------------------------------------------

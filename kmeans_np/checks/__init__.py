@@ -33,6 +33,7 @@ from kmeans_np.checks.errors import (
 from kmeans_np.checks.features import (
     check_fraction,
     check_label,
+    color_profile,
     features,
     image_or_points,
     largest_k,

@@ -75,6 +75,7 @@ def image_or_points(
     alpha: Any,
     color_space: Any = "rgb",
     position_weight: Any = 0,
+    color_profile: Any = None,
 ) -> bool:
     """Return whether something is an image; otherwise it is points, (n, d).
 
@@ -121,6 +122,7 @@ def image_or_points(
         ("alpha", alpha, "auto"),
         ("color_space", color_space, "rgb"),
         ("position_weight", position_weight, 0),
+        ("color_profile", color_profile, None),
     ):
         if given is not default and not (np.isscalar(given) and given == default):
             rule = "be left out for points, (n, d)"
@@ -128,6 +130,14 @@ def image_or_points(
             remedy += " instead" if name == "channel_axis" else ""
             raise ArgumentValueError(name, rule, describe(given), remedy)
     return False
+
+
+def color_profile(value: Any) -> None:
+    """Refuse what cannot be an ICC profile: that is bytes, or None."""
+    if value is not None and not isinstance(value, bytes):
+        rule, remedy = "be bytes or None", "pass what Metadata.color_profile holds"
+        got = describe(value, with_type=True)
+        raise ArgumentTypeError("color_profile", rule, got, remedy)
 
 
 def palette(

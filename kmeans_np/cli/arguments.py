@@ -174,8 +174,9 @@ def _what_to_write(parser: Parser) -> None:
         "--labels",
         metavar="OUT",
         help=f"the number of each pixel's color, the most frequent 0, as {arrays}, or "
-        f"as gray {grays}; or a folder. For pixels that take no part it is -1, in a "
-        "PNG 255 (65535 from 256 colors on)",
+        f"as gray {grays}; or a folder. A PNG has the clusters' colors as its palette, "
+        "in which the numbers of colors are the labels, but is gray from 256 colors on. "
+        "For pixels that take no part it is -1, in a PNG 255, or 65535",
     )
     group.add_argument(
         "--overlay",

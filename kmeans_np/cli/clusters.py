@@ -62,6 +62,7 @@ def search(
             color_space=args.color_space,
             normalize=args.normalize,
             position_weight=args.position_weight,
+            color_profile=picture.about.color_profile,
             progress=progress.of_blocks,
             **how_to_run(args, progress),
         )
@@ -77,8 +78,13 @@ def in_palette(
     """Give every pixel of a picture the nearest color of a palette."""
     which = which_take_part(picture, overlays)
     del which["weights"]
-    colors, space = palette.like(picture), args.color_space
-    return apply_palette(picture.image, colors, **which, color_space=space)
+    return apply_palette(
+        picture.image,
+        palette.like(picture),
+        **which,
+        color_space=args.color_space,
+        color_profile=picture.about.color_profile,
+    )
 
 
 def common_palette(
@@ -90,6 +96,7 @@ def common_palette(
     """
     pool, several = ColorPool(), len(paths) > 1
     good: set[Path] = set()
+    profiles: set[bytes | None] = set()
     for path in paths:
         try:
             with warnings.catch_warnings():
@@ -98,13 +105,18 @@ def common_palette(
                 with open_picture(args, path) as picture:
                     which = which_take_part(picture, overlays)
                     pool.add(open_source(picture.image, **which), str(path))
+                    profiles.add(picture.about.color_profile)
             good.add(path)
         except PROBLEMS as error:
             report(error, path if several else "")
     if not good:
         return partial(search, args, overlays), good
-    compared = args.color_space, args.normalize, 0
     with noted(), Progress("all pictures") as progress:
+        if len(profiles) > 1:
+            words = "the pictures have several color profiles; numbers are compared"
+            warnings.warn(words, stacklevel=2)
+            profiles = {None}
+        compared = args.color_space, args.normalize, 0, *profiles
         how = {**how_to_run(args, progress), "coarse_start": True}
         plan = make_plan(pool, args.k, *compared, **how)
         answer = build_segmentation(pool, pool.run(find_clusters, plan))

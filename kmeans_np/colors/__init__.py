@@ -12,4 +12,5 @@ from kmeans_np.colors.distinct import (
     look_up,
 )
 from kmeans_np.colors.lookup import take, take_colors
+from kmeans_np.colors.profiles import UNUSABLE, of_profile
 from kmeans_np.colors.spaces import COLOR_SPACES, ColorSpace, lab_from_rgb, rgb_from_lab

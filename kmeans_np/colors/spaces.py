@@ -65,11 +65,7 @@ def lab_from_rgb(rgb: Array, white: float = 1.0) -> Floats:
 
 
 def _lab(rgb: Floats) -> Floats:
-    # The curves are straight lines below 0, so that means of colors, which may lie
-    # outside of what a screen can show, have their place, too.
-    curved = ((np.maximum(rgb, DARK) + 0.055) / 1.055) ** 2.4
-    linear = np.where(rgb > DARK, curved, rgb / 12.92)
-    xyz = _times(linear, XYZ_FROM_RGB) / WHITE
+    xyz = times(linear_from_srgb(rgb), XYZ_FROM_RGB) / WHITE
     bent = np.cbrt(np.maximum(xyz, DIM))
     x, y, z = np.where(xyz > DIM, bent, SLOPE * xyz + START).T
     return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=1)
@@ -92,12 +88,30 @@ def rgb_from_lab(lab: Array) -> Floats:
     y = (light + 16) / 116
     f = np.stack([y + a / 500, y, y - b / 200], axis=1)
     xyz = np.where(f > np.cbrt(DIM), f**3, (f - START) / SLOPE) * WHITE
-    linear = _times(xyz, RGB_FROM_XYZ)
+    return srgb_from_linear(times(xyz, RGB_FROM_XYZ))
+
+
+def linear_from_srgb(rgb: Floats) -> Floats:
+    """Return how much light there is for numbers of sRGB [1]_, 0 to 1.
+
+    The curves are straight lines below 0, so that means of colors, which may lie
+    outside of what a screen can show, have their place, too.
+
+    References
+    ----------
+    .. [1] IEC 61966-2-1:1999, "Default RGB colour space - sRGB".
+    """
+    curved = ((np.maximum(rgb, DARK) + 0.055) / 1.055) ** 2.4
+    return np.where(rgb > DARK, curved, rgb / 12.92)
+
+
+def srgb_from_linear(linear: Floats) -> Floats:
+    """Return the numbers of sRGB for light: the inverse of `linear_from_srgb`."""
     curved = 1.055 * np.maximum(linear, DARK_LINEAR) ** (1 / 2.4) - 0.055
     return np.where(linear > DARK_LINEAR, curved, 12.92 * linear)
 
 
-def _times(rows: Floats, matrix: Floats) -> Floats:
+def times(rows: Floats, matrix: Floats) -> Floats:
     """Multiply every row with a matrix, with the same bits however many rows."""
     # Not a matrix product, whose last bits depend on how many rows and threads share
     # it.

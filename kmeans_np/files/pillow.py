@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from kmeans_np.checks import ArgumentValueError
+from kmeans_np.colors import UNUSABLE
 from kmeans_np.files.formats import DEEP, Format
 from kmeans_np.files.metadata import Metadata
 from kmeans_np.files.paths import decode_errors
@@ -38,6 +39,7 @@ def header(file: BinaryIO) -> Iterator[Any]:
     # just a large picture; at twice that, Pillow refuses.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        warnings.filterwarnings("always", UNUSABLE)
         with Image.open(file) as picture:
             yield picture
     file.seek(0)
@@ -68,12 +70,12 @@ def frame_of(picture: Any, path: Path) -> Any:
         remedy = "convert it to a PNG or TIFF of 16 bits"
         raise ArgumentValueError("path", rule, path, remedy, found=found)
     picture.load()
-    if picture.mode == "CMYK" and picture.info.get("icc_profile"):
-        return rgb_of(picture, picture.info["icc_profile"])
     return _in_read_mode(picture)
 
 
 def _in_read_mode(picture: Any) -> Any:
+    if picture.mode == "CMYK" and picture.info.get("icc_profile"):
+        return rgb_of(picture, picture.info["icc_profile"])
     mode = _READ_AS.get(picture.mode, picture.mode)
     if "transparency" in picture.info and picture.mode in _MAY_HIDE:
         mode = "RGBA"

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from kmeans_np.colors import UNUSABLE
 from kmeans_np.lloyd import Array
 from kmeans_np.stack_level import find_stack_level
 
@@ -88,5 +89,4 @@ def _unconverted(colors: Array) -> Array:
 
 
 def _warn() -> None:
-    words = "the color profile cannot be used, and colors are taken for sRGB"
-    warnings.warn(words, UserWarning, stacklevel=find_stack_level())
+    warnings.warn(UNUSABLE, UserWarning, stacklevel=find_stack_level())

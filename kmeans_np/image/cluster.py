@@ -25,6 +25,7 @@ def segment_image(
     color_space: str = "rgb",
     normalize: bool = False,
     position_weight: float = 0.0,
+    color_profile: bytes | None = None,
     init: str | ArrayLike = "random",
     n_init: int | str = "auto",
     max_iter: int = 300,
@@ -47,7 +48,7 @@ def segment_image(
         The number of clusters, from 1 to the number of pixels that take part.
     mask, weights, channel_axis, alpha
         What takes part, see `cluster_image`.
-    color_space, normalize, position_weight
+    color_space, normalize, position_weight, color_profile
         What is compared, see `cluster_image`.
     init, n_init, max_iter, tol, rng, callback, coarse_start
         How to run, see `cluster_image`.
@@ -101,7 +102,7 @@ def segment_image(
         image,
         k,
         (mask, weights, channel_axis, alpha, progress),
-        (color_space, normalize, position_weight),
+        (color_space, normalize, position_weight, color_profile),
         in_blocks=out is not None,
         init=init,
         n_init=n_init,
@@ -128,6 +129,7 @@ def cluster_image(
     color_space: str = "rgb",
     normalize: bool = False,
     position_weight: float = 0.0,
+    color_profile: bytes | None = None,
     init: str | ArrayLike = "random",
     n_init: int | str = "auto",
     max_iter: int = 300,
@@ -182,6 +184,10 @@ def cluster_image(
         How much the place of a pixel counts beside its color, so that regions hold
         together: with 1, the longest side of the picture counts as much as the widest
         range of values of any one channel.
+    color_profile : bytes, optional
+        The image's ICC profile, as in `Metadata.color_profile`, for another color space
+        than "rgb": what its numbers stand for, if that is not sRGB. One of tables,
+        rather than of curves and a matrix, is not used, with a warning.
     init : "random", "k-means++" or (k, channels) array_like, default "random"
         Where the centroids start: at the colors of k random pixels, all different
         [2]_, at colors that are spread out [3]_ (which seldom overlooks a small cluster
@@ -344,7 +350,7 @@ def cluster_image(
         image,
         k,
         (mask, weights, channel_axis, alpha, progress),
-        (color_space, normalize, position_weight),
+        (color_space, normalize, position_weight, color_profile),
         init=init,
         n_init=n_init,
         max_iter=max_iter,
@@ -361,7 +367,7 @@ def _prepare(
     image: Any,
     k: Any,
     where: tuple[Any, Any, Any, Any, Any],
-    compared: tuple[Any, Any, Any],
+    compared: tuple[Any, Any, Any, Any],
     in_blocks: bool = False,
     **options: Any,
 ) -> tuple[Source, Plan]:

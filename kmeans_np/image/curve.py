@@ -26,6 +26,7 @@ def inertia_curve(
     color_space: str = "rgb",
     normalize: bool = False,
     position_weight: float = 0.0,
+    color_profile: bytes | None = None,
     max_iter: int = 300,
     tol: float = 1e-4,
     rng: Any = None,
@@ -52,7 +53,7 @@ def inertia_curve(
         How many times each pixel or point counts; once when not given.
     normalize : bool, default False
         Whether to bring each channel or feature to a variance of 1 first.
-    mask, channel_axis, alpha, color_space, position_weight
+    mask, channel_axis, alpha, color_space, position_weight, color_profile
         What takes part of an image and what is compared, see `cluster_image`.
     max_iter, tol, rng
         How to run for each k, see `cluster_image`.
@@ -107,9 +108,10 @@ def inertia_curve(
         alpha,
         color_space,
         position_weight,
+        color_profile,
     )
     numbers = checks.several_k(ks)
-    spec = feature_spec(color_space, normalize, position_weight)
+    spec = feature_spec(color_space, normalize, position_weight, color_profile)
     how = {"max_iter": max_iter, "tol": tol, "rng": rng, "callback": callback}
     how |= {"init": "k-means++", "n_init": "auto", "coarse_start": True}
     options, rising = checks.options(1, 1, **how), sorted(set(numbers))

@@ -1,5 +1,6 @@
 """What is compared of the pixels of an image: the way to features, and back."""
 
+import warnings
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -7,9 +8,10 @@ import numpy as np
 from kmeans_np import checks
 from kmeans_np.arrays import Rows
 from kmeans_np.clustering import ColumnStats, column_stats
-from kmeans_np.colors import COLOR_SPACES
+from kmeans_np.colors import COLOR_SPACES, UNUSABLE, ColorSpace, of_profile
 from kmeans_np.image.layout import Pixels
 from kmeans_np.lloyd import Array, Floats
+from kmeans_np.stack_level import find_stack_level
 
 
 class FeatureSpec(NamedTuple):
@@ -18,6 +20,8 @@ class FeatureSpec(NamedTuple):
     color_space: str = "rgb"
     normalize: bool = False
     position_weight: float = 0.0
+    # What the numbers stand for, in another color space than "rgb"; None for sRGB.
+    color_profile: bytes | None = None
 
     def n_features(self, channels: int, n_axes: int) -> int:
         """Return how many numbers are compared of a pixel."""
@@ -25,14 +29,26 @@ class FeatureSpec(NamedTuple):
 
 
 def feature_spec(
-    color_space: Any, normalize: Any = False, position_weight: Any = 0.0
+    color_space: Any,
+    normalize: Any = False,
+    position_weight: Any = 0.0,
+    color_profile: Any = None,
 ) -> FeatureSpec:
     """Check what is to be compared."""
-    return FeatureSpec(
+    checks.color_profile(color_profile)
+    spec = FeatureSpec(
         checks.one_of(color_space, "color_space", COLOR_SPACES),
         checks.check_bool(normalize, "normalize"),
         checks.position_weight(position_weight),
+        color_profile,
     )
+    space = COLOR_SPACES[spec.color_space]
+    if space is None or color_profile is None:
+        return spec._replace(color_profile=None)
+    if of_profile(space, color_profile) is None:
+        warnings.warn(UNUSABLE, UserWarning, stacklevel=find_stack_level())
+        return spec._replace(color_profile=None)
+    return spec
 
 
 class Features(NamedTuple):
@@ -40,8 +56,9 @@ class Features(NamedTuple):
 
     # The space of the colors, an entry of `COLOR_SPACES`.
     color_space: str = "rgb"
-    # The value of white in an image in sRGB.
+    # The value of white in an image, and its ICC profile; None for sRGB.
     white: float = 1.0
+    color_profile: bytes | None = None
     # (c,) arrays of float64: what to subtract from each channel, and to multiply it
     # with then.
     center: Floats | None = None
@@ -50,9 +67,17 @@ class Features(NamedTuple):
     pixel: float = 0.0
 
     @property
+    def space(self) -> ColorSpace | None:
+        """The way to the color space and back, None if colors are compared as such."""
+        space = COLOR_SPACES[self.color_space]
+        if space is None or self.color_profile is None:
+            return space
+        return of_profile(space, self.color_profile)
+
+    @property
     def are_colors(self) -> bool:
         """Whether the colors are compared as they are, and nothing else."""
-        plain = COLOR_SPACES[self.color_space] is None and self.center is None
+        plain = self.space is None and self.center is None
         return plain and not self.pixel
 
     def transform(
@@ -62,7 +87,7 @@ class Features(NamedTuple):
 
         Raises ValueError about the argument `name` if they get too large.
         """
-        features, space = colors, COLOR_SPACES[self.color_space]
+        features, space = colors, self.space
         if space is not None:
             features = space.from_rgb(colors, self.white)
         with np.errstate(over="ignore", invalid="ignore"):
@@ -96,7 +121,7 @@ class Features(NamedTuple):
         colors, places = np.split(features, [channels], axis=1)
         if self.center is not None and self.scale is not None:
             colors = colors / self.scale + self.center
-        space = COLOR_SPACES[self.color_space]
+        space = self.space
         if space is not None:
             colors = space.to_rgb(colors) * self.white
         return np.append(colors, places / self.pixel, axis=1) if self.pixel else colors
@@ -107,7 +132,7 @@ class Features(NamedTuple):
         They are in its range, as means of such numbers are; but for those of another
         color space, which may lie outside of what a screen can show.
         """
-        if COLOR_SPACES[self.color_space] is not None:
+        if self.space is not None:
             colors = np.clip(colors, 0, self.white)
         return (colors if dtype.kind == "f" else np.rint(colors)).astype(dtype)
 
@@ -138,7 +163,8 @@ def fit_features(
     if space is not None:
         white = checks.white(dtype, c, spec.color_space)
     # At first without the scale, which nobody knows.
-    first = Features(spec.color_space, white, pixel=float(spec.position_weight > 0))
+    pixel = float(spec.position_weight > 0)
+    first = Features(spec.color_space, white, spec.color_profile, pixel=pixel)
     shown = with_features(rows, first)
     stats = column_stats(shown, spec.normalize)
     if space is not None:

@@ -21,6 +21,7 @@ def apply_palette(
     channel_axis: int | None = -1,
     alpha: bool | str = "auto",
     color_space: str = "rgb",
+    color_profile: bytes | None = None,
 ) -> Segmentation:
     """Give each pixel its nearest color in a palette.
 
@@ -39,6 +40,8 @@ def apply_palette(
         Whether the last channel is alpha, as in `cluster_image`.
     color_space : "rgb" or "lab", default "rgb"
         Where distances are measured, as in `cluster_image`.
+    color_profile : bytes, optional
+        The image's ICC profile, as in `cluster_image`.
 
     Returns
     -------
@@ -68,10 +71,11 @@ def apply_palette(
     """
     source = open_source(image, mask, None, channel_axis, alpha)
     channels, dtype = source.layout.channels, source.layout.dtype
-    space, white = feature_spec(color_space).color_space, None
+    spec, white = feature_spec(color_space, color_profile=color_profile), None
+    space = spec.color_space
     if COLOR_SPACES[space] is not None:
         white = checks.white(dtype, channels, space)
-    features = Features(space, 1.0 if white is None else white)
+    features = Features(space, 1.0 if white is None else white, spec.color_profile)
     colors = checks.palette(palette, channels, dtype, white)
     centroids = features.of_centroids(colors, channels, "palette")
     painted = (colors if dtype.kind == "f" else colors.round()).astype(dtype)

@@ -19,7 +19,7 @@ from kmeans_np.clustering import (
     use_tree_sums,
     warn_if_fewer,
 )
-from kmeans_np.colors import COLOR_SPACES, Colors
+from kmeans_np.colors import Colors
 from kmeans_np.image.clusters import Clusters, FoundClusters
 from kmeans_np.image.features import (
     Features,
@@ -49,10 +49,11 @@ def make_plan(
     color_space: Any,
     normalize: Any,
     position_weight: Any,
+    color_profile: Any,
     **options: Any,
 ) -> Plan:
     """Check all that can be refused before any pixel is read."""
-    spec = feature_spec(color_space, normalize, position_weight)
+    spec = feature_spec(color_space, normalize, position_weight, color_profile)
     k, layout = checks.n_clusters(k, source.size, "pixels"), source.layout
     d = spec.n_features(layout.channels, len(layout.shape))
     return Plan(k, spec, checks.options(k, d, **options))
@@ -83,7 +84,7 @@ def assign_clusters(source: Source, clusters: Clusters) -> FoundClusters:
     features, layout, stats = clusters.features, source.layout, None
     rows, colors = colors_or_pixels(source, bool(features.pixel))
     dtype, rows = rows.dtype, with_features(rows, features)
-    if COLOR_SPACES[features.color_space] is not None:
+    if features.space is not None:
         stats = column_stats(rows)
         extremes = stats.stored_low, stats.stored_high
         checks.range_of_rgb(dtype, *extremes, features.color_space)
