@@ -174,9 +174,9 @@ def _what_to_write(parser: Parser) -> None:
         "--labels",
         metavar="OUT",
         help=f"the number of each pixel's color, the most frequent 0, as {arrays}, or "
-        f"as gray {grays}; or a folder. A PNG has the clusters' colors as its palette, "
-        "in which the numbers of colors are the labels, but is gray from 256 colors on. "
-        "For pixels that take no part it is -1, in a PNG 255, or 65535",
+        f"as gray {grays}; or a folder. A PNG has the clusters' colors as its palette; "
+        "the numbers in it are the labels (from 256 colors on, it is gray). For pixels "
+        "that take no part it is -1, in a PNG 255, or 65535",
     )
     group.add_argument(
         "--overlay",
