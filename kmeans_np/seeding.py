@@ -1,7 +1,8 @@
 """Starting centroids: at random points, spread out, or where you say.
 
 `random_points` and `kmeans_plusplus` choose among the points; `SEEDINGS` is the table
-of the ways that have a name.
+of the ways that have a name. For one feature, the best that there is can be found
+(`kmeans_np.optimal`).
 
 Every random choice is made by weight, with one number between 0 and 1 from the
 generator for each draw. So a point of weight 3 is drawn just as the same point three
@@ -27,6 +28,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from kmeans_np.lloyd import Array, Floats, squared_distances
+from kmeans_np.optimal import OptimalClusters, optimal_points
 from kmeans_np.order import Distinct, at_ranks, distinct, distinct_if_few
 
 # Among up to so many distinct points, ten random starts take a moment, so "auto" makes
@@ -272,6 +274,10 @@ class Seeding(NamedTuple):
     # (`kmeans_np.clustering.partitioned.PartitionedPoints`), given them, k and a
     # generator. With neither, points outside of memory must have few distinct ones.
     outside: Callable[[Any, int, np.random.Generator], Floats] | None = None
+    # Prepares points (m, 1) and weights for the best centroids that there are, and
+    # returns what gives them for any k; for one feature only. Then all starts are the
+    # same, and the loop only confirms them.
+    prepare_best: Callable[[Array, Floats], Callable[[int], Floats]] | None = None
 
 
 def _spread_outside(points: Any, k: int, rng: np.random.Generator) -> Floats:
@@ -294,6 +300,11 @@ SEEDINGS = {
     "k-means++": Seeding(
         "colors that are spread out", kmeans_plusplus, outside=_spread_outside
     ),
+    "optimal": Seeding(
+        "the best colors that there are, for gray only",
+        optimal_points,
+        prepare_best=OptimalClusters,
+    ),
 }
 
 
@@ -310,6 +321,8 @@ class Starts:
 
     def __init__(self, points: Array, weights: Floats) -> None:
         self.points, self.weights, self.n = points, weights, len(points)
+        # What is prepared for any k, by the name of the seeding.
+        self.prepared: dict[str, Callable[[int], Floats]] = {}
 
     @cached_property
     def count_once(self) -> bool:
@@ -341,6 +354,10 @@ class Starts:
             # Without sorting all points, which may take as long as to cluster them.
             return seeding.draw(RankedSampler(self.points), k, rng)
         points, weights = few or self.all
+        if seeding.prepare_best is not None:
+            if init not in self.prepared:
+                self.prepared[init] = seeding.prepare_best(points, weights)
+            return self.prepared[init](k)
         return seeding.choose(points, k, weights, rng)
 
     def extend(self, warm_start: Floats, k: int, rng: np.random.Generator) -> Floats:

@@ -631,15 +631,15 @@ WRONG_OPTIONS = table(
         "init unknown",
         ValueError,
         {"init": "kmeans++"},
-        "init must be 'random', 'k-means++' or an array of centroids, got 'kmeans++'; "
-        "pass one of these",
+        "init must be 'random', 'k-means++', 'optimal' or an array of centroids, got "
+        "'kmeans++'; pass one of these",
     ),
     (
         "init empty",
         ValueError,
         {"init": ""},
-        "init must be 'random', 'k-means++' or an array of centroids, got ''; pass one "
-        "of these",
+        "init must be 'random', 'k-means++', 'optimal' or an array of centroids, got ''; "
+        "pass one of these",
     ),
     (
         "init None",

@@ -83,16 +83,16 @@ AXES = table(
         TypeError,
         IMAGE,
         {"alpha": "yes"},
-        "alpha must be True, False or 'auto', got 'yes' (str); pass True if the last "
-        "channel is alpha",
+        "alpha must be True, False, 'auto' or 'weights', got 'yes' (str); pass True if "
+        "the last channel is alpha",
     ),
     (
         "a number for alpha",
         TypeError,
         IMAGE,
         {"alpha": 1},
-        "alpha must be True, False or 'auto', got 1 (int); pass True if the last "
-        "channel is alpha",
+        "alpha must be True, False, 'auto' or 'weights', got 1 (int); pass True if the "
+        "last channel is alpha",
     ),
     (
         "gray cannot have alpha",
@@ -270,14 +270,14 @@ COMPARED = table(
         ValueError,
         IMAGE,
         {"color_space": "hsv"},
-        "color_space must be 'rgb' or 'lab', got 'hsv'; pass one of these",
+        "color_space must be 'rgb', 'lab' or 'oklab', got 'hsv'; pass one of these",
     ),
     (
         "a number as a color space",
         ValueError,
         IMAGE,
         {"color_space": 3},
-        "color_space must be 'rgb' or 'lab', got 3; pass one of these",
+        "color_space must be 'rgb', 'lab' or 'oklab', got 3; pass one of these",
     ),
     (
         "gray in Lab",

@@ -415,7 +415,7 @@ def test_a_file_that_cannot_be_written_leaves_what_was_there(tmp_path, monkeypat
         (
             {"init": "best"},
             ValueError,
-            "init must be 'random', 'k-means++' or an array",
+            "init must be 'random', 'k-means++', 'optimal' or an array",
         ),
         ({"init": [[1.0]]}, ValueError, "init must"),
         ({"tol": -1}, ValueError, "tol must"),

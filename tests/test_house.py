@@ -38,6 +38,7 @@ LADDER = [
     "lloyd",
     "tree_sums",
     "order",
+    "optimal",
     "seeding",
     "threads",
     "stack_level",

@@ -67,7 +67,9 @@ def test_a_color_space_is_an_entry(tmp_path, run):
     write_image(tmp_path / "p.png", PICTURE)
     run("segment", tmp_path / "p.png", "-k", 5, "--color-space", "yiq")
     assert np.array_equal(read_image(tmp_path / "p-k5.png"), answer.image)
-    with pytest.raises(ValueError, match="must be 'rgb', 'lab' or 'yiq', got 'cmyk'"):
+    with pytest.raises(
+        ValueError, match="must be 'rgb', 'lab', 'oklab' or 'yiq', got 'cmyk'"
+    ):
         cluster_image(PICTURE, 5, color_space="cmyk")
     with pytest.raises(ValueError, match="red, green and blue for color_space='yiq'"):
         cluster_image(PICTURE[..., 0], 5, color_space="yiq")
@@ -77,7 +79,7 @@ def test_a_color_space_is_an_entry(tmp_path, run):
 
 @pytest.mark.usefixtures("yiq")
 def test_the_help_lists_color_spaces(capsys):
-    assert "--color-space {rgb,lab,yiq}" in help_of_segment(capsys)
+    assert "--color-space {rgb,lab,oklab,yiq}" in help_of_segment(capsys)
     assert "as televisions did" in help_of_segment(capsys)
 
 
@@ -138,7 +140,7 @@ def test_a_seeding_that_needs_all_points_says_so():
 @pytest.mark.usefixtures("first")
 def test_the_help_lists_seedings(capsys):
     text = help_of_segment(capsys)
-    assert "--init {random,k-means++,most}" in text
+    assert "--init {random,k-means++,optimal,most}" in text
     assert "the most frequent" in text
 
 

@@ -57,10 +57,13 @@ def has_alpha(value: Any, channels: int | None) -> bool:
     """Return whether the last of some channels (None for gray) is alpha."""
     if isinstance(value, str) and value == "auto":
         return channels in (2, 4)
+    if isinstance(value, str) and value == "weights":
+        # Of three channels the last is blue.
+        return channels is not None and channels > 1 and channels != 3
     if not isinstance(value, (bool, np.bool_)):
         raise ArgumentTypeError(
             "alpha",
-            "be True, False or 'auto'",
+            "be True, False, 'auto' or 'weights'",
             describe(value, with_type=True),
             "pass True if the last channel is alpha",
         )

@@ -29,6 +29,10 @@ class Options(NamedTuple):
     callback: Callback | None
     coarse_start: bool
 
+    def for_the_best(self) -> Options:
+        """Return how to run from the best start: until the labels confirm it."""
+        return self._replace(n_init=1, tol=0.0, coarse_start=False)
+
 
 def whole_number(value: Any, name: str, remedy: str, least: int = 1) -> int:
     """Return `value` as an int of at least 1, or another number."""
@@ -52,6 +56,11 @@ def n_clusters(value: Any, n: int, noun: str) -> int:
         rule = f"be at most the number of {noun}, {n:,}"
         raise ArgumentValueError("k", rule, f"{k:,}", "ask for fewer clusters")
     return k
+
+
+def _others(init: str) -> str:
+    names = [repr(name) for name in SEEDINGS if name != init]
+    return ", ".join(names[:-1]) + f" or {names[-1]}"
 
 
 def _given_centroids(value: Any, k: int, d: int) -> Floats:
@@ -141,8 +150,18 @@ def options(
     coarse_start: Any = False,
 ) -> Options:
     """Return how to run K-means with k clusters of points with d features."""
+    all_alike = not isinstance(init, str)
     if isinstance(init, str):
         one_of(init, "init", SEEDINGS, "an array of centroids")
+        all_alike = SEEDINGS[init].prepare_best is not None
+        if all_alike and d != 1:
+            raise ArgumentValueError(
+                "init",
+                f"be {_others(init)} for several features, since the best clusters can "
+                "only be found for one",
+                f"{init!r} for {d} features",
+                "pass another, or one channel",
+            )
     else:
         init = _given_centroids(init, k, d)
     function(callback, "callback", "Step")
@@ -154,7 +173,7 @@ def options(
     if not isinstance(n_init, str):
         remedy = "pass the number of starts, or 'auto'"
         n_starts = whole_number(n_init, "n_init", remedy)
-        if n_starts > 1 and not isinstance(init, str):
+        if n_starts > 1 and all_alike:
             rule = "be 1 when init gives the centroids, since all starts are the same"
             raise ArgumentValueError("n_init", rule, n_starts, "leave it out")
     max_iter = whole_number(max_iter, "max_iter", "pass the largest number of steps")
@@ -174,4 +193,5 @@ def options(
             shell_remedy="pass another, such as 0",
         ) from None
     coarse_start = check_bool(coarse_start, "coarse_start")
-    return Options(init, n_starts, max_iter, tol, rng, callback, coarse_start)
+    found = Options(init, n_starts, max_iter, tol, rng, callback, coarse_start)
+    return found.for_the_best() if isinstance(init, str) and all_alike else found

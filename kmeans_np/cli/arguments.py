@@ -68,10 +68,11 @@ def _what_takes_part(group: Any, several_pages: bool = True) -> None:
     )
     group.add_argument(
         "--alpha",
-        choices=["auto", "yes", "no"],
+        choices=["auto", "yes", "no", "weights"],
         default="auto",
         help="whether the last channel is alpha, which says what can be seen, or a "
-        "band like the others (default: auto, what the file says, or else that the "
+        "band like the others; weights: it is alpha, and a pixel that is half "
+        "transparent counts half (default: auto, what the file says, or else that the "
         "last of 2 or 4 channels is alpha)",
     )
     group.add_argument(

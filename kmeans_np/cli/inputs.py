@@ -54,6 +54,8 @@ class Picture(NamedTuple):
     image: Any
     about: Metadata
     layout: Layout
+    # Whether its alpha says how much each pixel counts.
+    by_opacity: bool = False
 
 
 class Overlays(NamedTuple):
@@ -103,14 +105,15 @@ def open_picture(
         else:
             opened.enter_context(image)
         about = _describe(path, args.page).suiting(image.shape)
-        alpha: Any = {"yes": True, "no": False}.get(args.alpha, args.alpha)
+        alpha: Any = {"yes": True, "no": False}.get(args.alpha, "auto")
         if alpha == "auto" and about.has_alpha is not None and image.ndim > 2:
             alpha = about.has_alpha and image.shape[-1] > 1
         axis = args.channel_axis
         if axis == "auto":
             axis = None if about.planes and image.ndim == 3 else -1
         layout, _ = lay_out(shape_only(image), axis, alpha)
-        yield Picture(image, about, layout)
+        by_opacity = args.alpha == "weights" and layout.has_alpha
+        yield Picture(image, about, layout, by_opacity)
 
 
 def _in_slices(path: Path) -> Any:
@@ -148,13 +151,13 @@ def which_take_part(picture: Picture, overlays: Overlays) -> dict[str, Any]:
         "mask": _mask_for(picture, overlays),
         "weights": overlays.weights,
         "channel_axis": layout.channel_axis,
-        "alpha": layout.has_alpha,
+        "alpha": "weights" if picture.by_opacity else layout.has_alpha,
     }
 
 
 def _mask_for(picture: Picture, overlays: Overlays) -> Any:
     """Return which pixels take part: of a mask of this size, those that have data."""
-    image, about, layout = picture
+    image, about, layout, _ = picture
     mask = None
     if overlays.mask is not None:
         mask = _mask_of(overlays.mask, layout.shape)

@@ -113,11 +113,12 @@ def fit_path(data: Data, ks: list[int], options: checks.Options) -> list[Cluster
 
     To the centroids found so far come others, to the number asked for: that can only
     lower the inertia, and so can all that follows. On histograms, where they cost
-    little, such starts compete with starts anew. The labels are those of the points
+    little, such starts compete with starts anew. The best start needs none of that
+    (`Options.for_the_best`). The labels are those of the points
     with a weight. If the callback ends it, there are fewer answers than `ks`.
     """
-    short, warm_start, last = data.histograms(), None, np.inf
-    results = []
+    short = data.histograms() if options.coarse_start else None
+    warm_start, last, results = None, np.inf, []
     for k in ks:
         result = _best(data, k, options, short, warm_start)
         if result.inertia > last and result.stopped_by != "callback":
@@ -127,7 +128,8 @@ def fit_path(data: Data, ks: list[int], options: checks.Options) -> list[Cluster
         results.append(result)
         if result.stopped_by == "callback":
             break
-        warm_start, last = result.centroids - data.origin, result.inertia
+        if options.coarse_start:
+            warm_start, last = result.centroids - data.origin, result.inertia
     return results
 
 

@@ -49,10 +49,12 @@ def kmeans(
         How many times each point counts; once when not given. A point of weight 3 is
         that point three times, a point of weight 0 has no say (but gets a label). If
         the points are outside of memory, they may be, too, as what points may be.
-    init : "random", "k-means++" or (k, d) array_like, default "random"
-        Where the centroids start: at k random distinct points [1]_, at points that
-        are spread out [2]_, or at these places. Outside of memory, more than 10,000
-        distinct points are spread out in a few passes: k-means|| [3]_.
+    init : "random", "k-means++", "optimal" or (k, d) array_like, default "random"
+        Where the centroids start: at k random distinct points [1]_; at points that
+        are spread out [2]_; for one feature, where they are best of all [4]_, which the
+        loop only confirms (`tol` and `n_init` say nothing then); or at these places.
+        Outside of memory, more than 10,000 distinct points are spread out in a few
+        passes: k-means|| [3]_.
     n_init : int or "auto", default "auto"
         The number of starts, of which the one with the smallest inertia is kept.
         "auto" is 10 for random starts among at most 10,000 distinct points and 1
@@ -147,6 +149,8 @@ def kmeans(
     .. [3] B. Bahmani, B. Moseley, A. Vattani, R. Kumar and S. Vassilvitskii, "Scalable
        k-means++", Proceedings of the VLDB Endowment 5 (2012), 622-633.
        :doi:`10.14778/2180912.2180915`
+    .. [4] H. Wang and M. Song, "Ckmeans.1d.dp: optimal k-means clustering in one
+       dimension by dynamic programming", The R Journal 3 (2011), 29-33.
 
     Examples
     --------

@@ -6,6 +6,8 @@ References
 ----------
 .. [1] IEC 61966-2-1:1999, "Default RGB colour space - sRGB".
 .. [2] CIE 15:2004, "Colorimetry", section 8.2.1.
+.. [3] B. Ottosson, "A perceptual color space for image processing" (2020).
+   https://bottosson.github.io/posts/oklab/
 """
 
 from collections.abc import Callable
@@ -30,6 +32,29 @@ WHITE = np.array([0.95047, 1.0, 1.08883])
 # Where the curve of sRGB, and that of lightness, goes over into a straight line.
 DARK, DARK_LINEAR = 0.04045, 0.0031308
 DIM, SLOPE, START = 0.008856, 7.787, 16 / 116
+# For Oklab [3]_: what the primaries contribute to X, Y and Z, in the digits of the
+# standard [1]_; what these contribute to long, medium and short waves, as the cones of
+# the eye see them; and what the cube roots of those contribute to L, a and b.
+XYZ_OF_STANDARD = np.array(
+    [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
+)
+LMS_FROM_XYZ = np.array(
+    [
+        [0.8189330101, 0.3618667424, -0.1288597137],
+        [0.0329845436, 0.9293118715, 0.0361456387],
+        [0.0482003018, 0.2643662691, 0.6338517070],
+    ]
+)
+LMS_FROM_RGB = LMS_FROM_XYZ @ XYZ_OF_STANDARD
+RGB_FROM_LMS = np.linalg.inv(LMS_FROM_RGB)
+OKLAB_FROM_ROOTS = np.array(
+    [
+        [0.2104542553, 0.7936177850, -0.0040720468],
+        [1.9779984951, -2.4285922050, 0.4505937099],
+        [0.0259040371, 0.7827717662, -0.8086757660],
+    ]
+)
+ROOTS_FROM_OKLAB = np.linalg.inv(OKLAB_FROM_ROOTS)
 # How many colors a thread converts at a time.
 BLOCK = 2**16
 
@@ -54,14 +79,19 @@ def lab_from_rgb(rgb: Array, white: float = 1.0) -> Floats:
     .. [1] IEC 61966-2-1:1999, "Default RGB colour space - sRGB".
     .. [2] CIE 15:2004, "Colorimetry", section 8.2.1.
     """
-    lab = np.empty((len(rgb), 3))
+    return _in_blocks(_lab, rgb, white)
 
-    def convert(start: int) -> None:
+
+def _in_blocks(convert: Callable[[Floats], Floats], rgb: Array, white: float) -> Floats:
+    """Convert colors, 0 to `white`, some at a time."""
+    converted = np.empty((len(rgb), 3))
+
+    def convert_block(start: int) -> None:
         block = slice(start, start + BLOCK)
-        lab[block] = _lab(rgb[block].astype(np.float64) / white)
+        converted[block] = convert(rgb[block].astype(np.float64) / white)
 
-    in_threads(convert, range(0, len(rgb), BLOCK))
-    return lab
+    in_threads(convert_block, range(0, len(rgb), BLOCK))
+    return converted
 
 
 def _lab(rgb: Floats) -> Floats:
@@ -89,6 +119,51 @@ def rgb_from_lab(lab: Array) -> Floats:
     f = np.stack([y + a / 500, y, y - b / 200], axis=1)
     xyz = np.where(f > np.cbrt(DIM), f**3, (f - START) / SLOPE) * WHITE
     return srgb_from_linear(times(xyz, RGB_FROM_XYZ))
+
+
+def oklab_from_rgb(rgb: Array, white: float = 1.0) -> Floats:
+    """Convert colors from sRGB to Oklab [1]_.
+
+    Parameters
+    ----------
+    rgb : (n, 3) array of real numbers
+        Red, green and blue, 0 to `white`.
+    white : float, default 1
+        Their largest value.
+
+    Returns
+    -------
+    (n, 3) array of float64
+        L, from 0 (black) to 1 (white); a, from green to red; b, from blue to yellow.
+
+    References
+    ----------
+    .. [1] B. Ottosson, "A perceptual color space for image processing" (2020).
+       https://bottosson.github.io/posts/oklab/
+    """
+    return _in_blocks(_oklab, rgb, white)
+
+
+def _oklab(rgb: Floats) -> Floats:
+    cones = times(linear_from_srgb(rgb), LMS_FROM_RGB)
+    return times(np.cbrt(cones), OKLAB_FROM_ROOTS)
+
+
+def rgb_from_oklab(oklab: Array) -> Floats:
+    """Convert colors from Oklab to sRGB: the inverse of `oklab_from_rgb`.
+
+    Parameters
+    ----------
+    oklab : (n, 3) array of float
+        L, a and b.
+
+    Returns
+    -------
+    (n, 3) array of float64
+        Red, green and blue; outside of 0 to 1 if no screen can show the color.
+    """
+    cones = times(np.asarray(oklab, np.float64), ROOTS_FROM_OKLAB) ** 3
+    return srgb_from_linear(times(cones, RGB_FROM_LMS))
 
 
 def linear_from_srgb(rgb: Floats) -> Floats:
@@ -137,4 +212,7 @@ class ColorSpace(NamedTuple):
 COLOR_SPACES: dict[str, ColorSpace | None] = {
     "rgb": None,
     "lab": ColorSpace(lab_from_rgb, rgb_from_lab, "in CIELAB, as they look"),
+    "oklab": ColorSpace(
+        oklab_from_rgb, rgb_from_oklab, "in Oklab, as they look, blue as well"
+    ),
 }

@@ -44,9 +44,10 @@ class KMeans(Parameters):
     ----------
     n_clusters : int, default 8
         The number of clusters.
-    init : "random", "k-means++", (n_clusters, n_features) array_like or callable
+    init : "random", "k-means++", "optimal", (n_clusters, n_features) array or callable
         Where the centroids start: at random distinct samples [1]_, the default; at
-        samples that are spread out [2]_; at these places; or where
+        samples that are spread out [2]_; for one feature, where they are best of all
+        [3]_ (scikit-learn does not have that); at these places; or where
         ``init(X, n_clusters, random_state=...)`` says.
     n_init : int or "auto", default "auto"
         The number of starts, of which the best is kept. "auto" is 10 for random starts
@@ -110,6 +111,8 @@ class KMeans(Parameters):
     .. [2] D. Arthur and S. Vassilvitskii, "k-means++: the advantages of careful
        seeding", Proceedings of the 18th ACM-SIAM Symposium on Discrete Algorithms
        (2007), 1027-1035.
+    .. [3] H. Wang and M. Song, "Ckmeans.1d.dp: optimal k-means clustering in one
+       dimension by dynamic programming", The R Journal 3 (2011), 29-33.
 
     Examples
     --------
@@ -266,6 +269,11 @@ class KMeans(Parameters):
             coarse_start=False,
         )
         if isinstance(self.init, str):
+            if SEEDINGS[self.init].prepare_best is not None:
+                if array.shape[1] > 1:
+                    rule = "'k-means++' or 'random' for more than one feature"
+                    raise self._wrong("init", rule)
+                options = options.for_the_best()
             return fit(data, k, options)
 
         def run(init: Any) -> Clustering:

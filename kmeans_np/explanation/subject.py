@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 from kmeans_np.arrays import in_memory
 from kmeans_np.colors import Colors, look_up
 from kmeans_np.image.layout import Pixels
-from kmeans_np.image.open_source import as_pixels
+from kmeans_np.image.open_source import as_pixels, open_source
 from kmeans_np.image.pipeline import colors_or_pixels
-from kmeans_np.image.source import MemoryImage
 from kmeans_np.lloyd import Array, Floats
 from kmeans_np.pictures import Screen, screen
 
@@ -112,7 +111,8 @@ def subject_of_image(
     image: Any, mask: Any, channel_axis: int | None, alpha: Any
 ) -> Subject:
     """Check an image and return it as material."""
-    source = MemoryImage(in_memory(as_pixels(image)), mask, None, channel_axis, alpha)
+    image = in_memory(as_pixels(image))
+    source: Any = open_source(image, mask, None, channel_axis, alpha)
     rows, distinct = colors_or_pixels(source, of_places=False)
     pixels, found = source.pixels, rows.load()
     kind = pixels.values.dtype

@@ -104,6 +104,12 @@ class Batch(Segmentation):
     def _images(self) -> Sequence[Any]:
         return cast(SeveralImages, self._source).images
 
+    @property
+    def thresholds(self) -> Array:
+        """The levels between the clusters; see `Segmentation.thresholds`."""
+        found: Array = np.max([each.thresholds for each in self], axis=0)
+        return found
+
     def __len__(self) -> int:
         return len(self._images)
 
@@ -156,7 +162,7 @@ class ColorPool(Source):
     """The colors of many images, and how often each occurs, as one source."""
 
     def __init__(self) -> None:
-        self.kind = ""
+        self.kind, self._n_weighted = "", 0
         self.values: list[Array] = []
         self.counts: list[Floats] = []
         self.n_merged = 0
@@ -165,6 +171,11 @@ class ColorPool(Source):
     def size(self) -> int:
         """How many pixels there are, which is not known before they are counted."""
         return sys.maxsize
+
+    @property
+    def n_weighted(self) -> int:
+        """How many pixels have a weight, of those that were added."""
+        return self._n_weighted
 
     def add(self, source: Source, name: str) -> None:
         """Add the pixels of an image that take part; `name` is for errors."""
@@ -177,14 +188,16 @@ class ColorPool(Source):
         colors = source.count()
         if colors is None:
             rows = source.rows()
-            values = rows.load().values
+            loaded = rows.load()
             if rows.outside:
-                checks.finite(values, rows.names)
-            self._add(values, np.ones(len(values)))
+                checks.finite(loaded.values, rows.names)
+            self._add(loaded.values, np.asarray(loaded.weights))
         else:
             self._add(colors.colors, colors.counts)
         if not self.kind:
             self.kind, self.layout = kind, source.layout
+            self.weighted, self.by_opacity = source.weighted, source.by_opacity
+        self._n_weighted += source.n_weighted
 
     def _add(self, values: Array, counts: Floats) -> None:
         self.values.append(values)

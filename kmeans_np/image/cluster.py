@@ -169,10 +169,12 @@ def cluster_image(
         outside of memory.
     channel_axis : int or None, default -1
         Which axis has the channels; None if there are none.
-    alpha : "auto" or bool, default "auto"
+    alpha : "auto", "weights" or bool, default "auto"
         Whether the last channel is alpha: it is then carried through, and pixels where
         it is 0 take no part. "auto" takes it for alpha if there are 2 channels or 4.
-        For a scene with 2 or 4 bands say False.
+        For a scene with 2 or 4 bands say False. With "weights", a pixel that is half
+        transparent counts half: its opacity, from 0 to 1, is its weight (times
+        `weights`, if there are any); if there are 1 or 3 channels, none is alpha.
     color_space : "rgb" or "lab", default "rgb"
         What is compared: the channels as they are; or, for an image in sRGB, their
         place in CIELAB [1]_ (D65), where equal distances look about equally large.
@@ -188,12 +190,13 @@ def cluster_image(
         The image's ICC profile, as in `Metadata.color_profile`, for another color space
         than "rgb": what its numbers stand for, if that is not sRGB. One of tables,
         rather than of curves and a matrix, is not used, with a warning.
-    init : "random", "k-means++" or (k, channels) array_like, default "random"
+    init : "random", "k-means++", "optimal" or (k, channels) array_like
         Where the centroids start: at the colors of k random pixels, all different
-        [2]_, at colors that are spread out [3]_ (which seldom overlooks a small cluster
-        far from all others), or at these, in the image's own unit, without alpha; with
-        `position_weight`, followed by row and column (plane, row and column), as in
-        `Segmentation.centroids`.
+        [2]_, the default; at colors that are spread out [3]_ (which seldom overlooks a
+        small cluster far from all others); for one channel, where they are best of all
+        [6]_, which the loop only confirms (`tol` and `n_init` say nothing then); or at
+        these, in the image's own unit, without alpha; with `position_weight`, followed
+        by row and column (plane, row and column), as in `Segmentation.centroids`.
     n_init : int or "auto", default "auto"
         The number of starts, of which the one with the smallest inertia is kept.
         "auto" is up to 10 for random starts and 4 for "k-means++" where they are tried
@@ -332,6 +335,8 @@ def cluster_image(
     .. [5] B. Bahmani, B. Moseley, A. Vattani, R. Kumar and S. Vassilvitskii, "Scalable
        k-means++", Proceedings of the VLDB Endowment 5 (2012), 622-633.
        :doi:`10.14778/2180912.2180915`
+    .. [6] H. Wang and M. Song, "Ckmeans.1d.dp: optimal k-means clustering in one
+       dimension by dynamic programming", The R Journal 3 (2011), 29-33.
 
     Examples
     --------

@@ -12,6 +12,7 @@ from kmeans_np.image.features import feature_spec
 from kmeans_np.image.open_source import open_source
 from kmeans_np.image.pipeline import find_path, prepare_data
 from kmeans_np.lloyd import Floats
+from kmeans_np.seeding import SEEDINGS
 
 
 def inertia_curve(
@@ -27,6 +28,7 @@ def inertia_curve(
     normalize: bool = False,
     position_weight: float = 0.0,
     color_profile: bytes | None = None,
+    init: str = "k-means++",
     max_iter: int = 300,
     tol: float = 1e-4,
     rng: Any = None,
@@ -55,6 +57,9 @@ def inertia_curve(
         Whether to bring each channel or feature to a variance of 1 first.
     mask, channel_axis, alpha, color_space, position_weight, color_profile
         What takes part of an image and what is compared, see `cluster_image`.
+    init : "k-means++", "random" or "optimal", default "k-means++"
+        How starts anew are made. "optimal", for one feature, gives the least inertia
+        that there is for each k.
     max_iter, tol, rng
         How to run for each k, see `cluster_image`.
     callback : callable, optional
@@ -113,13 +118,17 @@ def inertia_curve(
     numbers = checks.several_k(ks)
     spec = feature_spec(color_space, normalize, position_weight, color_profile)
     how = {"max_iter": max_iter, "tol": tol, "rng": rng, "callback": callback}
-    how |= {"init": "k-means++", "n_init": "auto", "coarse_start": True}
-    options, rising = checks.options(1, 1, **how), sorted(set(numbers))
+    how |= {"n_init": "auto", "coarse_start": True}
+    how["init"], rising = checks.one_of(init, "init", SEEDINGS), sorted(set(numbers))
     if is_image:
         source = open_source(image_or_points, mask, weights, channel_axis, alpha)
+        layout = source.layout
+        d = spec.n_features(layout.channels, len(layout.shape))
+        options = checks.options(1, d, **how)
         results = source.run(find_path, rising, spec, options)
     else:
         rows, n = _points(image_or_points, weights)
+        options = checks.options(1, rows.shape[1], **how)
         noun = "points" if weights is None else "points with a weight"
         checks.largest_k(rising[-1], n, noun)
         data = prepare_data(rows, None, rising[-1], spec)

@@ -36,7 +36,7 @@ def apply_palette(
         True for the pixels that take part; all when not given.
     channel_axis : int or None, default -1
         Which axis has the channels; None if there are none.
-    alpha : "auto" or bool, default "auto"
+    alpha : "auto", "weights" or bool, default "auto"
         Whether the last channel is alpha, as in `cluster_image`.
     color_space : "rgb" or "lab", default "rgb"
         Where distances are measured, as in `cluster_image`.

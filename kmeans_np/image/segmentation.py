@@ -41,7 +41,8 @@ class Segmentation:
         The same without rounding; with `position_weight`, followed by the mean row and
         column (plane, row and column) of the cluster, in pixels.
     counts : (k,) array of int64, or float64 if there are weights
-        The number of pixels in each cluster; with weights, the sum of theirs.
+        The number of pixels in each cluster; with weights, the sum of theirs; with
+        ``alpha="weights"``, of their opacity.
     shares : (k,) array of float64
         The same as parts of 1 of all that takes part.
     image : array of the shape and type of the image
@@ -125,6 +126,50 @@ class Segmentation:
         image = self._source.colors_in_memory()
         return label_overlay(image, labels, k, alpha, outline)
 
+    @property
+    def thresholds(self) -> Array:
+        """The k - 1 levels between the clusters of an image with one channel.
+
+        The largest value of each cluster but the last, in the order of their values:
+        above it the next begins, as ``image > threshold``. With ``init="optimal"``
+        these are the thresholds of Otsu's method for k classes [1]_, those of
+        `skimage.filters.threshold_multiotsu`.
+
+        Returns
+        -------
+        (k - 1,) array of the image's type
+            The levels.
+
+        Raises
+        ------
+        ValueError
+            If the image has several channels, or places were compared, too.
+
+        References
+        ----------
+        .. [1] N. Otsu, "A threshold selection method from gray-level histograms", IEEE
+           Transactions on Systems, Man and Cybernetics 9 (1979), 62-66.
+           :doi:`10.1109/TSMC.1979.4310076`
+        """
+        channels, features = self._source.layout.channels, self._clusters.features
+        if channels > 1 or features.pixel:
+            rule = "have one channel, and no places compared, to have thresholds"
+            got = "several channels" if channels > 1 else "places"
+            remedy = "cluster one of them" if channels > 1 else "leave out the places"
+            raise checks.ArgumentValueError("the image", rule, got, remedy)
+        labels, values = np.asarray(self.labels), self._source.colors_in_memory()
+        inside = labels >= 0
+        labels, values = labels[inside], values[inside][:, 0]
+        order = np.argsort(self.centroids[:, 0])
+        # Of a cluster without pixels, halfway to the next one.
+        levels = self.centroids[order, 0]
+        tops: Array = np.empty(len(order), values.dtype)
+        tops[order] = np.append(np.floor((levels[:-1] + levels[1:]) / 2), levels[-1:])
+        tops[np.bincount(labels, minlength=len(order)) > 0] = values.min()
+        np.maximum.at(tops, labels, values)
+        found: Array = np.maximum.accumulate(tops[order])[:-1]
+        return found
+
     def mask_of(self, label: int) -> NDArray[np.bool_]:
         """Return where a cluster is.
 
@@ -180,8 +225,8 @@ class Segmentation:
         """
         first = self._source.layout
         checks.like(shape_only(image), first.ndim, first.dtype)
-        axis, alpha = first.channel_axis, first.has_alpha
-        source = open_source(image, mask, None, axis, alpha)
+        alpha: Any = "weights" if self._source.by_opacity else first.has_alpha
+        source = open_source(image, mask, None, first.channel_axis, alpha)
         checks.same_channels(source.layout.channels, first.channels)
         found = source.run(assign_clusters, self._clusters)
         return build_segmentation(source, found)

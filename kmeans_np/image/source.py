@@ -31,12 +31,15 @@ class Source(ABC):
         How it is laid out.
     weighted : bool
         Whether its pixels have weights of their own.
+    by_opacity : bool
+        Whether its alpha is how much each pixel counts.
     n_weighted : int
         How many of those that take part have a weight, if they are weighted.
     """
 
     layout: Layout
     weighted: bool = False
+    by_opacity: bool = False
 
     def __getstate__(self) -> dict[str, Any]:
         # Who wants to know how far the work is stays where they are.
