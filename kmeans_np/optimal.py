@@ -46,12 +46,11 @@ class OptimalClusters:
 
     def __init__(self, points: Array, weights: Floats) -> None:
         counting = weights > 0
-        self.weights, values = weights[counting], points[counting, 0].astype(np.float64)
+        self.weights = weights[counting]
+        self.values = points[counting, 0].astype(np.float64)
         # Seen from their mean, sums of squares keep the most digits.
-        self.origin = np.average(values, weights=self.weights)
-        self.values = values - self.origin
+        w, x = self.weights, self.values - np.average(self.values, weights=self.weights)
         # Sums over the first n points: of weights, of values, and of their squares.
-        w, x = self.weights, self.values
         self.n_before, self.sums, squares = (
             np.concatenate([[0.0], np.cumsum(each)]) for each in (w, w * x, w * x * x)
         )
@@ -72,8 +71,11 @@ class OptimalClusters:
         cuts, n = [0] * k, len(self.values)
         for number in range(k - 1, 0, -1):
             n = cuts[number] = int(self.begins[number - 1][n])
-        sums = np.add.reduceat(self.weights * self.values, cuts)
-        centroids: Floats = sums / np.add.reduceat(self.weights, cuts) + self.origin
+        # Each seen from its first point, so that one of equal points is exact.
+        first = self.values[cuts]
+        steps = self.values - np.repeat(first, np.diff([*cuts, len(self.values)]))
+        sums = np.add.reduceat(self.weights * steps, cuts)
+        centroids: Floats = first + sums / np.add.reduceat(self.weights, cuts)
         return centroids[:, np.newaxis]
 
     def _add_cluster(self) -> None:

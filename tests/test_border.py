@@ -638,8 +638,8 @@ WRONG_OPTIONS = table(
         "init empty",
         ValueError,
         {"init": ""},
-        "init must be 'random', 'k-means++', 'optimal' or an array of centroids, got ''; "
-        "pass one of these",
+        "init must be 'random', 'k-means++', 'optimal' or an array of centroids, got "
+        "''; pass one of these",
     ),
     (
         "init None",

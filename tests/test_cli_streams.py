@@ -121,7 +121,7 @@ BAD_STREAMS = {
     "two out": (
         ["segment", "-", "-k", 2, "--labels", "-"],
         b"",
-        "be a file if -o is -",
+        "-o must be given if --labels is -",
     ),
 }
 

@@ -16,6 +16,8 @@ from kmeans_np.lloyd import Floats, Step
 from kmeans_np.seeding import SEEDINGS
 
 Callback = Callable[[Step], Any]
+# A `tol` that no move of centroids is below, not even none.
+NEVER = -1.0
 
 
 class Options(NamedTuple):
@@ -31,7 +33,7 @@ class Options(NamedTuple):
 
     def for_the_best(self) -> Options:
         """Return how to run from the best start: until the labels confirm it."""
-        return self._replace(n_init=1, tol=0.0, coarse_start=False)
+        return self._replace(n_init=1, tol=NEVER, coarse_start=False)
 
 
 def whole_number(value: Any, name: str, remedy: str, least: int = 1) -> int:

@@ -33,7 +33,6 @@ from kmeans_np.cli.outputs import (
     write,
 )
 from kmeans_np.cli.palettes import read_palette, shown_colors
-from kmeans_np.cli.streams import expanded
 from kmeans_np.files import write_image
 from kmeans_np.image import cluster_image
 from kmeans_np.pictures import above_its_colors, in_a_row
@@ -46,7 +45,6 @@ def segment(args: argparse.Namespace) -> int:
     """Write pictures in k colors, and return the exit status."""
     _refuse_both(args)
     check_options(args)
-    args.images = expanded(args.images)
     palette = None if args.palette is None else read_palette(args.palette)
     plan = Plan(args, args.k if palette is None else len(palette.colors))
     overlays = read_overlays(args)
@@ -78,7 +76,7 @@ def _segmented(outputs: Outputs, plan: Plan, find: Find, several: bool) -> list[
     Afterwards nothing holds the picture in memory while the next is read.
     """
     with open_picture(plan.args, outputs.source) as picture:
-        outputs = plan.checked(outputs, picture.image, picture.about)
+        outputs = plan.checked(outputs, picture)
         answer = find(picture, outputs.source.name if several else "")
         return write(outputs, answer, picture.about)
 

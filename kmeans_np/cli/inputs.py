@@ -6,6 +6,7 @@ import os
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -69,11 +70,13 @@ class Overlays(NamedTuple):
 
 def read_overlays(args: argparse.Namespace) -> Overlays:
     """Read which pixels take part, and how much each counts."""
-    weights = vars(args).get("weights")
+    # Of a volume, its mask is one, too.
+    mask, weights = args.mask, vars(args).get("weights")
+    page = args.page if args.page == "all" else 1
     return Overlays(
-        None if args.mask is None else read_array(Path(args.mask), "--mask"),
-        None if weights is None else read_array(Path(weights), "--weights"),
-        args.mask or "",
+        None if mask is None else read_array(Path(mask), "--mask", page),
+        None if weights is None else read_array(Path(weights), "--weights", page),
+        mask or "",
     )
 
 
@@ -137,8 +140,11 @@ def _describe(path: Path, page: int | str) -> Metadata:
     What cannot be told is no reason not to do anything with the picture.
     """
     about = NOTHING
-    with suppress(OSError, ValueError), _quiet():
-        about = read_metadata(path)
+    with suppress(OSError, ValueError, IndexError), _quiet():
+        about = read_metadata(path, page=0 if isinstance(page, str) else page - 1)
+    if page != "all":
+        # It is one of them.
+        about = replace(about, stack=None, durations=None, loop=None)
     if about.n_pages > 1 and page != "all":
         warnings.warn(f"page {page} of {about.n_pages:,} is read", stacklevel=2)
     return about

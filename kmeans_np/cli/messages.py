@@ -25,6 +25,7 @@ PROBLEMS = (OSError, ValueError, TypeError, MemoryError)
 _FLAGS = {
     "k": "-k",
     "rng": "--seed",
+    "init": "--init",
     "n_init": "--n-init",
     "max_iter": "--max-iter",
     "tol": "--tol",

@@ -13,6 +13,7 @@ import numpy as np
 
 from kmeans_np.arrays import LazyArray, is_sliced
 from kmeans_np.checks import ArgumentValueError, pluralize
+from kmeans_np.cli.inputs import Picture
 from kmeans_np.cli.messages import Progress, describe_segmentation, named
 from kmeans_np.cli.palettes import shown_colors
 from kmeans_np.files import (
@@ -23,9 +24,10 @@ from kmeans_np.files import (
     path_errors,
     write_image,
 )
+from kmeans_np.files.animations import GIF
 from kmeans_np.files.formats import Format, either, format_of, is_opened, suffixes
 from kmeans_np.files.paths import write_whole
-from kmeans_np.files.png import indexed_bytes
+from kmeans_np.files.png import PALETTE_SIZE, PNG, indexed_bytes
 from kmeans_np.image import Segmentation
 from kmeans_np.lloyd import Array
 from kmeans_np.pictures import separated_colors
@@ -64,6 +66,8 @@ class Plan:
         self.args, self.k = args, k
         read = (*args.images, args.mask, args.weights, args.palette)
         self.inputs = {identity(Path(name)) for name in read if name} - {None}
+        there = [name for name in read if name and identity(Path(name))]
+        self.sources = [os.path.realpath(name) for name in there]
         self.taken: dict[str, str] = {}
         self.pictures = [self._outputs(Path(name)) for name in args.images]
 
@@ -89,11 +93,8 @@ class Plan:
         """Return the file to write for a picture, as an option gives it."""
         with named("IMAGE"):
             as_path(source)
-        # An array of any size stays one, and so do several images.
-        several_pages = self.args.page == "all" and format_of(source).write_all
-        is_kept = is_opened(source) or several_pages
-        suffix = source.suffix if is_kept else ".png"
-        beside = source.parent / f"{source.stem}-{ending}{suffix}"
+        name = f"{source.stem}-{ending}{self._suffix(source, option, given)}"
+        beside = source.parent / name
         output, several = output_of(option, given, beside), len(self.args.images) > 1
         if output.chosen and several:
             rule, found = "be a folder for several pictures", "which is not one"
@@ -109,9 +110,25 @@ class Plan:
         self._take(output, str(source) if several else option)
         return output
 
+    def _suffix(self, source: Path, option: str, given: str | None) -> str:
+        """Return what the name of a file ends in that was not given."""
+        row = format_of(source)
+        if is_opened(source):
+            # An array of any size stays one; but a folder is none to be printed.
+            is_printed = given is not None and given == self.args.stdout
+            return ".npy" if row.folder and is_printed else source.suffix
+        # So do several images, in as many colors as they need.
+        is_kept = self.args.page == "all" and row.write_all is not None
+        if option == "--labels":
+            is_kept = is_kept and holds_labels(row)
+        elif row is GIF:
+            is_kept = is_kept and option == "-o" and self.k < PALETTE_SIZE
+        return source.suffix if is_kept else ".png"
+
     def _take(self, output: Output, whose: str) -> None:
         """Keep a file for a picture or option, or say why that cannot be."""
         path = output.path
+        self._check_folders(path, whose)
         if identity(path) in self.inputs and not self.args.force:
             remedy = "write it to another file or folder, or pass --force to write over"
             raise ArgumentValueError(
@@ -132,13 +149,31 @@ class Plan:
             )
         self.taken[real] = whose
 
-    def checked(self, outputs: Outputs, image: Any, about: Metadata) -> Outputs:
+    def _check_folders(self, path: Path, whose: str) -> None:
+        """Refuse a Zarr that takes the place of a folder with an input or output in it.
+
+        And the reverse: what is in a folder that a Zarr takes the place of.
+        """
+        real = os.path.realpath(path)
+        folders = [each for each in self.taken if format_of(Path(each)).folder]
+        if format_of(path).folder:
+            folders.append(real)
+        for folder in folders:
+            for other in (real, *self.taken, *self.sources):
+                if Path(folder) in Path(other).parents:
+                    rule, got = "not replace a folder that holds another file", folder
+                    found, remedy = f"which holds {other}", "choose another name"
+                    raise ArgumentValueError(
+                        "the output", rule, f"{got} for {whose}", remedy, found=found
+                    )
+
+    def checked(self, outputs: Outputs, source: Picture) -> Outputs:
         """Return the files for a picture, when it is known what it holds.
 
         What no PNG can hold, or is too large, goes to a TIFF, unless another name was
         chosen.
         """
-        picture = outputs.picture
+        picture, (image, about, layout, _) = outputs.picture, source
         in_blocks = format_of(picture.path).write_blocks is not None
         if is_sliced(image) and not picture.chosen and not in_blocks:
             # Too large to be written as a whole.
@@ -153,6 +188,15 @@ class Plan:
                 check_writable(image, picture.path, about)
         if picture != outputs.picture:
             self._take(picture, str(outputs.source))
+        for output, dtype, channels in (
+            (outputs.labels, labels_dtype(outputs.labels, self.k), ()),
+            (outputs.overlay, np.dtype(np.uint8), (3,)),
+        ):
+            if output is not None:
+                shape = (*layout.shape, *channels)
+                dummy = np.broadcast_to(np.zeros((), dtype), shape)
+                with named(output.option):
+                    check_writable(dummy, output.path, on_the_grid(about, layout.shape))
         for output in (picture, outputs.labels, outputs.overlay):
             if output is not None:
                 check_output(output)
@@ -185,9 +229,10 @@ def identity(path: Path) -> tuple[int, int] | None:
 
 def check_new(output: Output, force: bool) -> None:
     """Refuse to replace, unless by force, a file whose name was not given."""
-    is_there = False
+    is_there, path = False, output.path
     with suppress(OSError, ValueError):
-        is_there = output.path.is_file()
+        is_folder = path.is_dir() and format_of(path).folder
+        is_there = path.is_file() or is_folder
     if is_there and not force:
         rule, got = "be a new file, unless it is named", f"{output.path}, which exists"
         remedy = f"say where to with {output.option}, or pass --force to replace it"
@@ -239,21 +284,37 @@ def write(outputs: Outputs, answer: Segmentation, about: Metadata) -> list[str]:
             continue
         if not output.chosen:
             make_folder(output.path.parent, output.option)
+        path = output.path
         with named(output.option):
             if output is outputs.picture:
-                _note_blur(output.path, len(answer.palette))
-                like = replace(about, place=about.place_of(labels=False))
-                _write(output.path, answer.image, like)
+                path = _write_picture(output, answer, about)
                 words = describe_segmentation(answer)
             elif output is outputs.labels:
-                words = _write_labels(output.path, answer, about)
+                words = _write_labels(output, answer, about)
             else:
                 shown = answer.overlay(outline=True)
-                like = replace(about, no_data=None, extra_channels=None)
-                write_image(output.path, shown, like=like)
+                like = on_the_grid(replace(about, no_data=None), shown.shape[:-1])
+                write_image(path, shown, like=like)
                 words = "the labels over the picture"
-        lines.append(f"{output.path}: {words}")
+        lines.append(f"{path}: {words}")
     return lines
+
+
+def _write_picture(output: Output, answer: Segmentation, about: Metadata) -> Path:
+    """Write the segmented picture; return where that is."""
+    path = output.path
+    _note_blur(path, len(answer.palette))
+    like = replace(about, place=about.place_of(labels=False))
+    try:
+        _write(path, answer.image, like)
+    except ValueError:
+        if output.chosen or format_of(path) is not GIF:
+            raise
+        # Pixels that take no part have colors of their own, more than it can hold.
+        output = output._replace(path=path.with_suffix(".png"))
+        check_new(output, force=False)
+        _write(output.path, answer.image, like)
+    return output.path
 
 
 def _note_blur(path: Path, k: int) -> None:
@@ -270,33 +331,45 @@ def _write(path: Path, image: Any, like: Metadata) -> None:
         write_image(path, image, like=like, progress=progress.of_blocks)
 
 
-def _write_labels(path: Path, answer: Segmentation, about: Metadata) -> str:
+def labels_dtype(output: Output | None, k: int) -> np.dtype[Any]:
+    """Return the type of the labels in a file: -1 is one of them, if that may be."""
+    kind: np.dtype[Any] = np.dtype(np.int32)
+    if output is not None and not format_of(output.path).keeps(kind):
+        kind = np.dtype(np.uint8 if k <= np.iinfo(np.uint8).max else np.uint16)
+    return kind
+
+
+def on_the_grid(about: Metadata, shape: tuple[int, ...]) -> Metadata:
+    """Return what is true of other numbers at the pixels of a picture of this shape.
+
+    They lie where the pixels do; colors they are not, and frames that are alike are not
+    to be taken for one.
+    """
+    about = replace(about, color_profile=None, extra_channels=None, size=None)
+    n_planes = math.prod(length for _, length in about.planes) if about.planes else 0
+    if len(shape) < 3 or shape[0] == n_planes:
+        return about
+    return replace(about, stack=(("Z", shape[0]),))
+
+
+def _write_labels(output: Output, answer: Segmentation, about: Metadata) -> str:
     """Write the labels, and say what the numbers are."""
-    labels, k, nowhere = answer.labels, len(answer.palette), -1
+    path, labels, k = output.path, answer.labels, len(answer.palette)
     some_out = answer.counts.sum() < math.prod(labels.shape)
     if answer.counts.dtype.kind == "f":
         # With weights that says nothing.
         some_out = labels.min() < 0
-    row: Format = format_of(path)
-    kind: np.dtype[Any] = np.dtype(np.int32)
-    if not row.keeps(kind):
-        kind = np.dtype(np.uint8 if k <= np.iinfo(np.uint8).max else np.uint16)
-        nowhere = np.iinfo(kind).max
-    # They lie where the pixels do; colors they are not.
-    like = replace(
-        about,
-        color_profile=None,
-        place=about.place_of(labels=True),
-        no_data=nowhere if some_out and "no_data" in row.metadata else None,
-        extra_channels=None,
-    )
+    row, kind = format_of(path), labels_dtype(output, k)
+    nowhere = -1 if kind.kind == "i" else np.iinfo(kind).max
+    like = on_the_grid(replace(about, place=about.place_of(labels=True)), labels.shape)
+    if row is PNG and labels.ndim == 3:
+        # As frames, those that are alike would be one.
+        like = replace(like, stack=(("Z", len(labels)),), size=None)
+    declared = nowhere if some_out and "no_data" in row.metadata else None
+    like = replace(like, no_data=declared, durations=None, loop=None)
     if row.types is None:
         _write(path, labels, like)
-    elif (
-        path.suffix.lower() == ".png"
-        and kind == np.uint8
-        and not like.suiting(labels.shape).planes
-    ):
+    elif row is PNG and kind == np.uint8 and labels.ndim == 2:
         colors, is_short = answer.palette, answer.palette.dtype == np.uint8
         # Of more bits, all may be so dark that there is nothing to see.
         shown = shown_colors(colors, about) if is_short else None

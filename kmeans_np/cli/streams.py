@@ -36,10 +36,16 @@ def streams(args: argparse.Namespace) -> Iterator[None]:
     comes from one in the end, if nothing goes wrong. A picture from standard input goes
     to standard output, unless something else is said.
     """
+    if "images" in vars(args):
+        args.images = _expanded(args.images)
     reading = _options_with_stream(args, _INPUTS)
-    if "IMAGE" in reading and vars(args).get("output", "") is None:
-        args.output = STREAM
     writing = _options_with_stream(args, _OUTPUTS)
+    if "IMAGE" in reading and vars(args).get("output", "") is None:
+        if writing:
+            rule = f"be given if {writing[0]} is {STREAM}"
+            raise _refusal("-o", rule, "neither a file nor a folder")
+        args.output, writing = STREAM, ["-o"]
+    args.stdout = None
     if writing and len(vars(args).get("images", [])) > 1:
         raise _refusal(writing[0], "be a folder for several pictures", STREAM)
     if not reading and not writing:
@@ -55,7 +61,8 @@ def streams(args: argparse.Namespace) -> Iterator[None]:
             _check_stdout(writing[0])
             (folder / "out").mkdir()
             names[str(folder / "out")] = _STDOUT
-            _replace(args, _OUTPUTS, f"{folder / 'out'}/")
+            args.stdout = f"{folder / 'out'}/"
+            _replace(args, _OUTPUTS, args.stdout)
         with called(names, stdout_is_taken=bool(writing)):
             yield
         for path in (folder / "out").glob("*"):
@@ -120,7 +127,7 @@ def _refusal(argument: str, rule: str, got: str) -> ArgumentValueError:
     return ArgumentValueError(argument, rule, got, "give the name of a file or folder")
 
 
-def expanded(names: Sequence[str]) -> list[str]:
+def _expanded(names: Sequence[str]) -> list[str]:
     """Return the names of files, and in the place of a pattern those that it matches.
 
     Not every shell does that by itself.

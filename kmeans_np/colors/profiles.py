@@ -74,7 +74,8 @@ def matrix_profile(data: bytes) -> MatrixProfile | None:
         np.linalg.inv(matrix)
     except (struct.error, KeyError, ValueError, np.linalg.LinAlgError):
         return None
-    is_usable = np.isfinite(curves).all()
+    # Of one that falls there is no way back.
+    is_usable = np.isfinite(curves).all() and (curves[:, -1] > curves[:, 0]).all()
     return MatrixProfile(np.clip(curves, 0, 1), matrix) if is_usable else None
 
 
@@ -94,7 +95,9 @@ def _curve(tag: bytes) -> Floats:
         if n == 1:
             gamma: Floats = PLACES ** (values[0] / 2**8)
             return gamma
-        table = np.maximum.accumulate(np.array(values) / (2**16 - 1))
+        table = np.array(values) / (2**16 - 1)
+        if table[-1] > table[0]:
+            table = np.maximum.accumulate(table)
         found: Floats = np.interp(PLACES * (n - 1), np.arange(n), table)
         return found
     if kind != b"para":

@@ -1,6 +1,6 @@
 """Image files in, image files out, of the formats of one table."""
 
-from kmeans_np.files.animations import ANY, GIF, WEBP
+from kmeans_np.files.animations import ANY, BMP, GIF, JPEG, WEBP
 from kmeans_np.files.deep_formats import AVIF, HEIC, JPEG_2000, NETPBM
 from kmeans_np.files.formats import FORMATS, OTHERS
 from kmeans_np.files.metadata import Metadata, read_metadata
@@ -12,7 +12,6 @@ from kmeans_np.files.paths import (
     check_replaceable,
     path_errors,
 )
-from kmeans_np.files.pillow import BMP, JPEG
 from kmeans_np.files.png import PNG, png_bytes
 from kmeans_np.files.read import read_image
 from kmeans_np.files.tiff import TIFF

@@ -1,4 +1,4 @@
-"""The formats WebP and GIF, which may hold animations, and all others of Pillow's."""
+"""What Pillow holds without loss, and JPEG; WebP and GIF may hold animations."""
 
 from functools import partial
 
@@ -19,7 +19,7 @@ from kmeans_np.files.png import PALETTE_SIZE, numbered_colors
 from kmeans_np.lloyd import Array
 
 
-def write_gif(image: Array) -> bytes:
+def write_gif(image: Array, _: Metadata) -> bytes:
     """Return the content of a GIF of one image."""
     if image.ndim == 2:
         # Cut to the grays that occur, its palette would not be known as one of grays.
@@ -59,6 +59,28 @@ def write_gif_frames(images: Array, metadata: Metadata) -> bytes:
     return animation_bytes(frames, metadata, ".gif", optimize=False, **how)
 
 
+_HOLDS = ("color_profile", "resolution")
+# Written without loss where they can be, so that a segmented image keeps its k colors.
+JPEG = Format(
+    (".jpg", ".jpeg"),
+    read_with_pillow,
+    read_frames,
+    describe_with_pillow,
+    write=partial(with_metadata, suffix=".jpg", quality=95, subsampling=0),
+    longest=65_500,
+    metadata=_HOLDS,
+    resolutions=(0.5, 2**16 - 1),
+    lossless=False,
+)
+BMP = Format(
+    (".bmp",),
+    read_with_pillow,
+    read_frames,
+    describe_with_pillow,
+    write=partial(with_metadata, suffix=".bmp"),
+    metadata=_HOLDS[1:],
+    resolutions=(0.02, 2**24),
+)
 WEBP = Format(
     (".webp",),
     read_with_pillow,
@@ -68,7 +90,7 @@ WEBP = Format(
     write_all=partial(write_frames, suffix=".webp", lossless=True, exact=True),
     channels=(1, 3, 4),
     longest=16_383,
-    metadata=("color_profile", "resolution"),
+    metadata=(*_HOLDS, "durations"),
 )
 GIF = Format(
     (".gif",),
@@ -79,5 +101,6 @@ GIF = Format(
     write_all=write_gif_frames,
     channels=(1, 3, 4),
     longest=65_535,
+    metadata=("durations",),
 )
 ANY = Format((), read_with_pillow, read_frames, describe_with_pillow)

@@ -12,7 +12,7 @@ References
 import re
 import struct
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -37,50 +37,52 @@ _YCC = b"colr\x01\0\0" + struct.pack(">I", 18)
 # The configuration of an AV1 stream, and where it has the bits of the depth.
 _AV1C, _DEPTH = b"av1C", 6
 _TURNED, _MIRRORED = b"irot", b"imir"
-_NETPBM = re.compile(rb"P([2356])" + 3 * rb"(?:\s|#[^\n]*\n)+(\d+)" + rb"\s")
-_ASCII, _BINARY, _COLOR = b"23", b"56", b"36"
-# Boxes and headers stand at the beginning.
-_HEAD = 2**16
+_NETPBM = re.compile(rb"P([2356])" + 3 * rb"(?:\s|#[^\n\r]*[\n\r])+(\d+)" + rb"\s")
+_COMMENT = re.compile(rb"#[^\n\r]*")
+_ASCII, _COLOR = b"23", b"36"
 
 
 def _read_jpeg_2000(file: BinaryIO, path: Path, page: int = 0) -> Array:
     """Read a JPEG 2000; numbers of more than 8 bits, or with signs, as they are."""
-    head = file.read(_HEAD)
+    data = file.read()
     file.seek(0)
-    siz = head.find(_SIZ)
     with decode_errors(path):
-        (n,) = struct.unpack_from(">H", head, siz + _N_COMPONENTS)
-        depths = head[siz + _N_COMPONENTS + 2 :][: 3 * n : 3]
-    # The first bit says whether there are signs, the others are the depth without 1.
-    if siz < 0 or max(depths) < 8:
+        # What is not found is refused as damaged.
+        at = data.index(_SIZ) + _N_COMPONENTS
+        (n,) = struct.unpack_from(">H", data, at)
+        depths = data[at + 2 :][: 3 * n : 3]
+        # The first bit says whether there are signs, the others are the depth minus 1.
+        is_deep = max(depths) >= 8
+    if not is_deep:
         return read_with_pillow(file, path, page)
     check_extra_to_read(path, "a JPEG 2000 of more than 8 bits")
     import imagecodecs
 
-    if _YCC in head:
+    if _YCC in data:
         raise _convert_it(path, "of luma and chroma of more than 8 bits")
     with decode_errors(path):
         check_size(file)
-        image: Array = imagecodecs.jpeg2k_decode(file.read())
+        image: Array = imagecodecs.jpeg2k_decode(data)
         return image
 
 
 def _read_netpbm(file: BinaryIO, path: Path, page: int = 0) -> Array:
     """Read a PGM or PPM; of more than 8 bits as uint16, with white as 65,535."""
-    found = _NETPBM.match(file.read(_HEAD))
+    data = file.read()
     file.seek(0)
+    found = _NETPBM.match(data)
     if found is None or int(found[4]) < 2**8:
         return read_with_pillow(file, path, page)
     with decode_errors(path):
         check_size(file)
         kind, (columns, rows, white) = found[1], map(int, found.groups()[1:])
         shape = (rows, columns, 3) if kind in _COLOR else (rows, columns)
-        size = int(np.prod(shape))
-        data = file.read()[found.end() :]
+        size, rest = int(np.prod(shape)), data[found.end() :]
         if kind in _ASCII:
-            values = np.array(data.split(maxsplit=size)[:size], np.uint32)
+            words = _COMMENT.sub(b" ", rest).split(maxsplit=size)
+            values = np.array(words[:size], np.uint32)
         else:
-            values = np.frombuffer(data, ">u2", size)
+            values = np.frombuffer(rest, ">u2", size)
         if len(values) < size or white > 65_535 or values.max() > white:
             raise EOFError
         return _in_16_bits(values, white).reshape(shape)
@@ -88,21 +90,39 @@ def _read_netpbm(file: BinaryIO, path: Path, page: int = 0) -> Array:
 
 def _read_avif(file: BinaryIO, path: Path, page: int = 0) -> Array:
     """Read an AVIF; of more than 8 bits as uint16, with white as 65,535."""
-    head = file.read(_HEAD)
+    frames = _deep_avif(file, path)
+    return read_with_pillow(file, path, page) if frames is None else frames[page]
+
+
+def _read_avif_frames(file: BinaryIO, path: Path) -> Array:
+    """Read all frames of an AVIF, as one."""
+    frames = _deep_avif(file, path)
+    return read_frames(file, path) if frames is None else frames
+
+
+def _deep_avif(file: BinaryIO, path: Path) -> Array | None:
+    """Return all frames of an AVIF of more than 8 bits; None if it has not more."""
+    data = file.read()
     file.seek(0)
-    at = head.find(_AV1C)
-    if at < 0 or not head[at + _DEPTH] & 0x40:
-        return read_with_pillow(file, path, page)
+    with decode_errors(path):
+        bits_of_depth = data[data.index(_AV1C) + _DEPTH]
+    if not bits_of_depth & 0x40:
+        return None
     check_extra_to_read(path, "an AVIF of more than 8 bits")
     import imagecodecs
 
-    if _TURNED in head or _MIRRORED in head:
+    if _TURNED in data or _MIRRORED in data:
         raise _convert_it(path, "of more than 8 bits that is to be turned")
     with decode_errors(path):
         check_size(file)
-        bits = 12 if head[at + _DEPTH] & 0x20 else 10
-        image = imagecodecs.avif_decode(file.read(), index=page)
-        return _in_16_bits(image, 2**bits - 1)
+        image = _in_16_bits(
+            imagecodecs.avif_decode(data), 2 ** _bits(bits_of_depth) - 1
+        )
+        return image if image.ndim == 4 else image[np.newaxis]
+
+
+def _bits(bits_of_depth: int) -> int:
+    return 12 if bits_of_depth & 0x20 else 10
 
 
 def _in_16_bits(values: Array, white: int) -> Array:
@@ -118,23 +138,42 @@ def _convert_it(path: Path, what: str) -> ArgumentValueError:
 
 
 def _read_heic(file: BinaryIO, path: Path, page: int = 0) -> Array:
-    """Read a HEIC; of more than 8 bits as uint16."""
+    """Read a HEIC; of more than 8 bits as uint16, with white as 65,535."""
     HEIF.check(f"be of another kind than HEIC, {HEIF.missing}", path)
     import pillow_heif
 
     with decode_errors(path):
         images = pillow_heif.open_heif(file, convert_hdr_to_8bit=False)
-        return np.array(images[page])
+        return _of_heif(images[page])
 
 
-def _describe_heic(file: BinaryIO, path: Path) -> Metadata:
+def _read_heic_images(file: BinaryIO, path: Path) -> Array:
+    """Read all images in a HEIC, which must be of one size, as one array."""
+    HEIF.check(f"be of another kind than HEIC, {HEIF.missing}", path)
+    import pillow_heif
+
+    with decode_errors(path):
+        images = pillow_heif.open_heif(file, convert_hdr_to_8bit=False)
+        return np.stack([_of_heif(image) for image in images])
+
+
+def _of_heif(image: Any) -> Array:
+    array = np.array(image)
+    if array.dtype != np.uint16:
+        return array
+    # The bits of the file are moved up to the most of 16.
+    bits = int(image.info.get("bit_depth", 16))
+    return _in_16_bits(array >> (16 - bits), 2**bits - 1)
+
+
+def _describe_heic(file: BinaryIO, path: Path, page: int = 0) -> Metadata:
     """Return what a HEIC says about its numbers."""
     try:
         from pillow_heif import register_heif_opener
     except ImportError:
         return NOTHING
     register_heif_opener()
-    return describe_with_pillow(file, path)
+    return describe_with_pillow(file, path, page)
 
 
 JPEG_2000 = Format(
@@ -152,14 +191,14 @@ NETPBM = Format(
 AVIF = Format(
     (".avif",),
     _read_avif,
-    read_frames,
+    _read_avif_frames,
     describe_with_pillow,
     starts=(b"ftypavif", b"ftypavis"),
 )
 HEIC = Format(
     (".heic", ".heif"),
     _read_heic,
-    read_frames,
+    _read_heic_images,
     _describe_heic,
     starts=tuple(
         b"ftyp" + brand

@@ -5,6 +5,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
+import numpy as np
+
 from kmeans_np.checks import ArgumentValueError
 from kmeans_np.lloyd import Array
 
@@ -56,8 +58,9 @@ class Format(NamedTuple):
     # Returns all images in an open file, if they are alike: planes, rows, columns and,
     # if there are any, channels.
     read_all: Callable[[BinaryIO, Path], Array] | None = None
-    # Returns the `Metadata` of an open file and its path.
-    describe: Callable[[BinaryIO, Path], Any] | None = None
+    # Returns the `Metadata` of an open file and its path; and, if there are several
+    # images, of the number of one.
+    describe: Callable[..., Any] | None = None
     # What they begin with, if they are known by that, whatever their names are.
     starts: tuple[bytes, ...] = ()
     # Returns the `SlicedImage` of a path.
@@ -78,6 +81,10 @@ class Format(NamedTuple):
     longest: int = 2**31 - 1
     # Which fields of `Metadata` are written.
     metadata: tuple[str, ...] = ()
+    # The names of axes of several images that are kept.
+    axes: str = "TI"
+    # The fewest and the most pixels per inch that can be written.
+    resolutions: tuple[float, float] = (0.0, np.inf)
     # Whether what was written is read again as it was.
     lossless: bool = True
     # Whether it is a folder and not a file.
@@ -128,8 +135,8 @@ def content_format(file: BinaryIO, path: Path) -> Format:
     head = file.read(32)
     file.seek(0)
     if head[4:8] == b"ftyp":
-        # What is before that is the length of this part.
-        head = head[4:]
+        # Before that is the length of this part, and behind it what it may be, too.
+        head = b"ftypavif" if b"avif" in head else head[4:]
     if not head:
         rule, found = "be an image file", "which is empty"
         raise ArgumentValueError("path", rule, path, "get the file anew", found=found)

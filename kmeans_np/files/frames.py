@@ -9,17 +9,28 @@ import numpy as np
 from kmeans_np.checks import ArgumentValueError
 from kmeans_np.files.metadata import Metadata
 from kmeans_np.files.paths import decode_errors
-from kmeans_np.files.pillow import frame_of, frames_of, header, options_for
+from kmeans_np.files.pillow import (
+    ORIENTATION,
+    frame_of,
+    frames_of,
+    header,
+    options_for,
+    upright,
+)
 from kmeans_np.lloyd import Array
 
 # How long a frame is shown, in milliseconds, if nobody says.
 DURATION = 100.0
+LONGEST = 655_350
 
 
 def read_frames(file: BinaryIO, path: Path) -> Array:
     """Read all images in a file, which must be of one size, as one array."""
     with decode_errors(path), header(file) as picture:
-        frames = [frame_of(each, path) for each in frames_of(picture)]
+        frames, turns = [], []
+        for each in frames_of(picture):
+            frames.append(frame_of(each, path))
+            turns.append(each.getexif().get(ORIENTATION))
         if len({frame.size for frame in frames}) > 1:
             rule, remedy = "hold images of one size", "choose one with {}page"
             raise ArgumentValueError(
@@ -34,7 +45,8 @@ def read_frames(file: BinaryIO, path: Path) -> Array:
             # Some may be gray or opaque, and others not.
             mode = ("RGB" if "R" in modes else "L") + "A" * ("A" in modes)
             frames = [frame.convert(mode) for frame in frames]
-        images = np.stack([np.asarray(frame) for frame in frames])
+        arrays = [upright(np.asarray(x), turn) for x, turn in zip(frames, turns)]
+        images = np.stack(arrays)
         # An animated WebP has alpha to leave out what stays, seen or not.
         is_opaque = picture.format == "WEBP" and (images[..., 3:] == 255).all()
         return images[..., :3] if is_opaque else images
@@ -57,13 +69,26 @@ def animation_bytes(
 ) -> bytes:
     """Return the content of a file of these frames."""
     if len(frames) > 1:
-        durations, loop = metadata.durations, metadata.loop
-        if durations is None or len(durations) != len(frames):
-            durations, loop = (DURATION,) * len(frames), loop or 0
         how |= {"save_all": True, "append_images": frames[1:]}
-        how |= {"duration": [round(each) for each in durations]}
-        # Without a word on that, a GIF is played once.
-        how |= {} if loop is None else {"loop": loop}
+        how |= _timing(len(frames), metadata, suffix)
     file = io.BytesIO()
     frames[0].save(file, suffix[1:].upper(), **options_for(metadata, suffix), **how)
     return file.getvalue()
+
+
+def _timing(n: int, metadata: Metadata, suffix: str) -> dict[str, Any]:
+    """Return how Pillow is told how long n frames are shown, and how often."""
+    names = {name for name, _ in metadata.planes}
+    if suffix == ".png" and not names <= {*"TI"}:
+        # Planes are not shown for a time. So those that are alike all stay.
+        return {}
+    durations, loop = metadata.durations, metadata.loop or 0
+    if durations is None or len(durations) != n:
+        durations = (DURATION,) * n
+    shown = [round(min(max(each, 0), LONGEST)) for each in durations]
+    if suffix == ".gif":
+        # In hundredths of a second; and that it is repeated, if it is.
+        shown = [max(round(each / 10), 1) * 10 for each in shown]
+        repeated = {0: {"loop": 0}, 1: {}}.get(loop, {"loop": loop - 1})
+        return {"duration": shown, **repeated}
+    return {"duration": shown, "loop": loop}

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from kmeans_np.checks import ArgumentIndexError
+from kmeans_np.checks.options import whole_number
 from kmeans_np.files.formats import content_format, format_of
 from kmeans_np.files.paths import READABLE, as_path, check_readable, path_errors
 
@@ -45,6 +46,8 @@ class Metadata:
         length. "T" is time, as in an animation, "Z" depth, "C" channels; other letters
         are those of tifffile. ``read_image(path, page="all")`` has channels as its last
         axis, and all others as its first.
+    size : tuple of int, optional
+        The rows and columns of an image in the file.
     durations : tuple of float, optional
         How long each frame of an animation is shown, in milliseconds.
     loop : int, optional
@@ -58,6 +61,7 @@ class Metadata:
     extra_channels: tuple[str, ...] | None = None
     n_pages: int = 1
     stack: tuple[tuple[str, int], ...] | None = None
+    size: tuple[int, int] | None = None
     durations: tuple[float, ...] | None = None
     loop: int | None = None
 
@@ -100,6 +104,9 @@ class Metadata:
         """
         planes, n = self.planes, math.prod(length for _, length in self.planes)
         are_there = bool(planes) and len(shape) > 2 and shape[0] == n
+        if len(shape) == 3 and self.size is not None:
+            # A small image may have as many rows as there are images.
+            are_there = are_there and shape[1:] == self.size
         metadata = self
         if not are_there:
             planes = (("I", shape[0]),) if len(shape) == 4 else ()
@@ -124,6 +131,7 @@ KEPT = {
     "resolution": "resolution",
     "place": "place on Earth",
     "no_data": "declaration of no data",
+    "durations": "durations of frames",
 }
 
 
@@ -131,7 +139,7 @@ def check_page(
     describe: Callable[..., Metadata] | None, file: BinaryIO, path: Path, page: int
 ) -> None:
     """Raise IndexError if a file has no such page."""
-    n_pages = describe(file, path).n_pages if describe else 1
+    n_pages = describe(file, path).n_pages if describe and page else 1
     if page >= n_pages:
         rule = f"be from 0 to {n_pages - 1} for {path}"
         raise ArgumentIndexError("page", rule, page, "count from 0")
@@ -144,13 +152,16 @@ def has_several(
     return describe is not None and describe(file, path).n_pages > 1
 
 
-def read_metadata(path: str | os.PathLike[str]) -> Metadata:
+def read_metadata(path: str | os.PathLike[str], *, page: int = 0) -> Metadata:
     """Read what an image file says about its numbers.
 
     Parameters
     ----------
     path : str or path-like
         A file that `read_image` or `open_image` reads.
+    page : int, default 0
+        Which of several images in the file; what all of them are together, such as a
+        stack, is said in any case.
 
     Returns
     -------
@@ -164,11 +175,14 @@ def read_metadata(path: str | os.PathLike[str]) -> Metadata:
     FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError, OSError
         If the file may not or cannot be read.
     TypeError
-        If `path` is neither a string nor a path.
+        If `path` is neither a string nor a path, or `page` is no int.
+    IndexError
+        If the file has no such page.
     ValueError
         If the file is empty or no image.
     """
     path = as_path(path)
+    page = whole_number(page, "page", "pass 0 for the first", least=0)
     row = format_of(path)
     if row.open is not None and row.read is None:
         return NOTHING
@@ -176,15 +190,24 @@ def read_metadata(path: str | os.PathLike[str]) -> Metadata:
         check_readable(path)
         with path.open("rb") as file:
             describe = content_format(file, path).describe
-            found: Metadata = describe(file, path) if describe else NOTHING
+            check_page(describe, file, path, page)
+            found: Metadata = describe(file, path, page) if describe else NOTHING
             return found
 
 
 def lost(path: Path, metadata: Metadata) -> Sequence[str]:
     """Return what a file of the kind that the suffix names cannot hold, in words."""
-    row = format_of(path)
-    return [
+    row, names = format_of(path), {name for name, _ in metadata.planes}
+    found = [
         words
         for name, words in KEPT.items()
         if getattr(metadata, name) is not None and name not in row.metadata
     ]
+    low, high = row.resolutions
+    if KEPT["resolution"] not in found and metadata.resolution is not None:
+        fits = all(low <= each <= high for each in metadata.resolution)
+        found += [] if fits else [KEPT["resolution"]]
+    # Of an animation, the images follow each other in time.
+    if row.write_all is not None and not names <= {*row.axes}:
+        found.append("axes of the stack")
+    return found

@@ -1,10 +1,9 @@
-"""What Pillow reads and writes without loss, and JPEG."""
+"""What Pillow reads and writes, and what a file says of itself to it."""
 
 import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -12,7 +11,7 @@ import numpy as np
 
 from kmeans_np.checks import ArgumentValueError
 from kmeans_np.colors import UNUSABLE
-from kmeans_np.files.formats import DEEP, Format
+from kmeans_np.files.formats import DEEP
 from kmeans_np.files.metadata import Metadata
 from kmeans_np.files.paths import decode_errors
 from kmeans_np.files.profiles import rgb_of
@@ -25,7 +24,8 @@ _READ_AS |= {"1": "L", "La": "LA", "PA": "RGBA", "RGBa": "RGBA"}
 _MAY_HIDE = ("1", "L", "P", "RGB")
 ORIENTATION = 0x0112
 # What Pillow calls numbers of more than 8 bits in a file.
-_DEEP = re.compile(r";1\d|SGI16|BC6")
+_DEEP = re.compile(r"(?<!BGR);1\d|SGI16|BC6")
+_NETPBM_DEEP = re.compile(r"'ppm.*, (\d{4,}|[3-9]\d\d|2[6-9]\d|25[6-9])\)")
 # Across and down; and inches for each unit that it may be in.
 _RESOLUTION, _UNIT, _IN_INCHES = (0x011A, 0x011B), 0x0128, {2: 1.0, 3: 2.54}
 
@@ -54,7 +54,8 @@ def check_size(file: BinaryIO) -> None:
 def read_with_pillow(file: BinaryIO, path: Path, page: int = 0) -> Array:
     """Read what Pillow holds without loss, upright."""
     with decode_errors(path), header(file) as picture:
-        picture.seek(page)
+        if page > 0:
+            picture.seek(page)
         image = _as_array(frame_of(picture, path), picture.format)
         # Only now, since Pillow turns some kinds of files upright itself.
         return upright(image, picture.getexif().get(ORIENTATION))
@@ -65,7 +66,11 @@ def frame_of(picture: Any, path: Path) -> Any:
 
     Raises ValueError if numbers of more than 8 bits would be rounded.
     """
-    if picture.mode[0] not in "IF" and _DEEP.search(str(picture.tile)):
+    stored = str(picture.tile)
+    is_deep = _DEEP.search(stored) or _NETPBM_DEEP.search(stored)
+    # Numbers of a FITS have an offset and a scale, of which Pillow knows nothing.
+    is_scaled = picture.format == "FITS" and picture.mode != "L"
+    if (picture.mode[0] not in "IF" and is_deep) or is_scaled:
         rule, found = "have at most 8 bits a channel in such a file", "which has more"
         remedy = "convert it to a PNG or TIFF of 16 bits"
         raise ArgumentValueError("path", rule, path, remedy, found=found)
@@ -101,12 +106,17 @@ def is_picture(value: Any) -> bool:
     return any(kind.__module__ == "PIL.Image" for kind in type(value).__mro__)
 
 
-def describe_with_pillow(file: BinaryIO, path: Path, mode: str = "") -> Metadata:
+def describe_with_pillow(
+    file: BinaryIO, path: Path, page: int = 0, mode: str = ""
+) -> Metadata:
     """Return what a file says about its numbers, as far as Pillow knows.
 
     `mode` is the color model, if Pillow takes it for another one.
     """
     with decode_errors(path), header(file) as picture:
+        frames = _describe_frames(picture)
+        if page > 0:
+            picture.seek(page)
         mode = mode or picture.mode
         channels = len(_READ_AS.get(mode, mode))
         dpi = picture.info.get("dpi")
@@ -120,20 +130,28 @@ def describe_with_pillow(file: BinaryIO, path: Path, mode: str = "") -> Metadata
             color_profile=fitting(picture.info.get("icc_profile"), mode),
             resolution=dpi and (float(dpi[0]), float(dpi[1])),
             extra_channels=("alpha",) if channels in (2, 4) else None,
-            **_describe_frames(picture),
+            size=picture.size[::-1],
+            **frames,
         )
 
 
 def frames_of(picture: Any) -> Iterator[Any]:
     """Yield an open picture of several at each of its frames."""
-    for number in range(getattr(picture, "n_frames", 1)):
+    # A PNG may have one in front for those who know no animations.
+    first = int(bool(picture.info.get("default_image")))
+    for number in range(first, n_images(picture)):
         picture.seek(number)
         yield picture
 
 
+def n_images(picture: Any) -> int:
+    """Return how many images an open picture holds; layers are parts of one."""
+    return 1 if picture.format == "PSD" else getattr(picture, "n_frames", 1)
+
+
 def _describe_frames(picture: Any) -> dict[str, Any]:
     """Return what an open picture says of its frames, if it has several."""
-    n = getattr(picture, "n_frames", 1)
+    n = n_images(picture)
     if n == 1:
         return {}
     found = []
@@ -141,11 +159,16 @@ def _describe_frames(picture: Any) -> dict[str, Any]:
         # A WebP only says so when it is decoded.
         frame.load()
         found.append(frame.info.get("duration"))
+    loop = picture.info.get("loop")
+    if picture.format == "GIF":
+        # There it says how often it is repeated; without a word it is played once.
+        loop = 1 if loop is None else loop and loop + 1
+    picture.seek(0)
     return {
         "n_pages": n,
-        "stack": (("T", n),),
+        "stack": (("T", len(found)),),
         "durations": None if None in found else tuple(map(float, found)),
-        "loop": picture.info.get("loop"),
+        "loop": loop,
     }
 
 
@@ -224,23 +247,3 @@ def pillow_bytes(image: Array, suffix: str, **options: Any) -> bytes:
     how = {"extension": suffix, "plugin": "pillow", "is_batch": False, **options}
     data: bytes = iio.imwrite("<bytes>", image, **how)
     return data
-
-
-_HOLDS = ("color_profile", "resolution")
-# Written without loss where they can be, so that a segmented image keeps its k colors.
-JPEG = Format(
-    (".jpg", ".jpeg"),
-    read_with_pillow,
-    describe=describe_with_pillow,
-    write=partial(with_metadata, suffix=".jpg", quality=95, subsampling=0),
-    longest=65_500,
-    metadata=_HOLDS,
-    lossless=False,
-)
-BMP = Format(
-    (".bmp",),
-    read_with_pillow,
-    describe=describe_with_pillow,
-    write=partial(with_metadata, suffix=".bmp"),
-    metadata=_HOLDS[1:],
-)

@@ -53,7 +53,10 @@ def read_png(file: BinaryIO, path: Path, page: int = 0) -> Array:
     with decode_errors(path):
         with header(file) as picture:
             orientation = picture.getexif().get(ORIENTATION)
-        return upright(imagecodecs.png_decode(file.read()), orientation)
+        data = file.read()
+        if page > 0:
+            return upright(imagecodecs.apng_decode(data, index=page), orientation)
+        return upright(imagecodecs.png_decode(data), orientation)
 
 
 def _with_hidden(image: Array, file: BinaryIO) -> Array:
@@ -66,12 +69,13 @@ def _with_hidden(image: Array, file: BinaryIO) -> Array:
     return np.dstack([image, alpha.astype(image.dtype)])
 
 
-def describe_png(file: BinaryIO, path: Path) -> Metadata:
+def describe_png(file: BinaryIO, path: Path, page: int = 0) -> Metadata:
     """Return what a PNG says about its numbers."""
     head = file.read(26)
     file.seek(0)
     # Pillow takes gray with alpha of 16 bits for color.
-    return describe_with_pillow(file, path, "LA" if head[25:26] == b"\4" else "")
+    mode = "LA" if head[25:26] == b"\4" else ""
+    return describe_with_pillow(file, path, page, mode)
 
 
 def _check_chunks(file: BinaryIO) -> None:
@@ -237,6 +241,8 @@ PNG = Format(
     write_all=partial(write_frames, suffix=".png"),
     types=("uint8", "uint16"),
     channels=(1, 2, 3, 4),
-    metadata=("color_profile", "resolution"),
+    metadata=("color_profile", "resolution", "durations"),
+    resolutions=(0.02, 2**24),
+    axes="TIZ",
     check=partial(check_extra_to_write, gray=_GRAY),
 )

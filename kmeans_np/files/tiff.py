@@ -211,6 +211,7 @@ TIFF = Format(
     types=TIFF_TYPES,
     channels=range(1, 2**16),
     metadata=("color_profile", "resolution", "place", "no_data"),
+    axes="TIZ",
     extra=DEEP,
     check=partial(check_extra_to_write, gray=_GRAY),
 )

@@ -22,6 +22,7 @@ from kmeans_np.files.pillow import (
 )
 from kmeans_np.files.tiff_tags import (
     CHANNELS,
+    SUBFILE_TYPE,
     numbers_of,
     order_of,
     pages_of,
@@ -45,7 +46,7 @@ _COLOR_MODEL, _WHITE_IS_ZERO = 262, 0
 _STRIPS, _STRIP_BYTES, _STRIP_ROWS = 273, 279, 278
 _TILES, _TILE_BYTES, _TILE_WIDTH, _TILE_LENGTH = 324, 325, 322, 323
 _DEFLATE = (8, 32946)
-SUBFILE_TYPE, SUB_IFDS = 254, 330
+SUB_IFDS = 330
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 # To start threads takes longer than to read a smaller file, in bytes.
 _LARGE = 2**20
@@ -56,18 +57,22 @@ def read_tiff(file: BinaryIO, path: Path, page: int = 0) -> Array:
     """Read a page of a TIFF, upright."""
     head = file.read(4)
     file.seek(0)
-    if head == _BIG_ENDIAN_BIGTIFF:
-        what = "a BigTIFF of big-endian byte order"
-        return _read_with_tifffile(file, path, page, what)
     with decode_errors(path):
-        if page > 0 and page >= len(pages_of(file)):
+        pages = pages_of(file)
+        if page > 0 and page >= len(pages):
             return _read_plane(file, path, page)
-        tags = tags_of(file, page)
+        tags, page = tags_of(file, page), pages[page][0]
+        if head == _BIG_ENDIAN_BIGTIFF:
+            what = "a BigTIFF of big-endian byte order"
+            return _read_with_tifffile(file, path, page, what)
         if is_preview(tags.get(SUBFILE_TYPE), tags.get(SUB_IFDS)):
             return _read_largest(file, path, page)
         channels, bits = int(tags.get(CHANNELS, 1)), max(tags.get(_BITS, (1,)))
         kind = _KINDS.get(max(tags.get(_FORMAT, (1,))), "void")
         by_pillow = _pillow_holds(file, page, channels, kind, bits)
+        if head[:2] == b"MM" and tags.get(_COMPRESSION, 1) != 1 and kind != "uint":
+            # Pillow would take the bytes of its numbers in the order of the file.
+            by_pillow = False
         # Pillow knows what that means for 8 bits, and for others nobody does.
         inverted = bits > 8 and tags.get(_COLOR_MODEL) == _WHITE_IS_ZERO
     if not by_pillow or (inverted and kind != "uint"):
@@ -184,7 +189,10 @@ def _as_array(file: BinaryIO, path: Path, page: Any, kind: str) -> Array:
     # Axes: bands one after the other, depth, rows, columns, bands side by side.
     image = np.moveaxis(page.asarray(squeeze=False)[:, 0], 0, -2)
     bands = int(page.samplesperpixel)
-    shape = (*image.shape[:2], bands)
+    shape, bits = (*image.shape[:2], bands), int(page.bitspersample)
+    if bits < 8 and image.dtype == np.uint8:
+        # As Pillow brings gray to all of 8 bits.
+        image = np.rint(image * (255 / (2**bits - 1))).astype(np.uint8)
     return _as_seen(image.reshape(shape[: 2 if bands == 1 else 3]), page)
 
 
@@ -214,6 +222,10 @@ def read_stack(file: BinaryIO, path: Path) -> Array:
             rule, found = "hold all its pages", "of which some are in other files"
             remedy = "write all of them to one file"
             raise ArgumentValueError("path", rule, path, remedy, found=found)
+        if first.bitspersample < 8 or not _is_known(first):
+            # Palettes, inks and the like, as they are read one by one.
+            numbers = range(len(pages_of(file)))
+            return np.stack([read_tiff(file, path, number) for number in numbers])
         _check_page(file, path, first, kind)
         for page in pages:
             check_parts(file, page)
@@ -272,13 +284,18 @@ def page_of(file: BinaryIO, number: int) -> tuple[Any, tuple[int, ...]]:
     return page, tuple(map(int, shape))
 
 
+def _is_known(page: Any) -> bool:
+    """Return whether a page is of gray, RGB or other bands, as they are."""
+    model = getattr(page.photometric, "name", page.photometric)
+    # Tiles in JPEG are decoded to RGB.
+    return model in _GRAY_OR_RGB or (model == "YCBCR" and page.compression == _JPEG)
+
+
 def check_kind(path: Path, page: Any, kind: str) -> None:
     """Refuse a page of another color model than gray and RGB, or of other types."""
     model = getattr(page.photometric, "name", page.photometric)
     planes = int(page.imagedepth)
-    # Tiles in JPEG are decoded to RGB.
-    known = model in _GRAY_OR_RGB or (model == "YCBCR" and page.compression == _JPEG)
-    if not known or page.dtype not in TIFF_TYPES or planes != 1:
+    if not _is_known(page) or page.dtype not in TIFF_TYPES or planes != 1:
         rule = "be a TIFF of one plane of gray, RGB or other bands of the type "
         raise ArgumentValueError(
             "path",

@@ -1,6 +1,6 @@
 """The tags of a TIFF: what they say about its numbers, and those that say it again."""
 
-import os
+import math
 import re
 import struct
 from collections.abc import Iterator
@@ -17,6 +17,8 @@ from kmeans_np.lloyd import Array
 
 CHANNELS = 277
 _ACROSS, _DOWN, _UNIT, _PROFILE = 282, 283, 296, 34675
+_WIDTH, _HEIGHT = 256, 257
+SUBFILE_TYPE, _COPY_OR_MASK = 254, 1 | 4
 _DESCRIPTION, _IMAGES = 270, re.compile(r"ImageJ=\S*\simages=(\d+)")
 _OME_AXES, _MICRONS = "TZ", 25_400
 _IMAGEJ_UNIT = re.compile(r"ImageJ=.*?\sunit=(\S+)", re.DOTALL)
@@ -42,25 +44,28 @@ def tags_of(file: BinaryIO, page: int = 0) -> Any:
     from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
     head = file.read(8)
-    if _BIG in head[2:4]:
-        head += file.read(8)
-    tags = ImageFileDirectory_v2(head)
-    file.seek(pages_of(file)[page])
+    is_big = _BIG in head[2:4]
+    # Pillow takes the number of a big-endian BigTIFF for that of a classic one.
+    classic = {b"II": b"II*\0", b"MM": b"MM\0*"}.get(head[:2], head) + bytes(4)
+    tags: Any = ImageFileDirectory_v2(classic if is_big else head)
+    tags._bigtiff = is_big
+    file.seek(pages_of(file)[page][1])
     tags.load(file)
     file.seek(0)
     return tags
 
 
-def describe_tiff(file: BinaryIO, path: Path) -> Metadata:
-    """Return what a TIFF says about its numbers."""
+def describe_tiff(file: BinaryIO, path: Path, page: int = 0) -> Metadata:
+    """Return what a page of a TIFF says about its numbers."""
     with decode_errors(path):
-        tags = tags_of(file)
+        offsets = pages_of(file)
+        tags = tags_of(file, min(page, len(offsets) - 1))
         channels, extra = int(tags.get(CHANNELS, 1)), numbers_of(tags, _EXTRA)
         place = {tag: (tags.tagtype[tag], tags[tag]) for tag in _PLACE if tags.get(tag)}
         kind = "RGB" if channels - len(extra) == 3 else "L"
         # ImageJ has large stacks without a page for each plane.
         found = _IMAGES.match(str(tags.get(_DESCRIPTION, "")))
-        n_pages = max(len(pages_of(file)), int(found[1]) if found else 1)
+        n_pages = max(len(offsets), int(found[1]) if found else 1)
         about = Metadata(
             color_profile=fitting(tags.get(_PROFILE), kind),
             resolution=_resolution(tags),
@@ -68,6 +73,7 @@ def describe_tiff(file: BinaryIO, path: Path) -> Metadata:
             no_data=_number(tags.get(_NO_DATA)),
             extra_channels=tuple(_EXTRA_CHANNELS.get(n, _OTHER) for n in extra) or None,
             n_pages=n_pages,
+            size=(int(tags[_HEIGHT]), int(tags[_WIDTH])),
         )
         return replace(about, **_describe_stack(file)) if n_pages > 1 else about
 
@@ -77,10 +83,10 @@ def _resolution(tags: Any) -> tuple[float, float] | None:
     inches = {2: 1.0, 3: 1 / 2.54}.get(tags.get(_UNIT, 2))
     if found := _IMAGEJ_UNIT.match(str(tags.get(_DESCRIPTION, ""))):
         inches = inches or _IN_INCHES.get(found[1])
-    across, down = tags.get(_ACROSS), tags.get(_DOWN)
-    if inches is None or not across or not down:
-        return None
-    return float(across) / inches, float(down) / inches
+    across, down = (float(tags.get(tag) or 0) for tag in (_ACROSS, _DOWN))
+    # Some write 0 divided by 0.
+    is_known = inches is not None and 0 < across < math.inf and 0 < down < math.inf
+    return (across / inches, down / inches) if inches and is_known else None
 
 
 def _number(text: Any) -> float | None:
@@ -91,25 +97,35 @@ def _number(text: Any) -> float | None:
         return None
 
 
-def pages_of(file: BinaryIO) -> list[int]:
-    """Return where each page of a TIFF begins: each says where the next one does."""
+def pages_of(file: BinaryIO) -> list[tuple[int, int]]:
+    """Return the number of each page of a TIFF and where it begins.
+
+    Each says where the next one does. Smaller copies of the one before, and masks of
+    it, are none, but have numbers.
+    """
     file.seek(0)
     order = "<" if file.read(2) == b"II" else ">"
     big = struct.unpack(f"{order}H", file.read(2))[0] == _BIG
     # A page begins with the number of its tags, and ends with where the next one is.
     count, entry, place, start = ("Q", 20, "Q", 8) if big else ("H", 12, "I", 4)
     file.seek(start)
-    pages: dict[int, None] = {}
+    found: dict[int, bool] = {}
     while data := file.read(struct.calcsize(place)):
         (at,) = struct.unpack(order + place, data)
-        if at == 0 or at in pages:
+        if at == 0 or at in found:
             break
-        pages[at] = None
         file.seek(at)
         (n,) = struct.unpack(order + count, file.read(struct.calcsize(count)))
-        file.seek(n * entry, os.SEEK_CUR)
+        tags = file.read(n * entry)
+        found[at] = True
+        for tag in range(0, len(tags) - entry + 1, entry):
+            if struct.unpack_from(f"{order}H", tags, tag) == (SUBFILE_TYPE,):
+                # The number stands behind tag, type and count.
+                kind = struct.unpack_from(f"{order}I", tags, tag + (12 if big else 8))
+                found[at] = not kind[0] & _COPY_OR_MASK
     file.seek(0)
-    return [*pages]
+    pages = enumerate(found.items())
+    return [(number, at) for number, (at, is_one) in pages if is_one or number == 0]
 
 
 def series_of(file: BinaryIO) -> Any:
@@ -139,8 +155,8 @@ def _describe_stack(file: BinaryIO) -> dict[str, Any]:
     axes, shape = series[0].axes, series[0].shape
     # Channels beside samples are planes like others.
     names = axes.replace("C", "Q") if "S" in axes else axes
-    pairs = tuple(pair for pair in zip(names, shape) if pair[0] not in "YXS")
-    return {"stack": pairs or None}
+    pairs = sorted(zip(names, shape), key=lambda pair: pair[0] == "C")
+    return {"stack": tuple(pair for pair in pairs if pair[0] not in "YXS") or None}
 
 
 def in_pages(images: Array, metadata: Metadata) -> tuple[Array, Any, int]:
@@ -183,7 +199,8 @@ def tags_for_pillow(metadata: Metadata) -> Any:
 def _placed(metadata: Metadata) -> Iterator[tuple[int, int, Any]]:
     """Yield the tags of place and of no data: number, type and value."""
     for tag, (kind, value) in (metadata.place or {}).items():
-        yield tag, kind, value
+        # As its bytes were read, whatever they are.
+        yield tag, kind, value.encode("latin-1") if isinstance(value, str) else value
     if metadata.no_data is not None:
         yield _NO_DATA, _ASCII, f"{metadata.no_data:.17g}"
 

@@ -3,6 +3,7 @@
 import math
 import os
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from kmeans_np.arrays import Report, Reporter, in_memory, is_sliced
 from kmeans_np.checks import (
     ArgumentTypeError,
     ArgumentValueError,
+    describe,
     function,
     pluralize,
     real_array,
@@ -24,7 +26,7 @@ from kmeans_np.files.formats import (
     format_of,
     suffixes,
 )
-from kmeans_np.files.metadata import NOTHING, Metadata, lost, read_metadata
+from kmeans_np.files.metadata import KEPT, NOTHING, Metadata, lost, read_metadata
 from kmeans_np.files.paths import as_path, check_replaceable, write_whole
 from kmeans_np.files.tiff import TIFF_TYPES
 from kmeans_np.files.write_blocks import check_sliced, write_sliced
@@ -162,6 +164,10 @@ def _as_metadata(like: Any) -> Metadata:
     if like is None:
         return NOTHING
     if isinstance(like, Metadata):
+        resolution = like.resolution
+        if resolution is not None and not all(0 < each < np.inf for each in resolution):
+            rule, remedy = "have a resolution above 0", "leave it out"
+            raise ArgumentValueError("like", rule, describe(resolution), remedy)
         return like
     if isinstance(like, (str, os.PathLike)):
         return read_metadata(like)
@@ -178,6 +184,8 @@ def _suiting(metadata: Metadata, path: Path, shape: tuple[int, ...]) -> Metadata
         what = either(left_out, "and")
         words = f"{path.name}: a {path.suffix.lower()} file cannot hold the {what}"
         warnings.warn(words, UserWarning, stacklevel=find_stack_level())
+    if KEPT["resolution"] in left_out:
+        metadata = replace(metadata, resolution=None)
     return metadata
 
 
@@ -223,6 +231,12 @@ def check_writable(image: Any, path: Path, metadata: Metadata = NOTHING) -> None
             f"{remedy}, as in {code}.astype(np.uint8)",
             shell_remedy=remedy,
         )
+    if shape[2:] in ((2,), (4,)) and row.extra is None and row.channels is not None:
+        about = metadata.suiting(image.shape)
+        if about.has_alpha is False:
+            rule = f"have no channel beside colors but alpha for a {suffix} file"
+            got = "one that is declared to be none"
+            raise ArgumentValueError("image", rule, got, "choose .tif")
     if not row.fits(shape):
         raise ArgumentValueError(
             "image",

@@ -321,9 +321,10 @@ def refuse_for_several(**given: bool) -> None:
 
 def _kind_of(layout: Layout) -> str:
     """Say in words what kind of image it is."""
+    planes = " in planes" * (len(layout.shape) > 2)
     if layout.channel_axis is None:
-        return f"gray of type {layout.dtype}"
+        return f"gray of type {layout.dtype}{planes}"
     n, has_alpha = layout.channels, layout.has_alpha
     names = {(1, True): "gray with alpha", (3, False): "RGB", (3, True): "RGBA"}
     plain = pluralize(n, "channel") + " and alpha" * has_alpha
-    return f"{names.get((n, has_alpha), plain)} of type {layout.dtype}"
+    return f"{names.get((n, has_alpha), plain)} of type {layout.dtype}{planes}"
