@@ -17,6 +17,7 @@ from scipy.spatial import KDTree
 from sklearn.cluster import KMeans as ScikitLearn
 
 import kmeans_np
+from benchmarks.flat import FLAT, flat_picture
 from benchmarks.harness import OURS, Case, Row, threads
 from benchmarks.peers import (
     FULL_DATA,
@@ -378,6 +379,28 @@ def curves(part: str, size: Size) -> Cases:
     yield Case(part, "a photograph, k = 1 to 12", jobs)
 
 
+def starts(part: str, size: Size) -> Cases:
+    """Choose starts at random and by k-means++, in flat pictures and photographs."""
+    pictures = [(name, [photo(name)]) for name in size.photos if name != LARGE]
+    seeds = range(4 if size is FULL else 1)
+    pictures += [(kind, [flat_picture(kind, seed) for seed in seeds]) for kind in FLAT]
+    for name, some in pictures:
+        for k in (4, 16):
+
+            def run(init: str, some: list[Array] = some, k: int = k) -> float:
+                return sum(
+                    cluster_image(image, k, init=init, rng=seed).inertia
+                    for image in some
+                    for seed in range(5)
+                )
+
+            jobs = {
+                OURS: (partial(run, "random"),),
+                "k-means++": (partial(run, "k-means++"),),
+            }
+            yield Case(part, f"{name}, k = {k}", jobs, float)
+
+
 def small_things(part: str, _: Size) -> Cases:
     """Import the package, and cluster an icon."""
 
@@ -418,5 +441,6 @@ PARTS: dict[str, Callable[[str, Size], Cases]] = {
     "kinds": kinds,
     "palettes": palettes,
     "curves": curves,
+    "starts": starts,
     "small": small_things,
 }

@@ -19,6 +19,7 @@ TITLES = {
     "kinds": "Other images",
     "palettes": "Palettes that are given",
     "curves": "The inertia over k",
+    "starts": "Random starts (ours) beside k-means++, both on a histogram",
     "small": "Small things",
 }
 ONE = "one thread"

@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from kmeans_np import Sweep, assign, cluster_image, lloyd
+from kmeans_np import Sweep, assign, cluster_image, kmeans, lloyd
 from kmeans_np.clustering import choose_sweep
 from kmeans_np.colors import lab_from_rgb, rgb_from_lab
+from kmeans_np.colors.spaces import oklab_from_rgb, rgb_from_oklab
 
 
 @pytest.fixture(autouse=True)
@@ -388,6 +389,81 @@ LAB = {
     (17, 93, 61): (34.567996322, -30.777391661, 12.151776488),
 }
 LEVELS, LABS = np.array([*LAB], np.uint8), np.array([*LAB.values()])
+
+
+# Made with colour-science 0.4.7, as XYZ_to_Oklab(sRGB_to_XYZ(levels / 255)).
+OKLAB = {
+    (0, 0, 0): (0.000000000, 0.000000000, 0.000000000),
+    (255, 255, 255): (1.000001735, 0.000002285, -0.000113653),
+    (255, 0, 0): (0.627925901, 0.224887604, 0.125804933),
+    (0, 255, 0): (0.866451875, -0.233921435, 0.179421768),
+    (0, 0, 255): (0.452032954, -0.032351638, -0.311620544),
+    (255, 255, 0): (0.967981077, -0.071393472, 0.198489851),
+    (0, 255, 255): (0.905414673, -0.149446543, -0.039504648),
+    (255, 0, 255): (0.701657393, 0.274626251, -0.169268747),
+    (128, 128, 128): (0.599871847, 0.000001371, -0.000068177),
+    (1, 2, 3): (0.082309939, -0.003925209, -0.007021013),
+    (10, 10, 11): (0.145249616, 0.000592936, -0.002064659),
+    (12, 40, 200): (0.408597422, -0.019860697, -0.238288672),
+    (200, 30, 90): (0.544851151, 0.200644267, 0.027007285),
+    (250, 128, 114): (0.734987298, 0.133710497, 0.071197732),
+    (34, 139, 34): (0.557811880, -0.134624897, 0.101775933),
+    (70, 130, 180): (0.588009515, -0.040804329, -0.090644181),
+    (210, 180, 140): (0.786183513, 0.016924536, 0.061455001),
+    (75, 0, 130): (0.338981829, 0.094199443, -0.152613839),
+    (139, 69, 19): (0.470773097, 0.070810497, 0.086922852),
+    (3, 0, 9): (0.078793741, 0.022489465, -0.034774562),
+    (240, 255, 240): (0.984844663, -0.020747626, 0.014212525),
+    (90, 20, 160): (0.399416867, 0.095876250, -0.173536119),
+    (220, 120, 180): (0.702097277, 0.137674337, -0.038218293),
+    (17, 93, 61): (0.425300065, -0.083631028, 0.030701979),
+}
+
+
+def test_oklab_by_hand():
+    # Of white all cones see about 1, so the rows of the second matrix are added up.
+    found = oklab_from_rgb(np.array([[1.0, 1, 1], [0, 0, 0], [0.5, 0.5, 0.5]]))
+    np.testing.assert_allclose(found[0], [1, 0, 0], atol=2e-4)
+    np.testing.assert_allclose(found[1], [0, 0, 0], atol=1e-12)
+    # Of gray, L is the cube root of its light.
+    light = ((0.5 + 0.055) / 1.055) ** 2.4
+    np.testing.assert_allclose(found[2], [np.cbrt(light), 0, 0], atol=2e-4)
+
+
+def test_oklab_is_that_of_colour_science():
+    expected = [OKLAB[tuple(color)] for color in LEVELS.tolist()]
+    np.testing.assert_allclose(oklab_from_rgb(LEVELS, 255), expected, atol=2e-9)
+
+
+def test_back_from_oklab(rng):
+    colors = rng.random((1000, 3))
+    np.testing.assert_allclose(
+        rgb_from_oklab(oklab_from_rgb(colors)), colors, atol=1e-9
+    )
+
+
+def test_in_oklab_is_the_textbook_on_oklab(rng):
+    image = rng.integers(0, 256, (40, 50, 3)).astype(np.uint8)
+    points = oklab_from_rgb(image.reshape(-1, 3), 255)
+    first = image[0, :4].astype(float)
+    answer = cluster_image(image, 4, init=first, color_space="oklab", tol=0)
+    expected = kmeans(points, 4, init=oklab_from_rgb(first, 255), tol=0)
+    order = np.argsort(-expected.counts, kind="stable")
+    assert np.array_equal(order[answer.labels.ravel()], expected.labels)
+    assert answer.inertia == pytest.approx(expected.inertia)
+    shown = rgb_from_oklab(expected.centroids[order]).clip(0, 1) * 255
+    assert np.array_equal(answer.palette, np.rint(shown).astype(np.uint8))
+
+
+def test_blue_stays_blue_in_oklab():
+    # Between blue and white CIELAB turns purple: more red than green.
+    ends = np.uint8([[[0, 0, 255], [255, 255, 255]]])
+    lab, oklab = (
+        cluster_image(ends, 1, color_space=space).palette[0].astype(int)
+        for space in ("lab", "oklab")
+    )
+    assert lab[0] - lab[1] > 20
+    assert oklab[1] > oklab[0]
 
 
 def test_lab_by_hand():

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from icc import DISPLAY_P3
 from sample import SAMPLE
 from sources import (
     ARRAYS,
@@ -108,6 +109,28 @@ KINDS = {
     "repeats of bands": (BANDS, {"weights": REPEATS, "normalize": True}),
     "weights of places": (FLOATS, {"weights": WEIGHTS, "position_weight": 1}),
     "weights in a mask": (FLOATS, {"weights": WEIGHTS, "mask": MASK}),
+    "alpha as weights": (
+        np.dstack([PICTURE, PLACES.astype("u1")]),
+        {"alpha": "weights"},
+    ),
+    "alpha as weights of floats": (
+        np.dstack([FLOATS, PLACES % 7 / 6]),
+        {"alpha": "weights", "weights": WEIGHTS, "mask": MASK},
+    ),
+    "alpha first, as weights": (
+        np.moveaxis(np.dstack([PICTURE, PLACES.astype("u1")]), -1, 0),
+        {"alpha": "weights", "channel_axis": 0},
+    ),
+    "oklab": (FLOATS, {"color_space": "oklab"}),
+    "oklab in a profile": (
+        PICTURE,
+        {"color_space": "oklab", "color_profile": DISPLAY_P3},
+    ),
+    "the best levels": (PICTURE[..., 0], {"init": "optimal"}),
+    "the best of few floats": (
+        np.round(BANDS[..., 0] * 99),
+        {"init": "optimal", "weights": WEIGHTS, "mask": MASK},
+    ),
     "weights of alpha": (np.dstack([FLOATS, PLACES % 7 / 6]), {"weights": WEIGHTS}),
 }
 # Each of these is much like two others.

@@ -130,9 +130,8 @@ def palette(args: argparse.Namespace) -> None:
         }
         print(json.dumps(summary, indent=2))
         return
-    form, noun = (
-        (",", "pixels") if args.weights is None else (",.1f", "weighted pixels")
-    )
+    is_weighted = answer.counts.dtype.kind == "f"
+    form, noun = (",.1f", "weighted pixels") if is_weighted else (",", "pixels")
     width = len(format(clusters[0]["count"], form))
     for row in clusters:
         # Of more than 8 bits, a hex color would say less than the numbers do.
