@@ -298,7 +298,9 @@ SEEDINGS = {
         draw=distinct_points,
     ),
     "k-means++": Seeding(
-        "colors that are spread out", kmeans_plusplus, outside=_spread_outside
+        "colors that are spread out (for logos, charts and screenshots)",
+        kmeans_plusplus,
+        outside=_spread_outside,
     ),
     "optimal": Seeding(
         "the best colors that there are, for gray only",

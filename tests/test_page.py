@@ -12,7 +12,7 @@ from browser import canvas, chromium, visit, visits  # noqa: F401
 from sample import SAMPLE
 from tables import chosen
 
-from kmeans_np import assign, explain, lloyd, sample_image
+from kmeans_np import assign, cluster_image, explain, lloyd, sample_image
 from kmeans_np.pictures import screen
 
 SPEEDS = (0.5, 1, 2, 4)
@@ -890,6 +890,34 @@ def test_why_it_stopped(reason, made, visit):
     code = {"labels": "n_changed == 0", "tol": "smallest_shift", "max_iter": "max_iter"}
     assert code[reason] in text(tab, "code")
     assert (text(tab, "formula") == "") == (reason == "")
+
+
+def test_gray_knows_the_best_there_is(tmp_path, visit):
+    gray = SAMPLE[::6, ::6, 1]
+    best = cluster_image(gray, 6, init="optimal").inertia
+    for init, words in (
+        ("optimal", "No other clusters have less."),
+        ("random", "% more."),
+    ):
+        found = explain(gray, 6, kind="image", init=init, rng=1)
+        found.save(tmp_path / "page.html")
+        tab = visit(tmp_path / "page.html", "stop")
+        assert text(tab, "sentence").endswith(words)
+        bests = tab.evaluate("page.runs[0].bests")
+        assert bests[5] * 255**2 == pytest.approx(best)
+        assert np.all(np.diff(bests) < 0)
+        if init == "random":
+            end = tab.evaluate("page.runs[0].end.inertia")
+            more = 100 * (end / bests[5] - 1)
+            told = float(re.findall(r"([\d.]+)% more", text(tab, "sentence"))[0])
+            assert told == pytest.approx(more, abs=0.5)
+        else:
+            go_to(tab, "choose")
+            assert "the best that there are" in text(tab, "sentence")
+    # Of three channels nobody knows.
+    explain(SAMPLE[::9, ::9], 3, rng=0).save(tmp_path / "color.html")
+    tab = visit(tmp_path / "color.html", "stop")
+    assert "more." not in text(tab, "sentence")
 
 
 # ---- The prepared runs, and what the page computes itself -------------------------

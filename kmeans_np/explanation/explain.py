@@ -190,7 +190,7 @@ def explain(
         columns; otherwise it is refused, since it might be a gray image.
     mask, channel_axis, alpha
         What takes part of an image, see `cluster_image`.
-    init : "random", "k-means++" or (k, d) array_like, default "random"
+    init : "random", "k-means++", "optimal" or (k, d) array_like, default "random"
         Where the centroids start: at k random distinct points, at points that are
         spread out, or at these places, in the unit of the image.
     max_iter : int, default 300
@@ -263,7 +263,8 @@ def explain(
         material.weights,
         np.array(start, np.float64),
         max_iter=options.max_iter,
-        tol=options.tol,
+        # Of the best start it is below 0, to see it confirmed, which nobody asked for.
+        tol=max(options.tol, 0.0),
         callback=options.callback,
     )
     noun = "colors" if material.is_image else "points"

@@ -18,7 +18,11 @@ from kmeans_np.explanation.examples import Example, examples
 from kmeans_np.explanation.recording import Recording
 from kmeans_np.explanation.subject import Subject, cloud
 from kmeans_np.lloyd import Array, Step
+from kmeans_np.optimal import OptimalClusters
+from kmeans_np.order import distinct
 
+# For so many clusters the page knows the best there is.
+MOST_BESTS = 16
 SCRIPTS = ("kmeans.js", "material.js", "words.js", "views.js", "player.js")
 
 
@@ -26,8 +30,8 @@ def page(run: Recording, material: Subject, title: str, init: str, k: int) -> st
     """Return the page of a run, in HTML.
 
     `title` is what it is called, such as the name of the file, `init` says where the
-    centroids came from, "random", "k-means++" or "given", and `k` how many were asked
-    for.
+    centroids came from, "random", "k-means++", "optimal" or "given", and `k` how many
+    were asked for.
     """
     tab = "This picture" if material.is_image else "These points"
     runs = [_told(Example("run", tab, "", material, run), init, k, title)]
@@ -86,6 +90,7 @@ def _told(example: Example, init: str, k: int, title: str) -> dict[str, Any]:
         "tol": run.tol,
         "maxIter": run.max_iter,
         "end": {"counts": run.counts.tolist(), "inertia": run.inertia},
+        "bests": _bests(run),
         "id": example.name,
         "title": example.title,
         "intro": example.words,
@@ -94,6 +99,20 @@ def _told(example: Example, init: str, k: int, title: str) -> dict[str, Any]:
         # The line below the heading.
         "about": " · ".join(filter(None, [title, about])),
     }
+
+
+def _bests(run: Recording) -> list[float]:
+    """Return the least inertia for each number of clusters, where it is known."""
+    if run.points.shape[1] > 1:
+        return []
+    points, weights = distinct(run.points, run.weights)
+    best, found = OptimalClusters(points, weights), []
+    for k in range(1, min(MOST_BESTS, len(points)) + 1):
+        centroids = best(k)[:, 0]
+        places = np.searchsorted((centroids[1:] + centroids[:-1]) / 2, points[:, 0])
+        away = points[:, 0] - centroids[places]
+        found.append(float((weights * away * away).sum()))
+    return found
 
 
 def _step(run: Recording, step: Step) -> dict[str, Any]:

@@ -175,9 +175,10 @@ def cluster_image(
         For a scene with 2 or 4 bands say False. With "weights", a pixel that is half
         transparent counts half: its opacity, from 0 to 1, is its weight (times
         `weights`, if there are any); if there are 1 or 3 channels, none is alpha.
-    color_space : "rgb" or "lab", default "rgb"
+    color_space : "rgb", "lab" or "oklab", default "rgb"
         What is compared: the channels as they are; or, for an image in sRGB, their
-        place in CIELAB [1]_ (D65), where equal distances look about equally large.
+        place in CIELAB [1]_ (D65) or Oklab [7]_, where equal distances look about
+        equally large.
         White is the largest number of the type of an unsigned image, and 1 in floats.
     normalize : bool, default False
         Whether to bring each channel to a variance of 1 first, as bands of unlike
@@ -192,10 +193,10 @@ def cluster_image(
         rather than of curves and a matrix, is not used, with a warning.
     init : "random", "k-means++", "optimal" or (k, channels) array_like
         Where the centroids start: at the colors of k random pixels, all different
-        [2]_, the default; at colors that are spread out [3]_ (which seldom overlooks a
-        small cluster far from all others); for one channel, where they are best of all
-        [6]_, which the loop only confirms (`tol` and `n_init` say nothing then); or at
-        these, in the image's own unit, without alpha; with `position_weight`, followed
+        [2]_, the default; at colors that are spread out [3]_, which seldom overlooks a
+        rare one, and is better for logos, charts and screenshots; for one channel,
+        where they are best of all [6]_, which the loop only confirms (`tol` and
+        `n_init` say nothing then); or at these, in the image's own unit, without alpha; with `position_weight`, followed
         by row and column (plane, row and column), as in `Segmentation.centroids`.
     n_init : int or "auto", default "auto"
         The number of starts, of which the one with the smallest inertia is kept.
@@ -255,7 +256,7 @@ def cluster_image(
         negative or not finite.
     ValueError
         If `channel_axis` is not an axis of the image, `alpha` is True for fewer than 2
-        channels, or `color_space` is unknown, or "lab" for anything but RGB.
+        channels, or `color_space` is unknown, or not "rgb" for anything but RGB.
     ValueError
         If `k` is below 1 or above the number of pixels that take part.
     ValueError
@@ -337,6 +338,8 @@ def cluster_image(
        :doi:`10.14778/2180912.2180915`
     .. [6] H. Wang and M. Song, "Ckmeans.1d.dp: optimal k-means clustering in one
        dimension by dynamic programming", The R Journal 3 (2011), 29-33.
+    .. [7] B. Ottosson, "A perceptual color space for image processing" (2020).
+       https://bottosson.github.io/posts/oklab/
 
     Examples
     --------

@@ -38,7 +38,7 @@ def apply_palette(
         Which axis has the channels; None if there are none.
     alpha : "auto", "weights" or bool, default "auto"
         Whether the last channel is alpha, as in `cluster_image`.
-    color_space : "rgb" or "lab", default "rgb"
+    color_space : "rgb", "lab" or "oklab", default "rgb"
         Where distances are measured, as in `cluster_image`.
     color_profile : bytes, optional
         The image's ICC profile, as in `cluster_image`.

@@ -343,6 +343,7 @@ function openOwn(starts = [], { pixel = null, spot = null } = {}) {
   const run = {
     ...base, id: OWN, cache: undefined, starts: undefined, steps: [], inertias: [],
     start: starts.map(({ point }) => point), k: starts.length, intro: "",
+    bests: base.reduced ? [] : base.bests,
     about: base.reduced ? `${base.about}, of which your runs use those shown` : base.about,
   };
   Object.assign(page, { run });

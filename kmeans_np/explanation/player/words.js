@@ -53,6 +53,7 @@ const CODE = {
   points: "points = np.asarray(points)",
   choose: "centroids = random_points(points, k, weights, rng)",
   "k-means++": "centroids = plus_plus(points, k, weights, rng)",
+  optimal: "centroids = OptimalClusters(points, weights)(k)",
   given: "centroids = np.array(centroids, dtype=np.float64)",
   assign: "return distances.argmin(axis=1), distances.min(axis=1)",
   update: "new[some] = sums[some] / counts[some, np.newaxis]",
@@ -101,6 +102,7 @@ function sentenceOf(run, move) {
     const how = {
       random: `${those}, picked at random, ${are}`,
       "k-means++": `${those}, picked at random but far from each other, ${are}`,
+      optimal: `The first ${k === 1 ? "centroid is the best that there is" : `${k} centroids are the best that there are`}, found by trying where to cut`,
       given: `The first ${k === 1 ? "centroid is" : `${k} centroids are`} given`,
     }[run.init];
     return `${how}. From here on, nothing is left to chance.`;
@@ -187,5 +189,15 @@ function stopped(run, step, noun) {
     max_iter: `that is the largest number of steps allowed. The centroids still moved: ${moves}. The limit is ${limit}.`,
     callback: `it was told to. The centroids still moved: ${moves}. The limit is ${limit}.`,
   }[step.stoppedBy];
-  return `It stopped ${after}, because ${why} The inertia at the end is ${real(run.end.inertia)}.`;
+  return `It stopped ${after}, because ${why} The inertia at the end is ${real(run.end.inertia)}.${besideTheBest(run)}`;
+}
+
+// For one feature the best is known: how much more this run has left.
+function besideTheBest(run) {
+  const best = run.bests[run.start.length - 1];
+  if (!best) return "";
+  const more = run.end.inertia / best - 1;
+  if (more < 5e-4) return " No other clusters have less.";
+  const [, low] = realTwo(run.end.inertia, best);
+  return ` The best that there are have ${low}: this is ${(100 * more).toFixed(more < 0.1 ? 1 : 0)}% more.`;
 }
