@@ -196,8 +196,9 @@ def cluster_image(
         [2]_, the default; at colors that are spread out [3]_, which seldom overlooks a
         rare one, and is better for logos, charts and screenshots; for one channel,
         where they are best of all [6]_, which the loop only confirms (`tol` and
-        `n_init` say nothing then); or at these, in the image's own unit, without alpha; with `position_weight`, followed
-        by row and column (plane, row and column), as in `Segmentation.centroids`.
+        `n_init` say nothing then); or at these, in the image's own unit, without alpha;
+        with `position_weight`, followed by row and column (plane, row and column), as
+        in `Segmentation.centroids`.
     n_init : int or "auto", default "auto"
         The number of starts, of which the one with the smallest inertia is kept.
         "auto" is up to 10 for random starts and 4 for "k-means++" where they are tried
