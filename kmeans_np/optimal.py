@@ -51,14 +51,14 @@ class OptimalClusters:
         # Seen from their mean, sums of squares keep the most digits.
         w, x = self.weights, self.values - np.average(self.values, weights=self.weights)
         # Sums over the first n points: of weights, of values, and of their squares.
-        self.n_before, self.sums, squares = (
+        self.weight_before, self.sums, squares = (
             np.concatenate([[0.0], np.cumsum(each)]) for each in (w, w * x, w * x * x)
         )
         self.squares = squares
         # The inertia of the first n points in as many clusters as there are cuts, and
         # one more: at first all in one.
         self.inertias = np.zeros(len(w) + 1)
-        one = self.sums[1:] ** 2 / self.n_before[1:]
+        one = self.sums[1:] ** 2 / self.weight_before[1:]
         self.inertias[1:] = np.maximum(squares[1:] - one, 0)
         # For each number of clusters from 2 on, and each n, where the last one begins.
         self.begins: list[NDArray[np.int32]] = []
@@ -128,7 +128,10 @@ class OptimalClusters:
             # takes off its squares.
             taken = np.repeat(self.sums[n[some]], length) - self.sums[i]
             taken *= taken
-            taken /= np.repeat(self.n_before[n[some]], length) - self.n_before[i]
+            weight = np.repeat(self.weight_before[n[some]], length)
+            weight -= self.weight_before[i]
+            # A weight may be too small to be seen beside the others.
+            np.divide(taken, weight, out=taken, where=weight > 0)
             left = np.subtract(gain[i], taken, out=taken)
             least[some] = np.minimum.reduceat(left, begin)
             hits = np.flatnonzero(left == np.repeat(least[some], length))

@@ -17,6 +17,7 @@ from kmeans_np import (
 )
 from kmeans_np.image import batch as batch_module
 from kmeans_np.image.batch import ColorPool
+from kmeans_np.image.open_source import open_source
 from kmeans_np.image.pipeline import find_clusters, make_plan
 
 PHOTO = SAMPLE[::2, ::2]
@@ -154,7 +155,7 @@ def test_memory_is_for_the_colors_of_all_images(monkeypatch):
     def pool():
         pool = ColorPool()
         for frame in FRAMES * 6:
-            pool.add(pool.open(frame), "a frame")
+            pool.add(open_source(frame), "a frame")
         return pool
 
     def centroids(pool):

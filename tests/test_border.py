@@ -759,8 +759,8 @@ WRONG_OPTIONS = table(
         "n_init several with given centroids",
         ValueError,
         {"init": [[1, 2, 3], [4, 5, 6]], "n_init": 10},
-        "n_init must be 1 when init gives the centroids, since all starts are the "
-        "same, got 10; leave it out",
+        "n_init must be 1 when all starts are the same, as given or optimal ones are, "
+        "got 10; leave it out",
     ),
     (
         "max_iter 0",

@@ -1049,9 +1049,8 @@ def test_colors_do_not_fit_gray_pictures_or_floats(tmp_path, run):
     assert err.splitlines() == [
         f"kmeans-np: error: {paths[0]}: --palette must hold grays for a gray picture, "
         "got #808081; write one such as #808080",
-        f"kmeans-np: error: {paths[1]}: --palette must be the JSON of kmeans-np "
-        "palette --json for a picture of type float32, got colors like #ff8800; write "
-        "its numbers",
+        f"kmeans-np: error: {paths[1]}: --palette must hold the picture's own numbers "
+        "for type float32, got colors like #ff8800; write its numbers",
     ]
 
 

@@ -16,6 +16,7 @@ from tables import crossed
 
 from kmeans_np import Metadata, read_image, read_metadata, write_image
 from kmeans_np.__main__ import main
+from kmeans_np.cli.palettes import read_palette
 
 RNG = np.random.default_rng(0)
 RGB = RNG.integers(0, 256, (9, 11, 3)).astype(np.uint8)
@@ -197,6 +198,49 @@ def test_smaller_copies_and_masks_are_no_pages():
     assert np.array_equal(read_image("map.tif", page="all"), image)
 
 
+def test_pages_written_one_by_one_are_a_stack():
+    with tifffile.TiffWriter("pages.tif") as file:
+        for frame in FILM[:3]:
+            file.write(frame, photometric="rgb")
+    assert np.array_equal(read_image("pages.tif", page="all"), FILM[:3])
+    assert read_metadata("pages.tif").stack == (("I", 3),)
+
+
+def test_a_turned_stack_stays_one():
+    planes = RNG.integers(0, 999, (3, 9, 14)).astype(np.uint16)
+    with tifffile.TiffWriter("turned.tif") as file:
+        for plane in planes:
+            file.write(plane, metadata=None, extratags=[(274, 3, 1, 6, True)])
+    found = read_image("turned.tif", page="all")
+    assert found.shape == (3, 14, 9)
+    assert read_metadata("turned.tif").size == (14, 9)
+    write_image("again.tif", found, like="turned.tif")
+    assert np.array_equal(read_image("again.tif", page="all"), found)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_gray_of_16_bits_has_no_alpha(suffix):
+    write_image(f"gray{suffix}", DEEP[0, ..., 0])
+    assert read_metadata(f"gray{suffix}").has_alpha is None
+
+
+def test_all_frames_of_a_deep_png(folder):
+    (folder / "film.png").write_bytes(imagecodecs.apng_encode(DEEP * 60))
+    assert np.array_equal(read_image("film.png", page="all"), DEEP * 60)
+
+
+def test_images_of_unlike_size_in_a_heic():
+    file = pillow_heif.HeifFile()
+    for size in (32, 48):
+        file.add_frombytes("RGB", (size, size), bytes(size * size * 3))
+    file.save("photo.heic")
+    with pytest.raises(ValueError, match="images of one size"):
+        read_image("photo.heic", page="all")
+    # The one that is declared to be the first is.
+    file.save("other.heic", primary_index=1)
+    assert read_image("other.heic").shape == (48, 48, 3)
+
+
 # ---- What is said of which image ---------------------------------------------------
 
 
@@ -272,7 +316,7 @@ def test_a_resolution_of_0_is_none(suffix):
 
 @pytest.mark.parametrize("value", [np.inf, -1, np.nan, 0])
 def test_a_resolution_that_is_none_is_refused(value):
-    with pytest.raises(ValueError, match="have a resolution above 0"):
+    with pytest.raises(ValueError, match="have a resolution of numbers above 0"):
         write_image("out.png", RGB, like=Metadata(resolution=(value, 1)))
 
 
@@ -309,6 +353,26 @@ def test_a_gif_that_does_not_say_so_is_played_once():
     for suffix in (".gif", ".png", ".webp"):
         write_image(f"again{suffix}", FILM[:4], like=about)
         assert read_metadata(f"again{suffix}").loop == 1
+
+
+def test_durations_need_no_name_of_the_axis():
+    write_image("film.gif", FILM[:4], like=Metadata(durations=(50,) * 4, loop=3))
+    about = read_metadata("film.gif")
+    assert (about.durations, about.loop) == ((50,) * 4, 3)
+
+
+@pytest.mark.parametrize(
+    "about",
+    [{"durations": (np.nan,) * 4}, {"loop": -2}, {"loop": 10**6}, {"resolution": "ab"}],
+)
+def test_metadata_that_are_none_are_refused(about):
+    with pytest.raises(ValueError, match="like must have a"):
+        write_image("film.gif", FILM[:4], like=Metadata(**about))
+
+
+def test_no_image_is_not_written():
+    with pytest.raises(ValueError, match="at least one image"):
+        write_image("film.gif", FILM[:0])
 
 
 def test_a_gif_counts_hundredths_of_seconds():
@@ -406,6 +470,38 @@ def test_what_cannot_be_written_is_refused_before_anything_is(option, words, cap
     assert words in capsys.readouterr().err
     with pytest.raises(FileNotFoundError):
         read_image("out.gif")
+
+
+def test_labels_say_what_their_file_cannot_hold(capsys):
+    how = {"driver": "GTiff", "height": 9, "width": 11, "count": 3, "dtype": "uint8"}
+    how |= {"crs": "EPSG:32633", "transform": rasterio.Affine(10, 0, 5e5, 0, -10, 5e6)}
+    with rasterio.open("in.tif", "w", **how) as file:
+        file.write(RGB.transpose(2, 0, 1))
+    given = ["-k", "2", "-o", "out.tif", "--labels", "labels.png"]
+    assert main(["segment", "in.tif", *given]) == 0
+    assert "labels.png: a .png file cannot hold the place" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "colors"),
+    [
+        ("100000  50.0%  3 pixels\n200000  50.0%  3 pixels\n", [100_000, 200_000]),
+        ("GIMP Palette\nName: x\n#\n255 0 0\t1\n0 128 0\t50 red\n", None),
+    ],
+)
+def test_numbers_in_palettes_are_numbers(folder, text, colors):
+    (folder / "palette.txt").write_text(text)
+    found = read_palette("palette.txt")
+    assert found.are_hex is (colors is None)
+    expected = [[255, 0, 0], [0, 128, 0]] if colors is None else colors
+    assert found.colors.tolist() == expected
+
+
+@pytest.mark.parametrize("line", ["300 0 0", "0.5 0 0", "1 2"])
+def test_a_palette_of_gimp_has_bytes(folder, line):
+    (folder / "bad.gpl").write_text(f"GIMP Palette\n#\n{line}\n")
+    with pytest.raises(ValueError, match="in line 3"):
+        read_palette("bad.gpl")
 
 
 def test_a_film_and_a_picture_have_no_palette_in_common(capsys):

@@ -2,6 +2,7 @@
 
 import json
 
+import dask.array as da
 import numpy as np
 import pytest
 from PIL import Image
@@ -91,6 +92,27 @@ def test_a_batch_of_hidden_pixels_is_refused():
     hidden[0, 0, 3] = 9
     with pytest.raises(ValueError, match="number of pixels with a weight, 1"):
         cluster_image(hidden, 2, alpha="weights")
+
+
+@pytest.mark.parametrize("shape", [(9, 9), (63, 1), (63, 84, 1), (84, 63)])
+@pytest.mark.parametrize("source", [np.asarray, lambda x: da.from_array(x, chunks=40)])
+def test_weights_of_another_shape_are_refused(shape, source):
+    with pytest.raises(ValueError, match="weights must have one"):
+        cluster_image(source(IMAGE), 2, alpha="weights", weights=np.ones(shape))
+
+
+def test_weights_may_be_a_list():
+    weights = RNG.random(OPACITY.shape)
+    found = cluster_image(IMAGE, 3, alpha="weights", weights=weights.tolist(), rng=0)
+    same(found, cluster_image(IMAGE, 3, alpha="weights", weights=weights, rng=0))
+
+
+@pytest.mark.parametrize(
+    "image", [IMAGE.astype(int), IMAGE.tolist(), IMAGE.astype(np.float32)]
+)
+def test_an_alpha_of_another_unit_is_refused(image):
+    with pytest.raises(ValueError, match=r"alpha='weights', got .*image / 255"):
+        cluster_image(image, 2, alpha="weights")
 
 
 # ---- On the command line -----------------------------------------------------------

@@ -11,10 +11,11 @@ from sample import SAMPLE
 from skimage import data
 from skimage.filters import threshold_multiotsu
 from sources import few_as_many
-from tables import chosen
+from tables import chosen, crossed
 
 from kmeans_np import (
     KMeans,
+    apply_palette,
     cluster_image,
     explain,
     inertia_curve,
@@ -83,6 +84,15 @@ def test_by_hand():
         assert found.centroids[:, 0] == pytest.approx(centroids)
         assert found.stopped_by == "labels"
         assert found.n_iter <= 2
+
+
+@pytest.mark.parametrize("weights", [[1, 1, 1e-17, 1e-17, 1], [1e20, 1, 1, 1, 1]])
+def test_weights_that_vanish_beside_others(weights):
+    found = cluster_image(
+        np.uint8([[0, 1, 2, 3, 50]]), 3, weights=[weights], init="optimal"
+    )
+    assert len(found.palette) == 3
+    assert 50 in found.palette
 
 
 def test_of_equal_cuts_the_first_is_taken():
@@ -248,8 +258,13 @@ def test_levels_that_do_not_occur_are_passed_as_scikit_image_does():
     assert found.dtype == np.uint8
 
 
-@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.float32, bool])
-@pytest.mark.parametrize("kind", ["memory", "blocks", "dask", "batch", "mask", "alpha"])
+@pytest.mark.parametrize(
+    ("kind", "dtype"),
+    crossed(
+        ["memory", "blocks", "dask", "batch", "mask", "alpha"],
+        [np.uint8, np.int16, np.float32, bool],
+    ),
+)
 def test_thresholds_part_the_clusters(kind, dtype, rng, tmp_path):
     image = GRAY > 99 if dtype is bool else GRAY.astype(dtype)
     image = image - np.int16(99) if dtype is np.int16 else image
@@ -281,6 +296,18 @@ def test_a_cluster_without_pixels_has_a_level_of_its_own():
     answer = cluster_image(np.uint8([[0, 100, 200]]), 3, init="optimal")
     other = answer.apply(np.uint8([[0, 0, 200]]))
     assert other.thresholds.tolist() == [0, 150]
+
+
+def test_floats_have_levels_halfway():
+    given = apply_palette([[0.1, 0.9]], [0.1, 0.5, 0.9])
+    assert given.thresholds == pytest.approx([0.1, 0.7])
+
+
+def test_levels_of_several_images_are_those_of_one():
+    pictures = [np.uint8([[0, 10, 200]]), np.uint8([[100, 110, 210]])]
+    both = cluster_image(pictures, 3, init="optimal")
+    one = cluster_image(np.concatenate(pictures), 3, init="optimal")
+    assert both.thresholds.tolist() == one.thresholds.tolist() == [10, 110]
 
 
 def test_one_cluster_has_no_thresholds():

@@ -1056,7 +1056,16 @@ def assert_own_run(tab, points, start, tol=TOL):
     steps = same_run(found, points, found["start"], tol=tol, max_iter=300)
     for step, labels in zip(steps, found["labels"]):
         assert labels == step.labels.tolist()
-    assert address(tab) == "own/choose"
+    own, move = address(tab).split("/")
+    assert (own.split(":")[0], move) == ("own", "choose")
+    assert own.count(";") == len(start) - 1
+    # Who opens the address, or the page anew, is at the same place of the same run.
+    tab.evaluate("location.reload()")
+    tab.wait_for_selector("body.ready")
+    again = tab.evaluate(f"({RUN})(page.run)")
+    for key in ("id", "start", "steps", "inertias", "end"):
+        assert again[key] == found[key]
+    assert address(tab) == f"{own}/choose"
     assert str(len(start)) in text(tab, "about").split("k = ")[-1]
     return steps
 
@@ -1102,13 +1111,13 @@ def test_own_centroids_on_the_picture(made, visit):
     # It can be walked through as any other.
     for move, step in ((f"assign-{step.iteration}", step) for step in steps):
         tab.keyboard.press("ArrowRight")
-        assert address(tab) == f"own/{move}"
+        assert re.fullmatch(f"own:[^/]+/{move}", address(tab))
         colors = np.rint(step.centroids * 255)
         painted = canvas(tab, "picture")[..., :3]
         assert (painted[shown.part] == colors[step.labels]).all()
         assert said(tab, [step.inertia])[0] in text(tab, "sentence")
         tab.keyboard.press("ArrowRight")
-        assert address(tab) == f"own/update-{step.iteration}"
+        assert address(tab).endswith(f"/update-{step.iteration}")
     # And the first run is there as it was.
     click(tab, "[data-run=run]")
     go_to(tab, "stop")
@@ -1361,6 +1370,80 @@ def test_the_page_is_small_and_asks_nothing_of_any_network(made):
 
 
 TITLE = """<b>"it's" & 'that'</b></script><script>throw 1</script>&lt;@data@"""
+
+
+@pytest.mark.parametrize("width", chosen([1920, 1280, 800], 1280))
+def test_a_wide_page_may_become_narrow(width, made, visit):
+    tab = visit(made("photo")[1], "assign-1", viewport={"width": width, "height": 800})
+    for narrow in (740, 360):
+        tab.set_viewport_size({"width": narrow, "height": 740})
+        # The event of the new size comes a moment later.
+        tab.wait_for_function("byId('picture').clientWidth <= innerWidth")
+        assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+SCREENS = [(1920, 1080), (1280, 800), (740, 360), (360, 740), (412, 915)]
+
+
+@pytest.mark.parametrize("size", chosen(SCREENS, (740, 360)))
+def test_picture_and_cloud_share_every_screen(size, made, visit):
+    width, height = size
+    tab = visit(
+        made("photo")[1], "assign-1", viewport={"width": width, "height": height}
+    )
+    low = tab.evaluate("byId('controls').getBoundingClientRect().top")
+    for stage in ("picture", "cloud"):
+        box = tab.evaluate(f"byId('{stage}').getBoundingClientRect().toJSON()")
+        assert box["top"] >= 0
+        assert box["bottom"] <= low
+        assert box["height"] >= 100
+
+
+@pytest.mark.parametrize("size", chosen(SCREENS, (360, 740)))
+def test_the_stage_stays_where_it_is(size, made, visit):
+    width, height = size
+    tab = visit(made("photo")[1], viewport={"width": width, "height": height})
+    boxes = set()
+    for name in ("choose", "assign-1", "update-1", "assign-2", "stop"):
+        go_to(tab, name)
+        rect = "byId('{}').getBoundingClientRect()"
+        boxes.add(
+            tab.evaluate(
+                f"[{rect}.top, {rect}.left, {rect}.width].join()".replace(
+                    "{}", "picture"
+                )
+            )
+        )
+        boxes.add(
+            tab.evaluate(
+                f"'cloud' + [{rect}.top, {rect}.left].join()".replace("{}", "cloud")
+            )
+        )
+    assert len(boxes) == 2
+
+
+@pytest.mark.parametrize("width", chosen([360, 390, 412], 360))
+def test_every_tap_of_a_phone_counts(width, made, visit):
+    phone = {"viewport": {"width": width, "height": 740}, "has_touch": True}
+    tab = visit(made("photo")[1], "own", **phone)
+    assert address(tab) == "own"
+    box = tab.evaluate("byId('picture').getBoundingClientRect().toJSON()")
+    scrolled = tab.evaluate("scrollY")
+    for taps in range(1, 4):
+        x, y = box["x"] + box["width"] * taps / 4, box["y"] + box["height"] / 2
+        tab.touchscreen.tap(x, y)
+        tab.wait_for_function(f"page.own.length === {taps}")
+        assert tab.evaluate("scrollY") == scrolled
+        assert tab.evaluate("byId('picture').getBoundingClientRect().y") == box["y"]
+
+
+def test_what_hardly_changes_is_shown_shortly(made, visit):
+    tab = visit(made("photo")[1])
+    paces = tab.evaluate("page.moves.map((move) => pace(move))")
+    assert max(paces) == 1
+    assert paces[2] == 1
+    assert min(paces) >= 0.1
+    assert paces[-3] < paces[2]
 
 
 def test_titles_are_text(tmp_path, visit):

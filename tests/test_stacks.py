@@ -5,6 +5,7 @@ import pytest
 import tifffile
 from PIL import Image, ImageCms
 from sample import SAMPLE, labels_in
+from tables import crossed
 
 from kmeans_np import (
     Metadata,
@@ -68,8 +69,9 @@ def test_axes_say_what_pages_are(axes, kind, tmp_path):
     assert about.has_alpha is (False if "C" in axes else None)
 
 
-@pytest.mark.parametrize("axes", STACKS)
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int32, np.float32])
+@pytest.mark.parametrize(
+    ("axes", "dtype"), crossed(STACKS, [np.uint8, np.uint16, np.int32, np.float32])
+)
 def test_a_stack_is_written_as_one(axes, dtype, tmp_path):
     _, images, stack = STACKS[axes]
     images, path = images.astype(dtype), tmp_path / "out.tif"
@@ -298,8 +300,7 @@ def test_pages_of_an_array_are_not_there(tmp_path, capsys):
 # ---- Labels one can look at --------------------------------------------------------
 
 
-@pytest.mark.parametrize("k", [2, 5, 255])
-@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize(("k", "masked"), crossed([2, 5, 255], [False, True]))
 def test_the_indices_of_a_png_are_the_labels(k, masked, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     image = SAMPLE[::6, ::6]

@@ -31,9 +31,9 @@ from kmeans_np.checks.errors import (
     sentence,
 )
 from kmeans_np.checks.features import (
+    check_color_profile,
     check_fraction,
     check_label,
-    color_profile,
     features,
     image_or_points,
     largest_k,

@@ -132,7 +132,7 @@ def image_or_points(
     return False
 
 
-def color_profile(value: Any) -> None:
+def check_color_profile(value: Any) -> None:
     """Refuse what cannot be an ICC profile: that is bytes, or None."""
     if value is not None and not isinstance(value, bytes):
         rule, remedy = "be bytes or None", "pass what Metadata.color_profile holds"

@@ -16,7 +16,7 @@ from kmeans_np.lloyd import Floats, Step
 from kmeans_np.seeding import SEEDINGS
 
 Callback = Callable[[Step], Any]
-# A `tol` that no move of centroids is below, not even none.
+# A `tol` that is never reached: only labels that stay stop the run.
 NEVER = -1.0
 
 
@@ -31,7 +31,7 @@ class Options(NamedTuple):
     callback: Callback | None
     coarse_start: bool
 
-    def for_the_best(self) -> Options:
+    def from_the_best_start(self) -> Options:
         """Return how to run from the best start: until the labels confirm it."""
         return self._replace(n_init=1, tol=NEVER, coarse_start=False)
 
@@ -152,17 +152,18 @@ def options(
     coarse_start: Any = False,
 ) -> Options:
     """Return how to run K-means with k clusters of points with d features."""
-    all_alike = not isinstance(init, str)
+    same_starts = not isinstance(init, str)
     if isinstance(init, str):
         one_of(init, "init", SEEDINGS, "an array of centroids")
-        all_alike = SEEDINGS[init].prepare_best is not None
-        if all_alike and d != 1:
+        same_starts = SEEDINGS[init].prepare_best is not None
+        if same_starts and d != 1:
             raise ArgumentValueError(
                 "init",
                 f"be {_others(init)} for several features, since the best clusters can "
                 "only be found for one",
                 f"{init!r} for {d} features",
-                "pass another, or one channel",
+                "pass another, or one channel and no position_weight",
+                shell_remedy="choose another, or one channel and no --position-weight",
             )
     else:
         init = _given_centroids(init, k, d)
@@ -175,8 +176,8 @@ def options(
     if not isinstance(n_init, str):
         remedy = "pass the number of starts, or 'auto'"
         n_starts = whole_number(n_init, "n_init", remedy)
-        if n_starts > 1 and all_alike:
-            rule = "be 1 when init gives the centroids, since all starts are the same"
+        if n_starts > 1 and same_starts:
+            rule = "be 1 when all starts are the same, as given or optimal ones are"
             raise ArgumentValueError("n_init", rule, n_starts, "leave it out")
     max_iter = whole_number(max_iter, "max_iter", "pass the largest number of steps")
     remedy = "pass a small number such as 1e-4, or 0 to go on until nothing changes"
@@ -196,4 +197,6 @@ def options(
         ) from None
     coarse_start = check_bool(coarse_start, "coarse_start")
     found = Options(init, n_starts, max_iter, tol, rng, callback, coarse_start)
-    return found.for_the_best() if isinstance(init, str) and all_alike else found
+    return (
+        found.from_the_best_start() if isinstance(init, str) and same_starts else found
+    )

@@ -64,7 +64,7 @@ def _what_takes_part(group: Any, several_pages: bool = True) -> None:
         type=channel_axis,
         default="auto",
         help="which axis of an array has the channels: 0 if bands come first, none for "
-        "a gray volume (default: auto, the last but in a volume from pages)",
+        "a gray volume (default: auto, the last one, or none for a volume of pages)",
     )
     group.add_argument(
         "--alpha",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kmeans_np.checks import ArgumentValueError, printable
+from kmeans_np.checks import ArgumentValueError
 from kmeans_np.cli.clusters import (
     Find,
     check_options,
@@ -23,6 +23,7 @@ from kmeans_np.cli.messages import (
     noted,
     print_lines,
     report,
+    shown,
 )
 from kmeans_np.cli.outputs import (
     Output,
@@ -78,7 +79,7 @@ def _segmented(outputs: Outputs, plan: Plan, find: Find, several: bool) -> list[
     with open_picture(plan.args, outputs.source) as picture:
         outputs = plan.checked(outputs, picture)
         answer = find(picture, outputs.source.name if several else "")
-        return write(outputs, answer, picture.about)
+        return write(plan, outputs, answer, picture.about)
 
 
 def _refuse_both(args: argparse.Namespace) -> None:
@@ -109,11 +110,11 @@ def palette(args: argparse.Namespace) -> None:
     overlays = read_overlays(args)
     with noted(), open_picture(args, Path(args.image)) as picture:
         answer, about = search(args, overlays, picture), picture.about
-        shown = shown_colors(answer.palette, about)
+        colors = shown_colors(answer.palette, about)
         rows = zip(answer.palette, answer.counts.tolist(), answer.shares.tolist())
         clusters = [
             {
-                "hex": None if shown is None else f"#{shown[number].tobytes().hex()}",
+                "hex": None if colors is None else f"#{colors[number].tobytes().hex()}",
                 "color": color.tolist(),
                 "count": count,
                 "share": share,
@@ -122,7 +123,7 @@ def palette(args: argparse.Namespace) -> None:
         ]
     if args.json:
         summary = {
-            "image": printable(args.image),
+            "image": shown(args.image),
             "clusters": clusters,
             "inertia": answer.inertia,
             "n_iter": answer.n_iter,

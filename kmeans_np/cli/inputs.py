@@ -108,7 +108,7 @@ def open_picture(
         else:
             opened.enter_context(image)
         about = _describe(path, args.page).suiting(image.shape)
-        alpha: Any = {"yes": True, "no": False}.get(args.alpha, "auto")
+        alpha: Any = {"yes": True, "no": False}.get(args.alpha, args.alpha)
         if alpha == "auto" and about.has_alpha is not None and image.ndim > 2:
             alpha = about.has_alpha and image.shape[-1] > 1
         axis = args.channel_axis

@@ -51,13 +51,13 @@ def called(names: Mapping[str, str], stdout_is_taken: bool) -> Iterator[None]:
     try:
         yield
     except ArgumentError as error:
-        error.got = _shown(error.got)
+        error.got = shown(error.got)
         raise
     finally:
         _Streams.names, _Streams.stdout_is_taken = {}, False
 
 
-def _shown(text: str) -> str:
+def shown(text: str) -> str:
     """Return a line as it is printed."""
     for path, name in _Streams.names.items():
         text = re.sub(rf"{re.escape(path)}[\\/\w.-]*", name, text)
@@ -86,7 +86,7 @@ def report(error: BaseException, about: object = "") -> None:
         rule, remedy = error.shell_rule, error.shell_remedy
         words = sentence(flag or error.argument, rule, error.got, error.found, remedy)
     begin = f"{about}: " if about and not is_named else ""
-    print(_shown(f"kmeans-np: error: {begin}{words}"), file=sys.stderr)
+    print(shown(f"kmeans-np: error: {begin}{words}"), file=sys.stderr)
 
 
 @contextmanager
@@ -97,14 +97,14 @@ def noted(about: object = "") -> Iterator[None]:
         warnings.simplefilter("always", UserWarning)
         yield
     for words in dict.fromkeys(str(note.message) for note in notes):
-        print(_shown(f"kmeans-np: note: {begin}{words}"), file=sys.stderr)
+        print(shown(f"kmeans-np: note: {begin}{words}"), file=sys.stderr)
 
 
 def print_lines(*lines: str) -> None:
     """Print lines now, if there is somebody to read them."""
     to = sys.stderr if _Streams.stdout_is_taken else sys.stdout
     try:
-        print(*map(_shown, lines), sep="\n", flush=True, file=to)
+        print(*map(shown, lines), sep="\n", flush=True, file=to)
     except BrokenPipeError:
         discard_stdout()
 

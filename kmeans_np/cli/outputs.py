@@ -28,6 +28,7 @@ from kmeans_np.files.animations import GIF
 from kmeans_np.files.formats import Format, either, format_of, is_opened, suffixes
 from kmeans_np.files.paths import write_whole
 from kmeans_np.files.png import PALETTE_SIZE, PNG, indexed_bytes
+from kmeans_np.files.write import suiting_file
 from kmeans_np.image import Segmentation
 from kmeans_np.lloyd import Array
 from kmeans_np.pictures import separated_colors
@@ -107,7 +108,7 @@ class Plan:
             raise ArgumentValueError(option, rule, given, remedy, found=found)
         if output.chosen:
             check_output(output)
-        self._take(output, str(source) if several else option)
+        self.take(output, str(source) if several else option)
         return output
 
     def _suffix(self, source: Path, option: str, given: str | None) -> str:
@@ -125,7 +126,7 @@ class Plan:
             is_kept = is_kept and option == "-o" and self.k < PALETTE_SIZE
         return source.suffix if is_kept else ".png"
 
-    def _take(self, output: Output, whose: str) -> None:
+    def take(self, output: Output, whose: str) -> None:
         """Keep a file for a picture or option, or say why that cannot be."""
         path = output.path
         self._check_folders(path, whose)
@@ -187,7 +188,7 @@ class Plan:
                 picture = picture._replace(path=picture.path.with_suffix(".tif"))
                 check_writable(image, picture.path, about)
         if picture != outputs.picture:
-            self._take(picture, str(outputs.source))
+            self.take(picture, str(outputs.source))
         for output, dtype, channels in (
             (outputs.labels, labels_dtype(outputs.labels, self.k), ()),
             (outputs.overlay, np.dtype(np.uint8), (3,)),
@@ -273,7 +274,9 @@ def make_folder(folder: Path, option: str) -> None:
         as_path(folder).mkdir(parents=True, exist_ok=True)
 
 
-def write(outputs: Outputs, answer: Segmentation, about: Metadata) -> list[str]:
+def write(
+    plan: Plan, outputs: Outputs, answer: Segmentation, about: Metadata
+) -> list[str]:
     """Write the files for a picture, and return a line about each.
 
     `about` is what its own file says.
@@ -287,7 +290,7 @@ def write(outputs: Outputs, answer: Segmentation, about: Metadata) -> list[str]:
         path = output.path
         with named(output.option):
             if output is outputs.picture:
-                path = _write_picture(output, answer, about)
+                path = _write_picture(plan, outputs, answer, about)
                 words = describe_segmentation(answer)
             elif output is outputs.labels:
                 words = _write_labels(output, answer, about)
@@ -300,8 +303,11 @@ def write(outputs: Outputs, answer: Segmentation, about: Metadata) -> list[str]:
     return lines
 
 
-def _write_picture(output: Output, answer: Segmentation, about: Metadata) -> Path:
+def _write_picture(
+    plan: Plan, outputs: Outputs, answer: Segmentation, about: Metadata
+) -> Path:
     """Write the segmented picture; return where that is."""
+    output = outputs.picture
     path = output.path
     _note_blur(path, len(answer.palette))
     like = replace(about, place=about.place_of(labels=False))
@@ -312,7 +318,7 @@ def _write_picture(output: Output, answer: Segmentation, about: Metadata) -> Pat
             raise
         # Pixels that take no part have colors of their own, more than it can hold.
         output = output._replace(path=path.with_suffix(".png"))
-        check_new(output, force=False)
+        plan.take(output, str(outputs.source))
         _write(output.path, answer.image, like)
     return output.path
 
@@ -340,10 +346,9 @@ def labels_dtype(output: Output | None, k: int) -> np.dtype[Any]:
 
 
 def on_the_grid(about: Metadata, shape: tuple[int, ...]) -> Metadata:
-    """Return what is true of other numbers at the pixels of a picture of this shape.
+    """Return the metadata that also hold for labels or an overlay of a picture.
 
-    They lie where the pixels do; colors they are not, and frames that are alike are not
-    to be taken for one.
+    No color profile; and planes as depth, so that equal ones are not taken for one.
     """
     about = replace(about, color_profile=None, extra_channels=None, size=None)
     n_planes = math.prod(length for _, length in about.planes) if about.planes else 0
@@ -360,12 +365,12 @@ def _write_labels(output: Output, answer: Segmentation, about: Metadata) -> str:
         # With weights that says nothing.
         some_out = labels.min() < 0
     row, kind = format_of(path), labels_dtype(output, k)
-    nowhere = -1 if kind.kind == "i" else np.iinfo(kind).max
+    no_label = -1 if kind.kind == "i" else np.iinfo(kind).max
     like = on_the_grid(replace(about, place=about.place_of(labels=True)), labels.shape)
     if row is PNG and labels.ndim == 3:
         # As frames, those that are alike would be one.
-        like = replace(like, stack=(("Z", len(labels)),), size=None)
-    declared = nowhere if some_out and "no_data" in row.metadata else None
+        like = replace(like, stack=(("Z", len(labels)),))
+    declared = no_label if some_out and "no_data" in row.metadata else None
     like = replace(like, no_data=declared, durations=None, loop=None)
     if row.types is None:
         _write(path, labels, like)
@@ -373,26 +378,27 @@ def _write_labels(output: Output, answer: Segmentation, about: Metadata) -> str:
         colors, is_short = answer.palette, answer.palette.dtype == np.uint8
         # Of more bits, all may be so dark that there is nothing to see.
         shown = shown_colors(colors, about) if is_short else None
-        numbers = _numbers(labels, kind, nowhere)
+        numbers = _numbers(labels, kind, no_label)
         palette = separated_colors(k) if shown is None else shown
         if some_out:
             palette = np.pad(palette, ((0, 0), (0, 1)), constant_values=255)
             # All others, of which one occurs, are transparent.
-            palette = np.pad(palette, ((0, nowhere + 1 - k), (0, 0)))
+            palette = np.pad(palette, ((0, no_label + 1 - k), (0, 0)))
+        like = suiting_file(like, path, labels.shape)
         write_whole(path, indexed_bytes(np.asarray(numbers), palette, like))
     else:
-        _write(path, _numbers(labels, kind, nowhere), like)
+        _write(path, _numbers(labels, kind, no_label), like)
     words = f"labels 0 to {k - 1}"
-    return words + f", and {nowhere} for pixels that take no part" * bool(some_out)
+    return words + f", and {no_label} for pixels that take no part" * bool(some_out)
 
 
-def _numbers(labels: Any, kind: np.dtype[Any], nowhere: int) -> Any:
+def _numbers(labels: Any, kind: np.dtype[Any], no_label: int) -> Any:
     """Return labels as a type, with a number for -1; outside of memory, when read."""
 
     def shown(place: Any) -> Array:
         block = labels[place]
         numbers: Array = block.astype(kind)
-        numbers[block < 0] = nowhere
+        numbers[block < 0] = no_label
         return numbers
 
     chunks = getattr(labels, "chunks", None)

@@ -17,9 +17,11 @@ from kmeans_np.lloyd import Array
 
 # A picture of more colors is no palette, but a photograph.
 MOST_SWATCHES = 256
+# More of a line is not looked at for numbers.
+LONGEST_LINE = 10_000
 
 _HEX, _SHORT_HEX = re.compile("#?[0-9a-fA-F]{6}"), re.compile("#[0-9a-fA-F]{3}")
-_NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+_NUMBER = r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?"
 # Several in brackets or not, with commas or without.
 _NUMBERS = re.compile(
     rf"\s*\[?\s*{_NUMBER}(?:[\s,]+{_NUMBER}(?![\d.%]))*\s*\]?(?=\s|$)"
@@ -40,7 +42,7 @@ class Palette(NamedTuple):
             return self.colors
         dtype, is_gray = picture.image.dtype, picture.layout.channels == 1
         if dtype not in (np.uint8, np.uint16):
-            rule = "be the JSON of kmeans-np palette --json for a picture of type"
+            rule = "hold the picture's own numbers for type"
             raise ArgumentValueError(
                 "--palette",
                 f"{rule} {dtype}",
@@ -92,7 +94,8 @@ def read_palette(path: str) -> Palette:
     lines = enumerate(text.splitlines(), 1)
     some = [(number, line) for number, line in lines if line.strip()]
     some = [(number, line) for number, line in some if not about.match(line)]
-    colors = [_color(line, number, path) for number, line in some]
+    read = _gimp_color if is_gimp else _color
+    colors = [read(line, number, path) for number, line in some]
     if not colors:
         raise _no_palette(path, "has no colors")
     bytes_only = all(each[1] for each in colors)
@@ -100,7 +103,7 @@ def read_palette(path: str) -> Palette:
         values = np.array([each[0] for each in colors], np.float64)
     except ValueError:
         raise _no_palette(path, "has colors of unlike channels") from None
-    if is_gimp or bytes_only:
+    if bytes_only:
         return Palette(values.astype(np.uint8), are_hex=True)
     if any(each[1] for each in colors):
         raise _no_palette(path, "has names of colors, and numbers as well")
@@ -110,16 +113,25 @@ def read_palette(path: str) -> Palette:
 
 def _color(line: str, number: int, path: str) -> tuple[list[float], bool]:
     """Return the color that a line begins with, and whether it is named in bytes."""
-    word = line.split()[0]
-    if _HEX.fullmatch(word):
+    word, *others = line.split(maxsplit=1)
+    # Without the sign, and beside others, six digits are a number.
+    if _HEX.fullmatch(word) and (word[0] == "#" or not others):
         return [*bytes.fromhex(word.removeprefix("#"))], True
     if word.isalpha() or _SHORT_HEX.fullmatch(word):
         with suppress(ValueError):
             return [*map(float, named_color(word))], True
     # What follows, such as a share, is not the color's.
-    elif numbers := _NUMBERS.match(line):
+    elif numbers := _NUMBERS.match(line[:LONGEST_LINE]):
         return [*map(float, re.findall(_NUMBER, numbers[0]))], False
     raise _no_palette(path, f"has {word[:20]!r} in line {number}")
+
+
+def _gimp_color(line: str, number: int, path: str) -> tuple[list[float], bool]:
+    """Return the color in a line of a palette of GIMP, whose name may follow."""
+    words = line.split(maxsplit=3)[:3]
+    if len(words) == 3 and all(word.isdecimal() and int(word) < 256 for word in words):
+        return [*map(float, words)], True
+    raise _no_palette(path, f"has {line[:20]!r} in line {number}")
 
 
 def _swatches(path: str) -> Array:
@@ -132,6 +144,9 @@ def _swatches(path: str) -> Array:
         raise _no_palette(path, f"is a picture of type {image.dtype}")
     pixels = image[..., np.newaxis] if image.ndim == 2 else image
     pixels = pixels.reshape(-1, pixels.shape[2])
+    if pixels.shape[1] in (2, 4):
+        # What cannot be seen is no swatch.
+        pixels = pixels[pixels[:, -1] > 0]
     rgb = pixels[:, :3] if pixels.shape[1] > 2 else np.repeat(pixels[:, :1], 3, axis=1)
     colors, first = np.unique(rgb, axis=0, return_index=True)
     if len(colors) > MOST_SWATCHES:

@@ -114,7 +114,7 @@ def fit_path(data: Data, ks: list[int], options: checks.Options) -> list[Cluster
     To the centroids found so far come others, to the number asked for: that can only
     lower the inertia, and so can all that follows. On histograms, where they cost
     little, such starts compete with starts anew. The best start needs none of that
-    (`Options.for_the_best`). The labels are those of the points
+    (`Options.from_the_best_start`). The labels are those of the points
     with a weight. If the callback ends it, there are fewer answers than `ks`.
     """
     short = data.histograms() if options.coarse_start else None

@@ -52,9 +52,9 @@ def kmeans(
     init : "random", "k-means++", "optimal" or (k, d) array_like, default "random"
         Where the centroids start: at k random distinct points [1]_; at points that
         are spread out [2]_; for one feature, where they are best of all [4]_, which the
-        loop only confirms (`tol` and `n_init` say nothing then); or at these places.
-        Outside of memory, more than 10,000 distinct points are spread out in a few
-        passes: k-means|| [3]_.
+        loop only confirms (`tol` is not used then); or at these places. Outside of
+        memory, more than 10,000 distinct points are spread out in a few passes,
+        k-means|| [3]_, and the best places are not known.
     n_init : int or "auto", default "auto"
         The number of starts, of which the one with the smallest inertia is kept.
         "auto" is 10 for random starts among at most 10,000 distinct points and 1

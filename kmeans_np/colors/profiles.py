@@ -67,16 +67,19 @@ def matrix_profile(data: bytes) -> MatrixProfile | None:
         for at in range(_HEADER + 4, _HEADER + 4 + min(n, 100) * _ENTRY, _ENTRY):
             name, start, size = struct.unpack_from(">4sII", data, at)
             tags[name] = data[start : start + size]
-        curves = np.stack([_curve(tags[name]) for name in (b"rTRC", b"gTRC", b"bTRC")])
+        with np.errstate(all="ignore"):
+            found = [_curve(tags[name]) for name in (b"rTRC", b"gTRC", b"bTRC")]
+        # Of one that falls there is no way back.
+        rises = all(curve[-1] > curve[0] for curve in found)
+        curves = np.maximum.accumulate(np.clip(found, 0, 1), axis=1)
         colorants = [_fixed(tags[name], 8, 3) for name in (b"rXYZ", b"gXYZ", b"bXYZ")]
         matrix = RGB_FROM_XYZ @ _adapted(np.array(colorants).T)
         # Some have no way back.
         np.linalg.inv(matrix)
     except (struct.error, KeyError, ValueError, np.linalg.LinAlgError):
         return None
-    # Of one that falls there is no way back.
-    is_usable = np.isfinite(curves).all() and (curves[:, -1] > curves[:, 0]).all()
-    return MatrixProfile(np.clip(curves, 0, 1), matrix) if is_usable else None
+    is_usable = rises and np.isfinite(curves).all()
+    return MatrixProfile(curves, matrix) if is_usable else None
 
 
 def _fixed(tag: bytes, start: int, n: int) -> list[float]:
@@ -96,14 +99,14 @@ def _curve(tag: bytes) -> Floats:
             gamma: Floats = PLACES ** (values[0] / 2**8)
             return gamma
         table = np.array(values) / (2**16 - 1)
-        if table[-1] > table[0]:
-            table = np.maximum.accumulate(table)
         found: Floats = np.interp(PLACES * (n - 1), np.arange(n), table)
         return found
     if kind != b"para":
         raise ValueError(kind)
     (form,) = struct.unpack_from(">H", tag, 8)
-    g, *rest = _fixed(tag, 12, (1, 3, 4, 5, 7)[min(form, 4)])
+    if form > 4:
+        raise ValueError(form)
+    g, *rest = _fixed(tag, 12, (1, 3, 4, 5, 7)[form])
     a, b, c, d, e, f = [*rest, *[0.0] * (6 - len(rest))]
     if form == 0:
         a = 1.0

@@ -213,6 +213,8 @@ COLOR_SPACES: dict[str, ColorSpace | None] = {
     "rgb": None,
     "lab": ColorSpace(lab_from_rgb, rgb_from_lab, "in CIELAB, as they look"),
     "oklab": ColorSpace(
-        oklab_from_rgb, rgb_from_oklab, "in Oklab, as they look, blue as well"
+        oklab_from_rgb,
+        rgb_from_oklab,
+        "in Oklab, as they look, with blues that stay blue",
     ),
 }

@@ -273,7 +273,7 @@ class KMeans(Parameters):
                 if array.shape[1] > 1:
                     rule = "'k-means++' or 'random' for more than one feature"
                     raise self._wrong("init", rule)
-                options = options.for_the_best()
+                options = options.from_the_best_start()
             return fit(data, k, options)
 
         def run(init: Any) -> Clustering:

@@ -22,7 +22,7 @@ from kmeans_np.optimal import OptimalClusters
 from kmeans_np.order import distinct
 
 # For so many clusters the page knows the best there is.
-MOST_BESTS = 16
+MOST_CLUSTERS = 16
 SCRIPTS = ("kmeans.js", "material.js", "words.js", "views.js", "player.js")
 
 
@@ -107,7 +107,7 @@ def _bests(run: Recording) -> list[float]:
         return []
     points, weights = distinct(run.points, run.weights)
     best, found = OptimalClusters(points, weights), []
-    for k in range(1, min(MOST_BESTS, len(points)) + 1):
+    for k in range(1, min(MOST_CLUSTERS, len(points)) + 1):
         centroids = best(k)[:, 0]
         places = np.searchsorted((centroids[1:] + centroids[:-1]) / 2, points[:, 0])
         away = points[:, 0] - centroids[places]

@@ -11,6 +11,7 @@ References
 
 import re
 import struct
+from importlib import import_module
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -20,11 +21,12 @@ from kmeans_np.checks import ArgumentValueError
 from kmeans_np.files.formats import Extra, Format
 from kmeans_np.files.frames import read_frames
 from kmeans_np.files.metadata import NOTHING, Metadata
-from kmeans_np.files.paths import decode_errors
+from kmeans_np.files.paths import decode_errors, too_large, unlike_images
 from kmeans_np.files.pillow import (
     check_extra_to_read,
     check_size,
     describe_with_pillow,
+    fitting,
     read_with_pillow,
 )
 from kmeans_np.lloyd import Array
@@ -71,7 +73,9 @@ def _read_netpbm(file: BinaryIO, path: Path, page: int = 0) -> Array:
     data = file.read()
     file.seek(0)
     found = _NETPBM.match(data)
-    if found is None or int(found[4]) < 2**8:
+    with decode_errors(path):
+        is_deep = found is not None and int(found[4]) >= 2**8
+    if found is None or not is_deep:
         return read_with_pillow(file, path, page)
     with decode_errors(path):
         check_size(file)
@@ -139,25 +143,36 @@ def _convert_it(path: Path, what: str) -> ArgumentValueError:
 
 def _read_heic(file: BinaryIO, path: Path, page: int = 0) -> Array:
     """Read a HEIC; of more than 8 bits as uint16, with white as 65,535."""
-    HEIF.check(f"be of another kind than HEIC, {HEIF.missing}", path)
-    import pillow_heif
-
     with decode_errors(path):
-        images = pillow_heif.open_heif(file, convert_hdr_to_8bit=False)
-        return _of_heif(images[page])
+        images = _heif(file, path)
+        # Without a word, the one that viewers show.
+        return _of_heif(images[page or images.primary_index], path)
 
 
 def _read_heic_images(file: BinaryIO, path: Path) -> Array:
     """Read all images in a HEIC, which must be of one size, as one array."""
+    with decode_errors(path):
+        images = [_of_heif(image, path) for image in _heif(file, path)]
+        if len({image.shape for image in images}) > 1:
+            raise unlike_images(path, "images of one size")
+        return np.stack(images)
+
+
+def _heif(file: BinaryIO, path: Path) -> Any:
+    """Return an open HEIC."""
     HEIF.check(f"be of another kind than HEIC, {HEIF.missing}", path)
     import pillow_heif
 
-    with decode_errors(path):
-        images = pillow_heif.open_heif(file, convert_hdr_to_8bit=False)
-        return np.stack([_of_heif(image) for image in images])
+    return pillow_heif.open_heif(file, convert_hdr_to_8bit=False)
 
 
-def _of_heif(image: Any) -> Array:
+def _of_heif(image: Any, path: Path) -> Array:
+    """Return the array of an image in a HEIC."""
+    from PIL import Image
+
+    limit, (columns, rows) = Image.MAX_IMAGE_PIXELS, image.size
+    if limit is not None and columns * rows > 2 * limit:
+        raise too_large(path)
     array = np.array(image)
     if array.dtype != np.uint16:
         return array
@@ -169,11 +184,20 @@ def _of_heif(image: Any) -> Array:
 def _describe_heic(file: BinaryIO, path: Path, page: int = 0) -> Metadata:
     """Return what a HEIC says about its numbers."""
     try:
-        from pillow_heif import register_heif_opener
+        import_module("pillow_heif")
     except ImportError:
         return NOTHING
-    register_heif_opener()
-    return describe_with_pillow(file, path, page)
+    with decode_errors(path):
+        images = _heif(file, path)
+        image, n = images[page or images.primary_index], len(images)
+        mode = image.mode.partition(";")[0]
+        return Metadata(
+            color_profile=fitting(image.info.get("icc_profile"), mode),
+            extra_channels=("alpha",) if mode.endswith("A") else None,
+            n_pages=n,
+            stack=(("I", n),) if n > 1 else None,
+            size=image.size[::-1],
+        )
 
 
 JPEG_2000 = Format(

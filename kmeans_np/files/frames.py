@@ -6,9 +6,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from kmeans_np.checks import ArgumentValueError
 from kmeans_np.files.metadata import Metadata
-from kmeans_np.files.paths import decode_errors
+from kmeans_np.files.paths import decode_errors, unlike_images
 from kmeans_np.files.pillow import (
     ORIENTATION,
     frame_of,
@@ -32,14 +31,7 @@ def read_frames(file: BinaryIO, path: Path) -> Array:
             frames.append(frame_of(each, path))
             turns.append(each.getexif().get(ORIENTATION))
         if len({frame.size for frame in frames}) > 1:
-            rule, remedy = "hold images of one size", "choose one with {}page"
-            raise ArgumentValueError(
-                "path",
-                f"{rule} to be read at once",
-                path,
-                remedy.format(""),
-                shell_remedy=remedy.format("--"),
-            )
+            raise unlike_images(path, "images of one size")
         modes = "".join({frame.mode for frame in frames})
         if len({frame.mode for frame in frames}) > 1:
             # Some may be gray or opaque, and others not.
@@ -57,7 +49,7 @@ def write_frames(
 ) -> bytes:
     """Return the content of an animation of (n, rows, columns[, channels]) images.
 
-    A frame like the one before it is not written; that is shown longer instead.
+    A frame like the one before it is not written; the earlier one is shown longer.
     """
     from PIL import Image
 

@@ -47,7 +47,7 @@ class Metadata:
         are those of tifffile. ``read_image(path, page="all")`` has channels as its last
         axis, and all others as its first.
     size : tuple of int, optional
-        The rows and columns of an image in the file.
+        The rows and columns of an image in the file, upright.
     durations : tuple of float, optional
         How long each frame of an animation is shown, in milliseconds.
     loop : int, optional
@@ -110,7 +110,8 @@ class Metadata:
         metadata = self
         if not are_there:
             planes = (("I", shape[0]),) if len(shape) == 4 else ()
-            metadata = replace(self, durations=None, loop=None)
+            if not planes or len(self.durations or ()) != shape[0]:
+                metadata = replace(self, durations=None, loop=None)
         shape = shape[1:] if planes else shape
         of_channels = [("C", n) for n in shape[2:] if ("C", n) in (self.stack or ())]
         metadata = replace(metadata, stack=(*planes, *of_channels) or None)

@@ -240,3 +240,16 @@ def too_large(path: Path) -> ArgumentValueError:
         found="which claims to have more",
         shell_remedy=remedy,
     )
+
+
+def unlike_images(path: Path, what: str, found: str = "") -> ArgumentValueError:
+    """Return the error for images in a file that cannot be one array."""
+    remedy = "choose one with {}page"
+    return ArgumentValueError(
+        "path",
+        f"hold {what} to be read at once",
+        path,
+        remedy.format(""),
+        found=found,
+        shell_remedy=remedy.format("--"),
+    )

@@ -118,7 +118,7 @@ def describe_with_pillow(
         if page > 0:
             picture.seek(page)
         mode = mode or picture.mode
-        channels = len(_READ_AS.get(mode, mode))
+        channels = len(_READ_AS.get(mode, mode.partition(";")[0]))
         dpi = picture.info.get("dpi")
         if picture.format == "WEBP":
             # In a WebP it stands among what cameras note down, in inches or cm.
@@ -130,7 +130,7 @@ def describe_with_pillow(
             color_profile=fitting(picture.info.get("icc_profile"), mode),
             resolution=dpi and (float(dpi[0]), float(dpi[1])),
             extra_channels=("alpha",) if channels in (2, 4) else None,
-            size=picture.size[::-1],
+            size=size_seen(picture.size[::-1], picture.getexif().get(ORIENTATION)),
             **frames,
         )
 
@@ -156,8 +156,9 @@ def _describe_frames(picture: Any) -> dict[str, Any]:
         return {}
     found = []
     for frame in frames_of(picture):
-        # A WebP only says so when it is decoded.
-        frame.load()
+        if picture.format == "WEBP":
+            # It only says so when it is decoded.
+            frame.load()
         found.append(frame.info.get("duration"))
     loop = picture.info.get("loop")
     if picture.format == "GIF":
@@ -213,6 +214,11 @@ def upright(image: Array, orientation: Any) -> Array:
     if orientation in (2, 3, 6, 7):
         image = image[:, ::-1]
     return image
+
+
+def size_seen(size: tuple[int, int], orientation: Any) -> tuple[int, int]:
+    """Return rows and columns of an image when it is upright."""
+    return size[::-1] if orientation in (5, 6, 7, 8) else size
 
 
 def check_extra_to_read(path: Path, kind: str) -> None:

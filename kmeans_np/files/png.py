@@ -59,6 +59,20 @@ def read_png(file: BinaryIO, path: Path, page: int = 0) -> Array:
         return upright(imagecodecs.png_decode(data), orientation)
 
 
+def _read_png_frames(file: BinaryIO, path: Path) -> Array:
+    """Read all frames of a PNG, those of 16 bits a color channel by imagecodecs."""
+    head = file.read(26)
+    file.seek(0)
+    if head[24:25] != b"\x10" or head[25:26] == b"\0":
+        return read_frames(file, path)
+    check_extra_to_read(path, "a PNG with 16 bits a color channel")
+    import imagecodecs
+
+    with decode_errors(path):
+        frames: Array = imagecodecs.apng_decode(file.read())
+        return frames
+
+
 def _with_hidden(image: Array, file: BinaryIO) -> Array:
     """Return gray of 16 bits with alpha if a PNG declares one gray transparent."""
     with header(file) as picture:
@@ -234,7 +248,7 @@ def numbered_colors(pixels: Array) -> tuple[Array, Array] | None:
 PNG = Format(
     (".png",),
     read_png,
-    read_frames,
+    _read_png_frames,
     describe_png,
     starts=(b"\x89PNG",),
     write=write_png,

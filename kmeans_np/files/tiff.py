@@ -54,6 +54,8 @@ _GRAY = ("uint16", "int32", "float32")
 def write_tiff(image: Array, metadata: Metadata) -> bytes:
     """Return the content of a TIFF file, compressed by deflate."""
     if metadata.has_channel_pages:
+        rule = f"be no channels in pages, {DEEP.missing}"
+        DEEP.check(rule, f"shape {image.shape}", argument="image")
         return write_stack(image, metadata)
     channels = 1 if image.ndim == 2 else image.shape[2]
     unspecified = says_unspecified(metadata, channels)

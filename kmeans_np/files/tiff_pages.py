@@ -12,7 +12,7 @@ import numpy as np
 
 from kmeans_np.checks import ArgumentValueError, pluralize
 from kmeans_np.files.formats import either
-from kmeans_np.files.paths import decode_errors, too_large
+from kmeans_np.files.paths import decode_errors, too_large, unlike_images
 from kmeans_np.files.pillow import (
     ORIENTATION,
     check_extra_to_read,
@@ -22,7 +22,10 @@ from kmeans_np.files.pillow import (
 )
 from kmeans_np.files.tiff_tags import (
     CHANNELS,
+    LENGTH,
     SUBFILE_TYPE,
+    WIDTH,
+    are_alike,
     numbers_of,
     order_of,
     pages_of,
@@ -40,7 +43,7 @@ _GRAY_OR_RGB, _JPEG = ("MINISBLACK", "RGB"), 7
 # Pillow takes its numbers for those of a classic TIFF.
 _BIG_ENDIAN_BIGTIFF = b"MM\0+"
 # Tags of a TIFF, and the compressions whose parts are streams of zlib.
-_WIDTH, _LENGTH, _BITS, _FORMAT = 256, 257, 258, 339
+_BITS, _FORMAT = 258, 339
 _COMPRESSION, _FILL_ORDER = 259, 266
 _COLOR_MODEL, _WHITE_IS_ZERO = 262, 0
 _STRIPS, _STRIP_BYTES, _STRIP_ROWS = 273, 279, 278
@@ -129,7 +132,7 @@ def _check_streams(file: BinaryIO, tags: Any) -> None:
     # Without their lengths, the streams still know where they end.
     lengths = numbers_of(tags, _TILE_BYTES if tiled else _STRIP_BYTES)
     lengths = lengths or [-1] * len(offsets)
-    rows, columns = int(tags[_LENGTH]), int(tags[_WIDTH])
+    rows, columns = int(tags[LENGTH]), int(tags[WIDTH])
     if tiled:
         rows, columns = int(tags[_TILE_LENGTH]), int(tags[_TILE_WIDTH])
     else:
@@ -205,24 +208,16 @@ def read_stack(file: BinaryIO, path: Path) -> Array:
     check_extra_to_read(path, kind)
     with decode_errors(path):
         series = series_of(file)
-        if len(series) > 1:
-            rule = "hold pages of one size and type to be read at once"
+        if len(series) > 1 and not are_alike(file):
             shapes = either([f"{each.shape} of {each.dtype}" for each in series], "and")
-            found, remedy = f"which holds {shapes}", "choose one with {}page"
-            raise ArgumentValueError(
-                "path",
-                rule,
-                path,
-                remedy.format(""),
-                found=found,
-                shell_remedy=remedy.format("--"),
-            )
+            found = f"which holds {shapes}"
+            raise unlike_images(path, "pages of one size and type", found)
         pages, first = series[0].pages, series[0].keyframe
         if None in pages:
             rule, found = "hold all its pages", "of which some are in other files"
             remedy = "write all of them to one file"
             raise ArgumentValueError("path", rule, path, remedy, found=found)
-        if first.bitspersample < 8 or not _is_known(first):
+        if len(series) > 1 or first.bitspersample < 8 or not _is_known(first):
             # Palettes, inks and the like, as they are read one by one.
             numbers = range(len(pages_of(file)))
             return np.stack([read_tiff(file, path, number) for number in numbers])

@@ -12,13 +12,15 @@ import numpy as np
 
 from kmeans_np.files.metadata import GDAL, Metadata
 from kmeans_np.files.paths import decode_errors
-from kmeans_np.files.pillow import fitting
+from kmeans_np.files.pillow import ORIENTATION, fitting, size_seen
 from kmeans_np.lloyd import Array
 
 CHANNELS = 277
 _ACROSS, _DOWN, _UNIT, _PROFILE = 282, 283, 296, 34675
-_WIDTH, _HEIGHT = 256, 257
+WIDTH, LENGTH = 256, 257
 SUBFILE_TYPE, _COPY_OR_MASK = 254, 1 | 4
+# As many as a classic TIFF can count.
+_MOST_TAGS = 2**16 - 1
 _DESCRIPTION, _IMAGES = 270, re.compile(r"ImageJ=\S*\simages=(\d+)")
 _OME_AXES, _MICRONS = "TZ", 25_400
 _IMAGEJ_UNIT = re.compile(r"ImageJ=.*?\sunit=(\S+)", re.DOTALL)
@@ -73,7 +75,9 @@ def describe_tiff(file: BinaryIO, path: Path, page: int = 0) -> Metadata:
             no_data=_number(tags.get(_NO_DATA)),
             extra_channels=tuple(_EXTRA_CHANNELS.get(n, _OTHER) for n in extra) or None,
             n_pages=n_pages,
-            size=(int(tags[_HEIGHT]), int(tags[_WIDTH])),
+            size=size_seen(
+                (int(tags[LENGTH]), int(tags[WIDTH])), tags.get(ORIENTATION)
+            ),
         )
         return replace(about, **_describe_stack(file)) if n_pages > 1 else about
 
@@ -116,9 +120,12 @@ def pages_of(file: BinaryIO) -> list[tuple[int, int]]:
             break
         file.seek(at)
         (n,) = struct.unpack(order + count, file.read(struct.calcsize(count)))
-        tags = file.read(n * entry)
+        tags = file.read(min(n, _MOST_TAGS) * entry)
         found[at] = True
-        for tag in range(0, len(tags) - entry + 1, entry):
+        if len(tags) < n * entry:
+            # A number that is damaged: what would be the next page is none.
+            break
+        for tag in range(0, len(tags), entry):
             if struct.unpack_from(f"{order}H", tags, tag) == (SUBFILE_TYPE,):
                 # The number stands behind tag, type and count.
                 kind = struct.unpack_from(f"{order}I", tags, tag + (12 if big else 8))
@@ -151,12 +158,26 @@ def _describe_stack(file: BinaryIO) -> dict[str, Any]:
     except ImportError:
         return {}
     if len(series) != 1:
-        return {}
+        n = len(pages_of(file))
+        return {"stack": (("I", n),)} if are_alike(file) else {}
     axes, shape = series[0].axes, series[0].shape
     # Channels beside samples are planes like others.
     names = axes.replace("C", "Q") if "S" in axes else axes
     pairs = sorted(zip(names, shape), key=lambda pair: pair[0] == "C")
     return {"stack": tuple(pair for pair in pairs if pair[0] not in "YXS") or None}
+
+
+def are_alike(file: BinaryIO) -> bool:
+    """Return whether all pages have one size and type, without smaller copies."""
+    import tifffile
+
+    file.seek(0)
+    pages = tifffile.TiffFile(file).pages
+    numbers = [number for number, _ in pages_of(file)]
+    return (
+        len({(pages[number].shape, str(pages[number].dtype)) for number in numbers})
+        == 1
+    )
 
 
 def in_pages(images: Array, metadata: Metadata) -> tuple[Array, Any, int]:
@@ -200,7 +221,9 @@ def _placed(metadata: Metadata) -> Iterator[tuple[int, int, Any]]:
     """Yield the tags of place and of no data: number, type and value."""
     for tag, (kind, value) in (metadata.place or {}).items():
         # As its bytes were read, whatever they are.
-        yield tag, kind, value.encode("latin-1") if isinstance(value, str) else value
+        if isinstance(value, str):
+            value = value.encode("latin-1", "replace")
+        yield tag, kind, value
     if metadata.no_data is not None:
         yield _NO_DATA, _ASCII, f"{metadata.no_data:.17g}"
 

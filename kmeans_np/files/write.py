@@ -117,7 +117,7 @@ def write_image(
     metadata = _as_metadata(like)
     if _in_blocks(image, path):
         source: Any = image if is_sliced(image) else real_array(image, "image")
-        metadata = _suiting(metadata, path, source.shape)
+        metadata = suiting_file(metadata, path, source.shape)
         reporter = Reporter(progress, "paint", math.prod(source.shape[:2]))
 
         def tell(done: int, _: int) -> None:
@@ -128,7 +128,7 @@ def write_image(
     array = real_array(in_memory(image), "image")
     array = array.astype(array.dtype.newbyteorder("="), copy=False)
     array = _in_kept_type(array, format_of(path))
-    metadata = _suiting(metadata, path, array.shape)
+    metadata = suiting_file(metadata, path, array.shape)
     check_writable(array, path, metadata)
     # Before the work of encoding it.
     check_replaceable(path)
@@ -164,10 +164,7 @@ def _as_metadata(like: Any) -> Metadata:
     if like is None:
         return NOTHING
     if isinstance(like, Metadata):
-        resolution = like.resolution
-        if resolution is not None and not all(0 < each < np.inf for each in resolution):
-            rule, remedy = "have a resolution above 0", "leave it out"
-            raise ArgumentValueError("like", rule, describe(resolution), remedy)
+        _check_metadata(like)
         return like
     if isinstance(like, (str, os.PathLike)):
         return read_metadata(like)
@@ -176,7 +173,25 @@ def _as_metadata(like: Any) -> Metadata:
     raise ArgumentTypeError("like", rule, got, remedy)
 
 
-def _suiting(metadata: Metadata, path: Path, shape: tuple[int, ...]) -> Metadata:
+def _check_metadata(like: Metadata) -> None:
+    """Refuse metadata that a file cannot say anywhere."""
+    for name, rule, is_right in (
+        ("resolution", "numbers above 0", lambda x: 0 < x < np.inf),
+        ("durations", "numbers of at least 0", lambda x: 0 <= x < np.inf),
+        ("loop", "a number from 0 to 65,535", lambda x: x in range(2**16)),
+    ):
+        value = getattr(like, name)
+        parts = value if isinstance(value, (tuple, list)) else [value]
+        if value is None or all(
+            isinstance(part, (int, float, np.number)) and is_right(part)
+            for part in parts
+        ):
+            continue
+        rule, got = f"have a {name} of {rule}", describe(value)
+        raise ArgumentValueError("like", rule, got, "leave it out")
+
+
+def suiting_file(metadata: Metadata, path: Path, shape: tuple[int, ...]) -> Metadata:
     """Return what is said of an image of this shape; warn of what the file cannot."""
     metadata = metadata.suiting(shape)
     left_out = lost(path, metadata)
@@ -254,6 +269,9 @@ def check_writable(image: Any, path: Path, metadata: Metadata = NOTHING) -> None
 
 def _check_stack(row: Format, images: Any, suffix: str) -> None:
     """Refuse several images where such a file holds one."""
+    if not len(images):
+        rule = f"have at least one image to be written to a {suffix} file"
+        raise ArgumentValueError("image", rule, "none", "pass some")
     if row.write_all is None:
         names = either(suffixes(lambda each: each.write_all))
         rule = f"be one image to be written to a {suffix} file"

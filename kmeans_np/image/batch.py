@@ -25,7 +25,7 @@ from kmeans_np.image.clusters import Clusters, FoundClusters
 from kmeans_np.image.layout import Layout
 from kmeans_np.image.open_source import open_source
 from kmeans_np.image.pipeline import assign_clusters
-from kmeans_np.image.segmentation import Segmentation
+from kmeans_np.image.segmentation import Segmentation, levels_between
 from kmeans_np.image.source import Source
 from kmeans_np.lloyd import Array, Floats
 
@@ -107,8 +107,17 @@ class Batch(Segmentation):
     @property
     def thresholds(self) -> Array:
         """The levels between the clusters; see `Segmentation.thresholds`."""
-        found: Array = np.max([each.thresholds for each in self], axis=0)
-        return found
+        self._check_thresholds()
+        largest: Array | None = None
+        there = np.zeros(len(self.palette), bool)
+        for each in self:
+            own, has_some = each._largest_values()
+            if largest is None:
+                largest = own
+            more = has_some & (~there | (own > largest))
+            largest, there = np.where(more, own, largest), there | has_some
+        assert largest is not None
+        return levels_between(self.centroids[:, 0], largest, there)
 
     def __len__(self) -> int:
         return len(self._images)

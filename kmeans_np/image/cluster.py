@@ -176,10 +176,10 @@ def cluster_image(
         transparent counts half: its opacity, from 0 to 1, is its weight (times
         `weights`, if there are any); if there are 1 or 3 channels, none is alpha.
     color_space : "rgb", "lab" or "oklab", default "rgb"
-        What is compared: the channels as they are; or, for an image in sRGB, their
-        place in CIELAB [1]_ (D65) or Oklab [7]_, where equal distances look about
-        equally large.
-        White is the largest number of the type of an unsigned image, and 1 in floats.
+        What is compared: the channels as they are; or, for an image in sRGB or with a
+        `color_profile`, their place in CIELAB [1]_ (D65) or Oklab [7]_, where equal
+        distances look about equally large. White is the largest number of the type of
+        an unsigned image, and 1 in floats.
     normalize : bool, default False
         Whether to bring each channel to a variance of 1 first, as bands of unlike
         scale need it.
@@ -195,10 +195,10 @@ def cluster_image(
         Where the centroids start: at the colors of k random pixels, all different
         [2]_, the default; at colors that are spread out [3]_, which seldom overlooks a
         rare one, and is better for logos, charts and screenshots; for one channel,
-        where they are best of all [6]_, which the loop only confirms (`tol` and
-        `n_init` say nothing then); or at these, in the image's own unit, without alpha;
-        with `position_weight`, followed by row and column (plane, row and column), as
-        in `Segmentation.centroids`.
+        where they are best of all [6]_, which the loop only confirms (`tol` is not used
+        then, and outside of memory there may be at most 10,000 levels); or at these, in
+        the image's own unit, without alpha; with `position_weight`, followed by row and
+        column (plane, row and column), as in `Segmentation.centroids`.
     n_init : int or "auto", default "auto"
         The number of starts, of which the one with the smallest inertia is kept.
         "auto" is up to 10 for random starts and 4 for "k-means++" where they are tried

@@ -71,7 +71,7 @@ def inertia_curve(
     -------
     (m,) array of float64
         The inertia for each of `ks`, as `Segmentation` and `Clustering` have it. It
-        never rises with k: unless starts anew (by k-means++ [2]_, on a histogram) lead
+        never rises with k: unless starts anew (by `init` [2]_, on a histogram) lead
         to less, a run goes on from the centroids of the one before, and others spread
         out among the points.
 

@@ -35,7 +35,7 @@ def feature_spec(
     color_profile: Any = None,
 ) -> FeatureSpec:
     """Check what is to be compared."""
-    checks.color_profile(color_profile)
+    checks.check_color_profile(color_profile)
     spec = FeatureSpec(
         checks.one_of(color_space, "color_space", COLOR_SPACES),
         checks.check_bool(normalize, "normalize"),

@@ -38,11 +38,11 @@ def open_source(
     checks.function(progress, "progress", "Progress")
     image = as_pixels(image)
     if isinstance(alpha, str) and alpha == "weights":
-        weights, alpha = _by_opacity(image, weights, channel_axis)
+        weights, has_alpha = _by_opacity(image, weights, channel_axis)
         source = open_source(
-            image, mask, weights, channel_axis, alpha, progress, in_blocks
+            image, mask, weights, channel_axis, has_alpha, progress, in_blocks
         )
-        source.by_opacity = alpha
+        source.by_opacity = has_alpha
         return source
     if is_dask(image):
         return DaskImage(image, mask, weights, channel_axis, alpha, progress)
@@ -62,29 +62,55 @@ def _by_opacity(image: Any, weights: Any, channel_axis: Any) -> tuple[Any, bool]
     axis = layout.channel_axis
     if not layout.has_alpha or axis is None:
         return weights, False
-    white = float(np.iinfo(layout.dtype).max) if layout.dtype.kind in "iu" else 1.0
+    if layout.dtype.kind == "i":
+        raise _no_opacity(str(layout.dtype))
+    if weights is not None and not is_dask(weights):
+        weights = weights if hasattr(weights, "dtype") else np.asarray(weights)
+    if weights is not None:
+        checks.weights_image(shape_only(weights), layout.shape)
+    work = partial(_opacity, layout=layout)
     if is_dask(image):
-        place = (slice(None),) * axis + (-1,)
-        opacity = image[place] / white
+        place = (slice(None),) * axis + (slice(-1, None),)
+        opacity = image[place].map_blocks(work, dtype=np.float64).squeeze(axis)
         return (opacity if weights is None else opacity * weights), True
     if is_sliced(image):
         chunks = getattr(image, "chunks", None)
         small = None if chunks is None else layout.without_channels(chunks)
-        work = partial(_opacity, image, weights, layout, white)
-        return LazyArray(layout.shape, np.dtype(np.float64), small, work), True
+        of_place = partial(_weights_at, image, weights, layout)
+        return LazyArray(layout.shape, np.dtype(np.float64), small, of_place), True
     over = None if weights is None else in_memory(weights, "weights")
     every = tuple(slice(0, n) for n in layout.shape)
-    image = checks.real_array(image, "image")
-    return _opacity(image, over, layout, white, every), True
+    return _weights_at(checks.real_array(image, "image"), over, layout, every), True
 
 
-def _opacity(
-    image: Any, weights: Any, layout: Layout, white: float, place: tuple[slice, ...]
+def _weights_at(
+    image: Any, weights: Any, layout: Layout, place: tuple[slice, ...]
 ) -> Array:
     """Return the weights of the pixels at a place."""
     block = np.asarray(image[layout.with_channels(place)])
-    opacity: Array = channels_last(block, layout.channel_axis)[..., -1] / white
+    last = channels_last(block, layout.channel_axis)[..., -1]
+    opacity = _opacity(last, layout)
     return opacity if weights is None else opacity * np.asarray(weights[place])
+
+
+def _opacity(alpha: Array, layout: Layout) -> Array:
+    """Return what alpha covers, from 0 to 1."""
+    if layout.dtype.kind == "f" and alpha.size and alpha.max() > 1:
+        raise _no_opacity(f"an alpha of {alpha.max():g} in {layout.dtype}")
+    most = np.iinfo(layout.dtype).max if layout.dtype.kind == "u" else 1
+    return alpha / np.float64(most)
+
+
+def _no_opacity(got: str) -> checks.ArgumentValueError:
+    rule = "hold unsigned integers or floats from 0 to 1"
+    return checks.ArgumentValueError(
+        "image",
+        f"{rule} for alpha='weights'",
+        got,
+        "scale it, as in image / 255",
+        shell_rule=f"{rule} for --alpha weights",
+        shell_remedy="scale it, or leave that out",
+    )
 
 
 def as_pixels(image: Any) -> Any:

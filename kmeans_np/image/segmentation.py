@@ -51,7 +51,7 @@ class Segmentation:
     inertia : float
         The weighted sum of the squared distances of the pixels to their centroids, in
         the square of what is compared: of the image's unit (gray levels for uint8), of
-        CIELAB, or of standard deviations.
+        CIELAB or Oklab, or of standard deviations.
     n_iter : int
         The number of steps of the best start; 0 if the clusters were given.
     stopped_by : str
@@ -132,8 +132,9 @@ class Segmentation:
 
         The largest value of each cluster but the last, in the order of their values:
         above it the next begins, as ``image > threshold``. With ``init="optimal"``
-        these are the thresholds of Otsu's method for k classes [1]_, those of
-        `skimage.filters.threshold_multiotsu`.
+        these are the thresholds of Otsu's method for k classes [1]_; of an image of at
+        most 256 levels, those of `skimage.filters.threshold_multiotsu`. All of the
+        image is read for them.
 
         Returns
         -------
@@ -151,24 +152,25 @@ class Segmentation:
            Transactions on Systems, Man and Cybernetics 9 (1979), 62-66.
            :doi:`10.1109/TSMC.1979.4310076`
         """
+        self._check_thresholds()
+        return levels_between(self.centroids[:, 0], *self._largest_values())
+
+    def _check_thresholds(self) -> None:
         channels, features = self._source.layout.channels, self._clusters.features
         if channels > 1 or features.pixel:
             rule = "have one channel, and no places compared, to have thresholds"
             got = "several channels" if channels > 1 else "places"
             remedy = "cluster one of them" if channels > 1 else "leave out the places"
             raise checks.ArgumentValueError("the image", rule, got, remedy)
+
+    def _largest_values(self) -> tuple[Array, NDArray[np.bool_]]:
+        """Return the largest value of each cluster of gray, and which have one."""
         labels, values = np.asarray(self.labels), self._source.colors_in_memory()
         inside = labels >= 0
         labels, values = labels[inside], values[inside][:, 0]
-        order = np.argsort(self.centroids[:, 0])
-        # Of a cluster without pixels, halfway to the next one.
-        levels = self.centroids[order, 0]
-        tops: Array = np.empty(len(order), values.dtype)
-        tops[order] = np.append(np.floor((levels[:-1] + levels[1:]) / 2), levels[-1:])
-        tops[np.bincount(labels, minlength=len(order)) > 0] = values.min()
-        np.maximum.at(tops, labels, values)
-        found: Array = np.maximum.accumulate(tops[order])[:-1]
-        return found
+        largest: Array = np.full(len(self.palette), values.min())
+        np.maximum.at(largest, labels, values)
+        return largest, np.bincount(labels, minlength=len(largest)) > 0
 
     def mask_of(self, label: int) -> NDArray[np.bool_]:
         """Return where a cluster is.
@@ -230,6 +232,24 @@ class Segmentation:
         checks.same_channels(source.layout.channels, first.channels)
         found = source.run(assign_clusters, self._clusters)
         return build_segmentation(source, found)
+
+
+def levels_between(
+    centroids: Floats, largest: Array, there: NDArray[np.bool_]
+) -> Array:
+    """Return the levels between clusters, given which have a largest value.
+
+    Of a cluster without pixels, it is halfway to the next one.
+    """
+    order = np.argsort(centroids)
+    levels = centroids[order]
+    between = (levels[:-1] + levels[1:]) / 2
+    if largest.dtype.kind != "f":
+        between = np.floor(between)
+    tops = largest[order]
+    tops[:-1] = np.where(there[order][:-1], tops[:-1], between.astype(tops.dtype))
+    found: Array = np.maximum.accumulate(tops[:-1])
+    return found
 
 
 def build_segmentation(

@@ -156,6 +156,8 @@ function say(run, move) {
     ? `${TITLES[move.kind]}, step ${move.step.iteration}` : TITLES[move.kind];
   byId("slider").setAttribute("aria-valuetext", name);
   byId("count").textContent = `move ${at + 1} of ${moves.length}`;
+  const [title, place] = [byId("move").textContent, byId("where").textContent];
+  byId("count").dataset.move = `${move.step ? `${title}, ${place}` : title} · `;
   byId("first").disabled = byId("back").disabled = at === 0;
   byId("last").disabled = byId("forward").disabled = at === moves.length - 1;
   byId("table-note").textContent =
@@ -212,10 +214,18 @@ function go(at, animated = false) {
   if (animated && !calm.matches && page.moves[page.at].kind === "update") travel();
 }
 
+// How long a move is shown, beside one that changes much: where hardly anything changes,
+// there is little to look at.
+function pace(move) {
+  if (!move.step || move.step.iteration < 3 || move.kind === "stop") return 1;
+  const share = move.step.nChanged / page.run.n;
+  return Math.max(0.12, Math.min(1, Math.sqrt(share / 0.05)));
+}
+
 // Let the centroids travel to their means.
 function travel() {
   const begun = performance.now();
-  const time = 700 / Number(byId("speed").value);
+  const time = (700 * pace(page.moves[page.at])) / Number(byId("speed").value);
   const tick = () => {
     const share = Math.min(1, (performance.now() - begun) / time);
     draw(share < 1 ? 1 - (1 - share) ** 3 : 1);
@@ -229,38 +239,72 @@ const back = () => go(page.at - 1);
 
 function play(on) {
   if (page.own && on) return;
-  clearInterval(page.playing);
+  clearTimeout(page.playing);
   page.playing = null;
   if (on) {
     if (page.at === page.moves.length - 1) go(0);
-    const time = 1500 / Number(byId("speed").value);
-    page.playing = setInterval(() => {
-      forward();
-      if (page.at === page.moves.length - 1) play(false);
-    }, time);
+    playOn();
   }
   byId("play").setAttribute("aria-label", on ? "Pause" : "Play");
   byId("play").classList.toggle("on", on);
   byId("story").setAttribute("aria-live", on ? "off" : "polite");
 }
 
-// The address names the run and the move, for others to go there.
+function playOn() {
+  const time = (1500 * pace(page.moves[page.at])) / Number(byId("speed").value);
+  page.playing = setTimeout(() => {
+    forward();
+    if (page.at === page.moves.length - 1) play(false);
+    else playOn();
+  }, time);
+}
+
+// The address names the run and the move, for others to go there; of the reader's own
+// run also the start.
 function remember() {
-  const name = nameOf(page.moves[page.at]);
-  const prefix = page.run === page.runs[0] ? "" : `${page.run.id}/`;
+  const prefix =
+    page.run.id === OWN ? `${addressOfStarts(page.run.own)}/` : page.run === page.runs[0] ? "" : `${page.run.id}/`;
+  writeAddress(`#${prefix}${nameOf(page.moves[page.at])}`);
+}
+
+function writeAddress(address) {
   // Where a page has no address of its own, as in a notebook, it cannot be written to.
   try {
-    history.replaceState(null, "", `#${prefix}${name}`);
+    history.replaceState(null, "", address);
   } catch {
-    page.address = `#${prefix}${name}`;
+    page.address = address;
   }
+}
+
+// own:row,column;row,column of pixels, or the numbers of points.
+function addressOfStarts(starts) {
+  const numbers = ({ row, column, point }) =>
+    row === null ? point : [row, column];
+  return [OWN, starts.map((each) => numbers(each).join()).join(";")].filter(Boolean).join(":");
+}
+
+function startsOfAddress(address) {
+  const run = page.runs[0];
+  const starts = (address.split(":")[1] ?? "").split(";").filter(Boolean).slice(0, MOST_OWN);
+  return starts.flatMap((each) => {
+    const numbers = each.split(",").map(Number);
+    if (numbers.some(Number.isNaN) || numbers.length !== (run.isImage ? 2 : run.d)) return [];
+    if (!run.isImage) return [{ row: null, column: null, point: numbers }];
+    const [row, column] = numbers;
+    const i = run.pointOf[row * run.shown[1] + column] ?? -1;
+    return i < 0 ? [] : [{ row, column, point: pointOf(run, i) }];
+  });
 }
 
 function goToAddress() {
   const parts = location.hash.slice(1).split("/");
+  if (parts[0].split(":")[0] === OWN) {
+    openOwn(startsOfAddress(parts[0]));
+    if (parts.length === 1 || !page.own.length) return;
+    runOwn();
+  }
   const name = parts.pop();
-  const runs = [...page.runs, page.mine].filter(Boolean);
-  const run = runs.find((each) => each.id === parts[0]) ?? page.runs[0];
+  const run = page.runs.find((each) => each.id === parts[0]) ?? (parts.length && page.mine ? page.mine : page.runs[0]);
   const moves = movesOf(run);
   let at = moves.findIndex((move) => nameOf(move) === name);
   const [, kind, number] = /^(assign|update)-(\d+)$/.exec(name) ?? [];
@@ -288,8 +332,11 @@ function open(run, at = 0) {
 }
 
 function press(tab, on) {
+  const was = tab.getAttribute("aria-pressed") === "true";
   tab.setAttribute("aria-pressed", String(on));
-  if (on) tab.scrollIntoView({ block: "nearest", inline: "center" });
+  // Only the row of tabs moves, and not the page under the reader's finger.
+  const row = tab.parentElement;
+  if (on && !was) row.scrollLeft = tab.offsetLeft - (row.clientWidth - tab.offsetWidth) / 2;
 }
 
 function nameViews(run) {
@@ -301,6 +348,7 @@ function nameViews(run) {
   if (run.d > 3) notes.push(`The first three of ${run.d} features are shown.`);
   if (run.weights.length < run.nDistinct)
     notes.push(`${whole(run.weights.length)} dots stand for ${whole(run.nDistinct)} different ${run.isImage ? "colors" : "points"}${run.d > 3 || !run.isImage ? "" : "; near ones are taken together"}.`);
+  else if (run.isImage && run.d === 1) notes.push("The height of a bar is the number of its pixels.");
   else if (run.isImage) notes.push("The area of a dot is the number of its pixels.");
   byId("cloud-note").textContent = notes.join(" ");
   byId("cloud").setAttribute("aria-label", `${byId("cloud-title").textContent}, with the centroids${run.d > 2 ? "; the arrow keys turn it" : ""}`);
@@ -362,6 +410,7 @@ function openOwn(starts = [], { pixel = null, spot = null } = {}) {
   buildTable(run, light);
   nameViews(run);
   buildChips(run, starts);
+  writeAddress(`#${addressOfStarts(starts)}`);
   drawOwn();
 }
 
@@ -409,6 +458,7 @@ function drawOwn() {
     : "Where will the centroids end if they start somewhere else?";
   for (const id of ["formula", "code", "file", "inertia", "intro", "count", "curve-note", "table-note"])
     byId(id).textContent = "";
+  byId("count").dataset.move = byId("move").textContent;
   byId("how").hidden = true;
   byId("slider").max = byId("slider").value = 0;
 }
@@ -455,6 +505,7 @@ function runOwn() {
   const start = own.map(({ point }) => point);
   const found = lloyd(run.points, start, { tol, maxIter });
   const mine = { ...run, ...found, n: run.pixelOf.length, all: run.pixelOf.length, init: "given", cache: undefined };
+  mine.own = own;
   mine.starts = own.map(({ row, column }) => (row === null ? -1 : row * run.shown[1] + column));
   page.mine = mine;
   open(mine, 1);

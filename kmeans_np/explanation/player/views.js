@@ -33,8 +33,15 @@ function fit(canvas, height) {
   return { pen, width, height };
 }
 
-// How high a view may be for all of them to be seen at once.
-const heightLeft = () => Math.min(440, Math.max(260, window.innerHeight - 400));
+// How high picture and cloud may be for both to be seen at once, with the story below.
+function heightLeft() {
+  const { innerWidth: across, innerHeight: up } = window;
+  const within = (low, height, high) => Math.max(low, Math.min(high, height));
+  if (up < 480) return within(130, up - 190, 300);
+  // On a narrow screen they stand one over the other.
+  if (across < 704) return within(140, (up - 420) / 2, 320);
+  return within(240, up - 400, 720);
+}
 
 // ---- The picture ------------------------------------------------------------------
 

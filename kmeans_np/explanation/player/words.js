@@ -197,7 +197,8 @@ function besideTheBest(run) {
   const best = run.bests[run.start.length - 1];
   if (!best) return "";
   const more = run.end.inertia / best - 1;
-  if (more < 5e-4) return " No other clusters have less.";
+  if (more < 1e-9) return " No other clusters have less.";
+  if (more < 5e-4) return " The best that there are have less than 0.1% less.";
   const [, low] = realTwo(run.end.inertia, best);
   return ` The best that there are have ${low}: this is ${(100 * more).toFixed(more < 0.1 ? 1 : 0)}% more.`;
 }
