@@ -5,7 +5,7 @@ from kmeans_np import interrupt as interrupt
 from kmeans_np.arrays import Progress
 from kmeans_np.clustering import Clustering, kmeans
 from kmeans_np.estimator import KMeans
-from kmeans_np.explanation import Explanation, explain
+from kmeans_np.explanation import Explanation, color_cloud, explain
 from kmeans_np.files import (
     Metadata,
     open_image,
@@ -37,6 +37,7 @@ __all__ = [
     "apply_palette",
     "assign",
     "cluster_image",
+    "color_cloud",
     "explain",
     "inertia_curve",
     "kmeans",

@@ -130,6 +130,7 @@ LADDER = [
     "explanation/film",
     "explanation/sheet",
     "explanation/page",
+    "explanation/color_cloud",
     "explanation/explain",
     "explanation/__init__",
     "cli/messages",

@@ -13,7 +13,7 @@ from sample import SAMPLE
 from tables import chosen
 
 from kmeans_np import assign, cluster_image, explain, lloyd, sample_image
-from kmeans_np.pictures import screen
+from kmeans_np.pictures import screen, separated_colors
 
 SPEEDS = (0.5, 1, 2, 4)
 # With more, runs on pictures would be long.
@@ -1370,6 +1370,48 @@ def test_the_page_is_small_and_asks_nothing_of_any_network(made):
 
 
 TITLE = """<b>"it's" & 'that'</b></script><script>throw 1</script>&lt;@data@"""
+
+
+def test_false_colors_are_easy_to_tell_apart(made, visit):
+    tab = visit(made("photo")[1], "assign-2")
+    shown = canvas(tab, "picture")[..., :3].reshape(-1, 3)
+    click(tab, "#paint [data-mode=false]")
+    false = canvas(tab, "picture")[..., :3].reshape(-1, 3)
+    expected = separated_colors(16)[:4]
+    assert {*map(tuple, np.unique(false, axis=0))} == {*map(tuple, expected)}
+    # The same pixels are together.
+    pairs = np.unique(np.concatenate([shown, false], axis=1), axis=0)
+    assert len(pairs) == len(np.unique(shown, axis=0)) == 4
+    swatch = (
+        "getComputedStyle(document.querySelector('#clusters .swatch')).backgroundColor"
+    )
+    assert tab.evaluate(swatch) == f"rgb({', '.join(map(str, expected[0]))})"
+
+
+@pytest.mark.parametrize("name", chosen(["photo", "gray"], "photo"))
+def test_a_pixel_is_a_point_of_the_cloud(name, made, visit):
+    tab = visit(made(name)[1], "assign-2")
+    before = canvas(tab, "cloud")
+    box = tab.evaluate("byId('picture').getBoundingClientRect().toJSON()")
+    tab.mouse.move(box["x"] + box["width"] / 3, box["y"] + box["height"] / 3)
+    assert (canvas(tab, "cloud") != before).any()
+    tab.mouse.move(box["x"] + box["width"] / 2, 5)
+    assert (canvas(tab, "cloud") == before).all()
+
+
+@pytest.mark.parametrize("name", chosen(["photo", "gray"], "photo"))
+def test_a_dot_shows_its_pixels(name, made, visit):
+    tab = visit(made(name)[1], "assign-2")
+    before = canvas(tab, "picture")
+    x, y, _ = tab.evaluate("drawn.dots.at(-1)")
+    box = tab.evaluate("byId('cloud').getBoundingClientRect().toJSON()")
+    tab.mouse.move(box["x"] + x, box["y"] + (box["height"] / 2 if y is None else y))
+    seen = canvas(tab, "picture")
+    assert (seen != before).any()
+    near = tab.evaluate("Array.from(viewOf().near)")
+    assert 0 < sum(near) < len(near) / 2
+    tab.mouse.move(box["x"] + 3, box["y"] - 30)
+    assert (canvas(tab, "picture") == before).all()
 
 
 @pytest.mark.parametrize("width", chosen([1920, 1280, 800], 1280))

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 import kmeans_np
 from kmeans_np.checks import printable
 from kmeans_np.cli.commands import DEMO_FOLDER, demo, palette, segment
-from kmeans_np.cli.explaining import explain
+from kmeans_np.cli.explaining import cloud, explain
 from kmeans_np.cli.outputs import holds_labels
 from kmeans_np.colors import COLOR_SPACES
 from kmeans_np.files.formats import FORMATS, either, suffixes
@@ -251,6 +251,23 @@ def _explain_options(parser: Parser) -> None:
     _how_to_search(parser, several_starts=False)
 
 
+def _cloud_options(parser: Parser) -> None:
+    parser.add_argument("image", metavar="IMAGE", help=_ONE_PICTURE)
+    parser.add_argument(
+        "-k", type=int, help="the number of colors to find, if they are to be drawn"
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="OUT",
+        help="the drawing, or a folder for it, or - for standard output (default: "
+        "IMAGE-cloud.png beside the input)",
+    )
+    _force(parser)
+    _what_to_compare(parser)
+    _how_to_search(parser)
+
+
 def _demo_options(parser: Parser) -> None:
     _add(parser, "--output", "FOLDER", DEMO_FOLDER, "where to write to")
     parser.add_argument(
@@ -294,6 +311,12 @@ COMMANDS = (
             "explain photo.jpg -k 4 -o steps.gif",
             "explain photo.jpg -k 4 -o sheet.png",
         ),
+    ),
+    (
+        cloud,
+        _cloud_options,
+        "draw how the colors of a picture are distributed",
+        ("cloud photo.jpg", "cloud photo.jpg -k 4 -o colors.png"),
     ),
     (
         demo,

@@ -1,17 +1,27 @@
-"""The command `explain`, which writes the steps of a run as a file."""
+"""The commands `explain` and `cloud`, which draw a run, and the colors of a picture."""
 
 import argparse
 import webbrowser
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+
 from kmeans_np import checks
+from kmeans_np.cli.clusters import check_options, search
 from kmeans_np.cli.inputs import (
     Picture,
     open_picture,
     read_overlays,
     which_take_part,
 )
-from kmeans_np.cli.messages import Progress, named, noted, print_lines
+from kmeans_np.cli.messages import (
+    Progress,
+    describe_segmentation,
+    named,
+    noted,
+    print_lines,
+)
 from kmeans_np.cli.outputs import (
     Output,
     check_new,
@@ -21,9 +31,9 @@ from kmeans_np.cli.outputs import (
     output_of,
 )
 from kmeans_np.clustering import describe_stop
-from kmeans_np.explanation import check_suffix
+from kmeans_np.explanation import check_suffix, color_cloud
 from kmeans_np.explanation import explain as explained
-from kmeans_np.files import as_path
+from kmeans_np.files import as_path, check_writable, write_image
 from kmeans_np.files.metadata import NOTHING
 from kmeans_np.image.layout import lay_out
 from kmeans_np.sample import sample_image
@@ -35,7 +45,8 @@ def explain(args: argparse.Namespace) -> None:
         rule = "be given, or --sample for the built-in picture"
         got = "both" if args.sample else "neither"
         raise checks.ArgumentValueError("IMAGE", rule, got, "pass one of them")
-    output = _output(args)
+    source = Path("sample" if args.sample else args.image)
+    output = _output(args, source, f"k{args.k}.html", check_suffix)
     checks.n_clusters(args.k, max(args.k, 1), "pixels")
     overlays = read_overlays(args)
     image = sample_image()
@@ -73,14 +84,45 @@ def explain(args: argparse.Namespace) -> None:
         print_lines(f"no browser was found; open {output.path} in one")
 
 
-def _output(args: argparse.Namespace) -> Output:
+def cloud(args: argparse.Namespace) -> None:
+    """Draw the colors of a picture, with its clusters if their number is given."""
+    if args.k is not None:
+        check_options(args)
+    source = Path(args.image)
+    output = _output(args, source, "cloud.png", check_picture)
+    overlays = read_overlays(args)
+    with noted(), open_picture(args, source, in_slices=False) as picture:
+        answer = None if args.k is None else search(args, overlays, picture)
+        which = which_take_part(picture, overlays)
+        del which["weights"]
+        drawn = color_cloud(picture.image, answer, **which)
+    if not output.chosen:
+        make_folder(output.path.parent, "-o")
+    with named("-o"):
+        write_image(output.path, drawn)
+    words = "" if answer is None else f", {describe_segmentation(answer)}"
+    print_lines(f"{output.path}: the colors{words}")
+
+
+def check_picture(path: Path) -> None:
+    """Refuse a path to which no picture can be written."""
+    check_writable(np.zeros((1, 1, 3), np.uint8), path)
+
+
+def _output(
+    args: argparse.Namespace,
+    source: Path,
+    ending: str,
+    check: Callable[[Path], None],
+) -> Output:
+    """Return what to write: what was asked for, or a file beside the picture."""
     with named("IMAGE"):
-        source = as_path("sample" if args.sample else args.image)
-    beside = source.parent / f"{source.stem}-k{args.k}.html"
+        as_path(source)
+    beside = source.parent / f"{source.stem}-{ending}"
     output = output_of("-o", args.output, beside)
     if output.chosen:
         with named("-o"):
-            check_suffix(output.path)
+            check(output.path)
         check_output(output)
     else:
         check_new(output, args.force)

@@ -1,3 +1,4 @@
-"""Every step of a run, to be seen: a page, a film and a sheet."""
+"""A run to be seen, as a page, a film and a sheet; and the colors as a cloud."""
 
+from kmeans_np.explanation.color_cloud import color_cloud
 from kmeans_np.explanation.explain import Explanation, check_suffix, explain

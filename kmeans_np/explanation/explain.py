@@ -191,8 +191,9 @@ def explain(
     mask, channel_axis, alpha
         What takes part of an image, see `cluster_image`.
     init : "random", "k-means++", "optimal" or (k, d) array_like, default "random"
-        Where the centroids start: at k random distinct points, at points that are
-        spread out, or at these places, in the unit of the image.
+        Where the centroids start: at k random distinct points; at points that are
+        spread out; for one feature, where they are best of all, which takes a step to
+        confirm; or at these places, in the unit of the image.
     max_iter : int, default 300
         The largest number of steps.
     tol : float, default 1e-4

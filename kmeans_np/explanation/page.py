@@ -20,6 +20,7 @@ from kmeans_np.explanation.subject import Subject, cloud
 from kmeans_np.lloyd import Array, Step
 from kmeans_np.optimal import OptimalClusters
 from kmeans_np.order import distinct
+from kmeans_np.pictures import separated_colors
 
 # For so many clusters the page knows the best there is.
 MOST_CLUSTERS = 16
@@ -91,6 +92,7 @@ def _told(example: Example, init: str, k: int, title: str) -> dict[str, Any]:
         "maxIter": run.max_iter,
         "end": {"counts": run.counts.tolist(), "inertia": run.inertia},
         "bests": _bests(run),
+        "separated": separated_colors(max(k, MOST_CLUSTERS)).tolist(),
         "id": example.name,
         "title": example.title,
         "intro": example.words,

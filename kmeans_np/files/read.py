@@ -30,12 +30,16 @@ def read_image(path: str | os.PathLike[str], *, page: int | str = 0) -> Array:
         says how the camera was held. Palettes and other color models come as RGB, with
         transparency as RGBA, black and white as 0 and 255.
 
+        PPM and PGM of more than 8 bits come as uint16, with white as 65,535; PNG of
+        16-bit gray with a transparent gray as gray with alpha. With pillow-heif, also
+        HEIC, of more than 8 bits as uint16 with white as 65,535.
+
         With the extra ``kmeans-np[deep]`` also PNG files of uint16 gray with alpha, RGB
         or RGBA, and TIFF files of any number of bands, of type uint8, uint16, uint32,
         int8, int16, int32, float32 or float64; JPEG 2000 of more than 8 bits or with
         signs, with its numbers as they are; and AVIF of more than 8 bits, as uint16
-        with white as 65,535, as PPM and PGM are. Of a TIFF that begins with a preview,
-        as a DNG does, the picture.
+        with white as 65,535. Of a TIFF that begins with a preview, as a DNG does, the
+        picture.
 
         All pages of a file that has only one are that image. Pages that are the
         channels of one image, as microscopes write them, are its channels, and all

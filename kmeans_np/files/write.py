@@ -51,9 +51,10 @@ def write_image(
     ----------
     path : str or path-like
         Where to; its suffix names the kind: .png, .tif, .tiff, .webp, .bmp and .gif
-        keep every pixel (.gif has at most 256 colors, and gray comes back from .webp as
-        RGB), .jpg and .jpeg (of quality 95) blur the edges between colors. A .png of at
-        most 256 colors has a palette if that makes it smaller. What a link points to is
+        keep every pixel (.gif has at most 256 colors, gray comes back from .webp as
+        RGB, and in .gif and animated .webp what is transparent has no color), .jpg and
+        .jpeg (of quality 95) blur the edges between colors. A .png of at most 256
+        colors has a palette if that makes it smaller. What a link points to is
         replaced, not the link.
     image : (rows, columns[, channels]) or (pages, rows, columns, channels) array_like
         The image: gray, gray with alpha, RGB or RGBA of type uint8, as far as the kind
@@ -92,6 +93,9 @@ def write_image(
     ValueError
         If the suffix is unknown, or the shape of `image`, or the number of its colors,
         not possible in such a file, or only with the extra, which is not installed.
+    ValueError
+        If `like` has a resolution, durations or a loop that are none, or says that the
+        last channel is no alpha where the kind of file would take it for that.
     ValueError
         If there is something else than a file at `path`, such as a FIFO or a device,
         or, for a .zarr, a folder that is no Zarr; or if the file system cannot hold

@@ -247,8 +247,8 @@ def cluster_image(
         integer nor None, or `tol` or `position_weight` not a number.
     TypeError
         If `rng` is nothing that `numpy.random.default_rng` takes, `callback` or
-        `progress` is not callable, `coarse_start` or `normalize` is not a bool, or
-        `alpha` neither a bool nor "auto".
+        `progress` is not callable, `coarse_start` or `normalize` is not a bool,
+        `alpha` neither a bool nor "auto" nor "weights", or `color_profile` not bytes.
     ValueError
         If `image` has other axes, is empty or fully transparent, or holds NaN,
         infinity or numbers whose squares overflow in pixels that take part.
@@ -257,13 +257,16 @@ def cluster_image(
         negative or not finite.
     ValueError
         If `channel_axis` is not an axis of the image, `alpha` is True for fewer than 2
-        channels, or `color_space` is unknown, or not "rgb" for anything but RGB.
+        channels, or `color_space` is unknown, or not "rgb" for anything but RGB; or
+        with ``alpha="weights"``, alpha is neither unsigned nor from 0 to 1.
     ValueError
         If `k` is below 1 or above the number of pixels that take part.
     ValueError
-        If `init` is an unknown word, or an array of another shape or not finite.
+        If `init` is an unknown word, or an array of another shape or not finite; or
+        "optimal" for several channels, for places, or for more than 10,000 levels of an
+        image outside of memory.
     ValueError
-        If `n_init` or `max_iter` is below 1, or `n_init` above 1 with given
+        If `n_init` or `max_iter` is below 1, or `n_init` above 1 with given or optimal
         centroids, or `tol`, `position_weight` or `rng` is negative, or the first two
         not finite.
     TypeError
@@ -279,6 +282,8 @@ def cluster_image(
     UserWarning
         If the image has fewer distinct colors than `k`. There are then only as many
         clusters as colors, and the image comes back as it is.
+    UserWarning
+        If `color_profile` cannot be used.
 
     See Also
     --------

@@ -37,7 +37,8 @@ def apply_palette(
     channel_axis : int or None, default -1
         Which axis has the channels; None if there are none.
     alpha : "auto", "weights" or bool, default "auto"
-        Whether the last channel is alpha, as in `cluster_image`.
+        Whether the last channel is alpha, and how much a pixel counts, as in
+        `cluster_image`.
     color_space : "rgb", "lab" or "oklab", default "rgb"
         Where distances are measured, as in `cluster_image`.
     color_profile : bytes, optional
@@ -58,6 +59,11 @@ def apply_palette(
     ValueError
         If `palette` is empty, has other channels than the image, or is not in the
         range of its type; or another argument is not as `cluster_image` wants it.
+
+    Warns
+    -----
+    UserWarning
+        If `color_profile` cannot be used.
 
     Examples
     --------

@@ -9,11 +9,14 @@ const page = {
   mode: "painted",
   lit: null, // A cluster to light up.
   pixel: null, // The pixel that is pointed at, [row, column].
+  dot: null, // The dot of the cloud that is pointed at, its number.
   turn: [-0.6, 0.4], // From here, dark is on the left and light on the right.
   playing: null,
   own: null, // The reader's starting centroids; null if the tab is not open.
 };
 const OWN = "own";
+// What is painted; false colors are easy to tell apart.
+const MODES = { painted: "painted", false: "false colors", changed: "changed", original: "original" };
 const MOST_OWN = 8;
 const calm = window.matchMedia("(prefers-reduced-motion: reduce)");
 
@@ -52,7 +55,9 @@ function viewOf(t = 1) {
   const places = placesOf(run, move, t);
   const view = {
     move, places, mode, lit, turn,
-    colors: clusterColors(run, places),
+    colors: clusterColors(run, places, mode),
+    pointed: null,
+    near: pointsNear(),
     labels: labelsFor(run, move),
     changed: mode === "changed" ? changedIn(run, move) : null,
     labelCentroids: labelCentroids(move),
@@ -60,11 +65,23 @@ function viewOf(t = 1) {
     spot: page.spot,
   };
   const i = pointAt();
-  if (i >= 0 && places.length)
+  if (i >= 0 && places.length) {
     view.pixelDistances = places.map((place) =>
       Math.sqrt(squaredDistance(run.points, i, place)),
     );
+    view.pointed = { place: pointOf(run, i), distances: view.pixelDistances };
+  }
   return view;
+}
+
+// Which points lie beside the dot that is pointed at: it may stand for several.
+function pointsNear() {
+  const { run, dot } = page;
+  if (dot === null || !run.isImage) return null;
+  const place = Array.from(run.dots.subarray(dot * run.d, (dot + 1) * run.d));
+  const [low, high] = rangesOf(run)[0];
+  const reach = run.weights.length === run.nDistinct ? 1e-9 : (high - low) / 40;
+  return Uint8Array.from(run.pixelOf, (_, i) => squaredDistance(run.points, i, place) <= reach ** 2);
 }
 
 // The number of the point that is pointed at, or -1.
@@ -317,7 +334,7 @@ function goToAddress() {
 function open(run, at = 0) {
   play(false);
   byId("play").disabled = byId("slider").disabled = false;
-  Object.assign(page, { run, moves: movesOf(run), lit: null, pixel: null, own: null });
+  Object.assign(page, { run, moves: movesOf(run), lit: null, pixel: null, dot: null, own: null });
   for (const tab of byId("runs").children)
     press(tab, tab.dataset.run === run.id);
   document.body.classList.toggle("points", !run.isImage);
@@ -377,10 +394,22 @@ function pointAtPixel(pixel) {
   page.pixel = pixel;
   const { run } = page;
   if (!run.isImage) return;
-  const view = viewOf();
+  const view = page.own ? { ...viewOf(), labels: null } : viewOf();
   drawMarks(run, marksOf(run, view));
+  drawCloud(run, view);
   fillTable(run, view);
   sayPixel(run, view);
+}
+
+function pointAtDot(spot) {
+  const { run } = page;
+  const far = ([x, y]) => Math.hypot(x - spot[0], y === null ? 0 : y - spot[1]);
+  const nearest = spot && drawn.dots.reduce((best, dot) => (best && far(best) <= far(dot) ? best : dot), null);
+  const dot = nearest && far(nearest) <= 8 ? nearest[2] : null;
+  if (dot === page.dot || !run.isImage) return;
+  page.dot = dot;
+  const view = page.own ? { ...viewOf(), labels: null } : viewOf();
+  drawPicture(run, view);
 }
 
 // ---- The reader's own start -------------------------------------------------------
@@ -401,7 +430,7 @@ function openOwn(starts = [], { pixel = null, spot = null } = {}) {
       ? `Tap ${where} to drop the first centroids, up to ${MOST_OWN} (by keyboard: arrow keys and Enter). Tap one in the list to take it away. Then run.`
       : "Take some of the points as the first centroids, at random, as often as you like. Then run.";
   play(false);
-  Object.assign(page, { moves: [{ kind: "choose" }], at: 0, own: starts, lit: null, pixel, spot });
+  Object.assign(page, { moves: [{ kind: "choose" }], at: 0, own: starts, lit: null, dot: null, pixel, spot });
   for (const tab of byId("runs").children)
     press(tab, tab.dataset.run === OWN);
   document.body.classList.toggle("points", !run.isImage);
@@ -568,8 +597,13 @@ function listenToCloud() {
     from = [event.clientX, event.clientY];
     cloud.setPointerCapture(event.pointerId);
   });
+  cloud.addEventListener("pointerleave", () => pointAtDot(null));
   cloud.addEventListener("pointermove", (event) => {
-    if (!from) return;
+    if (!from) {
+      const box = cloud.getBoundingClientRect();
+      if (event.pointerType === "mouse") pointAtDot([event.clientX - box.left, event.clientY - box.top]);
+      return;
+    }
     turnBy((event.clientX - from[0]) / 150, (event.clientY - from[1]) / 150);
     from = [event.clientX, event.clientY];
   });
@@ -661,10 +695,10 @@ function buildTabs() {
 
 function buildModes() {
   byId("paint").replaceChildren(
-    ...["painted", "changed", "original"].map((mode) => {
+    ...Object.entries(MODES).map(([mode, name]) => {
       const button = document.createElement("button");
       button.type = "button";
-      button.textContent = mode;
+      button.textContent = name;
       button.dataset.mode = mode;
       button.setAttribute("aria-pressed", String(mode === page.mode));
       button.addEventListener("click", () => {

@@ -15,11 +15,13 @@ const css = (rgb) => `rgb(${rgb.join(" ")})`;
 const mix = (one, other, share) => one.map((x, j) => x + share * (other[j] - x));
 const isDark = ([r, g, b]) => 0.3 * r + 0.6 * g + 0.1 * b < 140;
 
-// The color of each cluster, whose centroids are at these places.
-function clusterColors(run, places) {
-  return places.map((place, label) =>
-    run.isImage ? rgbOf(run, place) : hexToRgb(CLUSTERS[label % CLUSTERS.length]),
-  );
+// The color of each cluster, whose centroids are at these places: its own, or one of
+// those that are easy to tell apart.
+function clusterColors(run, places, mode) {
+  return places.map((place, label) => {
+    if (!run.isImage) return hexToRgb(CLUSTERS[label % CLUSTERS.length]);
+    return mode === "false" ? run.separated[label % run.separated.length] : rgbOf(run, place);
+  });
 }
 
 // A canvas as large as it is shown, in the pixels of the screen.
@@ -45,9 +47,10 @@ function heightLeft() {
 
 // ---- The picture ------------------------------------------------------------------
 
-// `mode` is "painted", "changed" or "original"; `lit` a cluster to light up, or null.
+// `mode` is "painted", "false", "changed" or "original"; `lit` a cluster to light up, or
+// null; `near` the points beside the dot that is pointed at, or null.
 function drawPicture(run, view) {
-  const { labels, changed, colors, mode, lit } = view;
+  const { labels, changed, colors, mode, lit, near } = view;
   const [rows, columns] = run.shown;
   const canvas = byId("picture");
   const room = canvas.parentElement.clientWidth;
@@ -66,6 +69,7 @@ function drawPicture(run, view) {
     const own = [0, 1, 2].map((j) => run.original[pixel * 3 + j]);
     let color = own;
     if (i < 0) color = mix(own, paper, 0.7);
+    else if (near) color = near[i] ? own : mix(own, paper, 0.85);
     else if (labels) {
       const fade =
         (lit !== null && labels[i] !== lit) || (mode === "changed" && changed && !changed[i]);
@@ -150,7 +154,7 @@ function dotsOf(run, view) {
       if (view.lit !== null && labels[i] !== view.lit) color = mix(color, stage, 0.85);
     }
     const size = Math.min(7, Math.max(0.9, 60 * Math.sqrt(run.weights[i] / total)));
-    return { place, color, size, label: labels ? labels[i] : -1 };
+    return { place, color, size, label: labels ? labels[i] : -1, index: i };
   });
 }
 
@@ -203,6 +207,29 @@ function drawTrails(pen, run, view, project) {
   });
 }
 
+// The point that is pointed at in the picture, with lines to the centroids.
+function drawPointed(pen, run, view, project) {
+  if (!view.pointed) return;
+  const { place, distances } = view.pointed;
+  const [x, y] = project(place);
+  const nearest = distances.indexOf(Math.min(...distances));
+  view.places.forEach((centroid, label) => {
+    const [right, up] = project(centroid);
+    pen.beginPath();
+    pen.moveTo(x, y);
+    pen.lineTo(right, up);
+    pen.setLineDash(label === nearest ? [] : [3, 4]);
+    pen.lineWidth = label === nearest ? 2.5 : 1.25;
+    pen.strokeStyle = themed(label === nearest ? "--accent" : "--soft");
+    pen.stroke();
+  });
+  pen.setLineDash([]);
+  drawCentroid(pen, [x, y], rgbOf(run, place), null, 6);
+}
+
+// The dots as they were drawn last: [x, y, number] each.
+const drawn = { dots: [] };
+
 // Three axes, seen from the direction `view.turn` = [around, above].
 function drawSpace(run, view, { pen, width, height }) {
   const ranges = rangesOf(run).slice(0, 3);
@@ -227,7 +254,9 @@ function drawSpace(run, view, { pen, width, height }) {
     pen.arc(at[0], at[1], size, 0, 2 * Math.PI);
     pen.fill();
   }
+  drawn.dots = dots.map(({ at, index }) => [at[0], at[1], index]);
   nameAxes(pen, run, ranges, project);
+  drawPointed(pen, run, view, project);
   drawTrails(pen, run, view, project);
 }
 
@@ -324,13 +353,16 @@ function drawPlane(run, view, sheet) {
       pen.fillRect((i % inRow) * grain, Math.floor(i / inRow) * grain, grain, grain);
     });
   }
-  for (const { place: at, color, size } of dotsOf(run, view)) {
+  drawn.dots = [];
+  for (const { place: at, color, size, index } of dotsOf(run, view)) {
     const [x, y] = project(at);
+    drawn.dots.push([x, y, index]);
     pen.fillStyle = css(color.map(Math.round));
     pen.beginPath();
     pen.arc(x, y, run.isImage ? size : Math.max(2.5, size), 0, 2 * Math.PI);
     pen.fill();
   }
+  drawPointed(pen, run, view, project);
   drawTrails(pen, run, view, project);
 }
 
@@ -341,8 +373,10 @@ function drawLine(run, view, sheet) {
   const dots = dotsOf(run, view);
   const highest = dots.reduce((most, _, i) => Math.max(most, run.weights[i]), 0);
   const width = Math.max(1.5, Math.min(10, sheet.width / dots.length / 1.5));
+  drawn.dots = [];
   dots.forEach(({ place, color }, i) => {
     const [x] = project(place);
+    drawn.dots.push([x, null, i]);
     const size = ((height - 3 * edge) * run.weights[i]) / highest;
     pen.fillStyle = css(color.map(Math.round));
     pen.fillRect(x - width / 2, height - edge - 10 - size, width, size);
@@ -352,6 +386,7 @@ function drawLine(run, view, sheet) {
   pen.moveTo(0, height - edge);
   pen.lineTo(sheet.width, height - edge);
   pen.stroke();
+  drawPointed(pen, run, view, project);
   drawTrails(pen, run, view, project);
 }
 
