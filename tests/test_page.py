@@ -5,14 +5,23 @@
 
 import functools
 import re
+from binascii import b2a_base64
 
 import numpy as np
 import pytest
 from browser import canvas, chromium, visit, visits  # noqa: F401
+from PIL import Image
 from sample import SAMPLE
 from tables import chosen
 
-from kmeans_np import assign, cluster_image, explain, lloyd, sample_image
+from kmeans_np import (
+    assign,
+    cluster_image,
+    explain,
+    lloyd,
+    sample_image,
+    write_image,
+)
 from kmeans_np.pictures import screen, separated_colors
 
 SPEEDS = (0.5, 1, 2, 4)
@@ -1270,6 +1279,10 @@ def test_all_widths(width, made, visit):
             if run == "own":
                 click(tab, "[data-run=own]")
                 click(tab, "#own-random")
+                # On a phone, the views of a run are there when there is one.
+                shown = tab.locator("#table-view").is_visible()
+                assert shown == (width > 700)
+                click(tab, "#own-run")
             elif run:
                 go_to(tab, run)
             assert tab.evaluate("document.documentElement.scrollWidth") <= width
@@ -1370,6 +1383,96 @@ def test_the_page_is_small_and_asks_nothing_of_any_network(made):
 
 
 TITLE = """<b>"it's" & 'that'</b></script><script>throw 1</script>&lt;@data@"""
+
+
+# ---- A picture of the reader's own -------------------------------------------------
+
+
+def open_own(tab, path):
+    tab.set_input_files("#own-picture", path)
+    name = path.name
+    tab.wait_for_function(f"byId('about').textContent.startsWith({name!r})")
+
+
+@pytest.fixture
+def own_picture(tmp_path):
+    """A file of a picture of one's own, and the picture."""
+    image = np.ascontiguousarray(SAMPLE[::8, ::9])
+    path = tmp_path / "mine.png"
+    write_image(path, image)
+    return path, image
+
+
+@pytest.mark.parametrize("init", chosen(["random", "k-means++"], "k-means++"))
+def test_a_picture_of_ones_own_runs_as_lloyd_does(init, made, own_picture, visit):
+    path, image = own_picture
+    tab = visit(made("photo")[1], "own")
+    open_own(tab, path)
+    tab.fill("#own-k", "5")
+    tab.select_option("#own-init", init)
+    tab.fill("#own-seed", "7")
+    click(tab, "#own-random")
+    start = tab.evaluate("page.own.map(({ point }) => point)")
+    assert len({tuple(each) for each in start}) == 5
+    points = image.reshape(-1, 3) / 255
+    assert {tuple(each) for each in start} <= {tuple(each) for each in points.tolist()}
+    # The same seed is the same start.
+    click(tab, "#own-clear")
+    click(tab, "#own-random")
+    assert tab.evaluate("page.own.map(({ point }) => point)") == start
+    click(tab, "#own-clear")
+    tab.fill("#own-seed", "8")
+    click(tab, "#own-random")
+    assert tab.evaluate("page.own.map(({ point }) => point)") != start
+    click(tab, "#own-clear")
+    tab.fill("#own-seed", "7")
+    click(tab, "#own-random")
+    click(tab, "#own-run")
+    found = tab.evaluate(f"({RUN})(page.run)")
+    np.testing.assert_allclose(np.reshape(found["points"], points.shape), points, 1e-15)
+    same_run(found, points, np.array(start), tol=1e-4, max_iter=100)
+    # Step by step, and back to the first picture.
+    go_to(tab, f"{address(tab).split('/')[0]}/assign-2")
+    click(tab, "#own-clear")
+    click(tab, "#own-back")
+    assert "mine.png" not in text(tab, "about")
+
+
+def test_a_phones_photo_is_upright_and_a_large_one_reduced(made, tmp_path, visit):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    image = np.random.default_rng(0).integers(0, 256, (300, 400, 3)).astype(np.uint8)
+    Image.fromarray(image).save(tmp_path / "phone.jpg", exif=exif)
+    tab = visit(made("photo")[1], "own")
+    open_own(tab, tmp_path / "phone.jpg")
+    assert re.search("400 . 300 pixels, reduced to", text(tab, "about"))
+    rows, columns, _ = tab.evaluate("page.run.shown")
+    assert rows > columns
+    assert rows * columns <= 40_100
+    assert tab.evaluate("page.run.weights.length") <= 4000
+
+
+def test_what_is_dropped_or_pasted_is_opened(made, own_picture, visit):
+    path, image = own_picture
+    data = b2a_base64(path.read_bytes(), newline=False).decode()
+    put = """([type, data, kind]) => {
+        const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
+        const files = new DataTransfer();
+        files.items.add(new File([bytes], `${kind}.png`, { type }));
+        const event = kind === "drop"
+            ? new DragEvent(kind, { dataTransfer: files, bubbles: true })
+            : new ClipboardEvent(kind, { clipboardData: files, bubbles: true });
+        document.body.dispatchEvent(event);
+    }"""
+    for kind in ("drop", "paste"):
+        tab = visit(made("photo")[1])
+        tab.evaluate(put, ["image/png", data, kind])
+        tab.wait_for_function(f"byId('about').textContent.startsWith('{kind}.png')")
+        assert tab.evaluate("page.run.shown") == [*image.shape]
+    tab.evaluate(put, ["text/plain", data, "drop"])
+    tab.wait_for_function("byId('own-text').textContent.includes('is no picture')")
+    tab.evaluate(put, ["image/png", data[:80], "drop"])
+    tab.wait_for_function("byId('own-text').textContent.includes('cannot be shown')")
 
 
 def test_false_colors_are_easy_to_tell_apart(made, visit):

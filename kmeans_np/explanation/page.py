@@ -24,7 +24,14 @@ from kmeans_np.pictures import separated_colors
 
 # For so many clusters the page knows the best there is.
 MOST_CLUSTERS = 16
-SCRIPTS = ("kmeans.js", "material.js", "words.js", "views.js", "player.js")
+SCRIPTS = (
+    "kmeans.js",
+    "material.js",
+    "words.js",
+    "views.js",
+    "own.js",
+    "player.js",
+)
 
 
 def page(run: Recording, material: Subject, title: str, init: str, k: int) -> str:

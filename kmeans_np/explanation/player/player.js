@@ -13,11 +13,12 @@ const page = {
   turn: [-0.6, 0.4], // From here, dark is on the left and light on the right.
   playing: null,
   own: null, // The reader's starting centroids; null if the tab is not open.
+  base: null, // The reader's own picture, as a run without a start.
 };
 const OWN = "own";
 // What is painted; false colors are easy to tell apart.
 const MODES = { painted: "painted", false: "false colors", changed: "changed", original: "original" };
-const MOST_OWN = 8;
+const MOST_OWN = 16;
 const calm = window.matchMedia("(prefers-reduced-motion: reduce)");
 
 // ---- Moments ----------------------------------------------------------------------
@@ -293,8 +294,10 @@ function writeAddress(address) {
   }
 }
 
-// own:row,column;row,column of pixels, or the numbers of points.
+// own:row,column;row,column of pixels, or the numbers of points. A picture of the
+// reader's own has no address.
 function addressOfStarts(starts) {
+  if (page.base) return OWN;
   const numbers = ({ row, column, point }) =>
     row === null ? point : [row, column];
   return [OWN, starts.map((each) => numbers(each).join()).join(";")].filter(Boolean).join(":");
@@ -338,6 +341,7 @@ function open(run, at = 0) {
   for (const tab of byId("runs").children)
     press(tab, tab.dataset.run === run.id);
   document.body.classList.toggle("points", !run.isImage);
+  document.body.classList.remove("choosing");
   byId("own").hidden = run.id !== OWN;
   byId("own-text").textContent = "This is your run. Take a centroid away, or clear them all, to start from others.";
   byId("own-run").disabled = byId("own-random").disabled = true;
@@ -416,7 +420,7 @@ function pointAtDot(spot) {
 
 function openOwn(starts = [], { pixel = null, spot = null } = {}) {
   cancelAnimationFrame(page.frame);
-  const base = page.runs[0];
+  const base = baseRun();
   const run = {
     ...base, id: OWN, cache: undefined, starts: undefined, steps: [], inertias: [],
     start: starts.map(({ point }) => point), k: starts.length, intro: "",
@@ -434,6 +438,7 @@ function openOwn(starts = [], { pixel = null, spot = null } = {}) {
   for (const tab of byId("runs").children)
     press(tab, tab.dataset.run === OWN);
   document.body.classList.toggle("points", !run.isImage);
+  document.body.classList.add("choosing");
   byId("own").hidden = false;
   byId("about").textContent = run.about;
   buildTable(run, light);
@@ -469,6 +474,8 @@ function drawOwn() {
   const { run, own } = page;
   byId("own-run").disabled = own.length === 0;
   byId("own-random").disabled = own.length >= wanted();
+  byId("own-file").hidden = !run.isImage;
+  byId("own-back").hidden = !page.base;
   for (const id of ["first", "back", "play", "forward", "last", "slider"])
     byId(id).disabled = true;
   const view = { ...viewOf(), labels: null };
@@ -492,8 +499,11 @@ function drawOwn() {
   byId("slider").max = byId("slider").value = 0;
 }
 
-// As many centroids as the first run has, if they can be told apart.
-const wanted = () => Math.min(MOST_OWN, page.runs[0].start.length);
+// What the reader's own runs are made of.
+const baseRun = () => page.base ?? page.runs[0];
+
+// How many centroids are asked for.
+const wanted = () => Math.min(MOST_OWN, Math.max(1, Math.round(Number(byId("own-k").value)) || 1));
 
 // Drop a centroid: on a pixel, or at a place of the plane.
 function drop({ row = null, column = null, point }) {
@@ -516,21 +526,20 @@ function dropAt(spot) {
 }
 
 function fillUp() {
-  const { run } = page;
-  const starts = [...page.own];
-  for (let tries = 0; starts.length < wanted() && tries < 1000; tries++) {
-    const i = Math.floor(Math.random() * run.pixelOf.length);
-    const point = pointOf(run, i);
-    if (starts.some((each) => each.point.every((x, j) => x === point[j]))) continue;
+  const { run, own } = page;
+  const seed = Number(byId("own-seed").value) || 0;
+  const given = own.map(({ point }) => point);
+  const chosen = chooseStart(run, wanted(), byId("own-init").value, seed, given);
+  const starts = chosen.map((i) => {
     const [row, column] = run.isImage ? placeOf(run, run.pixelOf[i]) : [null, null];
-    starts.push({ row, column, point });
-  }
-  openOwn(starts);
+    return { row, column, point: pointOf(run, i) };
+  });
+  openOwn([...own, ...starts]);
 }
 
 function runOwn() {
   const { run, own } = page;
-  const { tol, maxIter } = page.runs[0];
+  const { tol, maxIter } = baseRun();
   const start = own.map(({ point }) => point);
   const found = lloyd(run.points, start, { tol, maxIter });
   const mine = { ...run, ...found, n: run.pixelOf.length, all: run.pixelOf.length, init: "given", cache: undefined };
@@ -552,6 +561,56 @@ function pixelUnder(event) {
     within((event.clientY - box.top) / box.height, rows),
     within((event.clientX - box.left) / box.width, columns),
   ];
+}
+
+// ---- A picture of the reader's own --------------------------------------------------
+
+async function openPicture(file) {
+  if (!file || !KINDS_OF_PICTURES.test(file.type)) {
+    byId("own-text").textContent = `${file?.name || "This"} is no picture that a browser shows: take a PNG, a JPEG or a WebP.`;
+    return;
+  }
+  try {
+    // As the camera was held.
+    const bitmap = await createImageBitmap(file, { imageOrientation: "from-image" });
+    page.base = runOfPicture(bitmap, file.name || "A picture", page.runs[0]);
+  } catch (error) {
+    byId("own-text").textContent = `${file.name || "This picture"} cannot be shown. ${error.message}`;
+    return;
+  }
+  page.mine = null;
+  openOwn();
+}
+
+function listenToFiles() {
+  byId("own-picture").addEventListener("change", (event) => {
+    openPicture(event.target.files[0]);
+    event.target.value = "";
+  });
+  byId("own-back").addEventListener("click", () => {
+    page.base = page.mine = null;
+    openOwn();
+  });
+  const over = (on) => (event) => {
+    event.preventDefault();
+    document.body.classList.toggle("over", on);
+  };
+  document.addEventListener("dragover", over(true));
+  document.addEventListener("dragleave", over(false));
+  document.addEventListener("drop", (event) => {
+    over(false)(event);
+    if (event.dataTransfer.files.length) showOwn(() => openPicture(event.dataTransfer.files[0]));
+  });
+  document.addEventListener("paste", (event) => {
+    const [file] = event.clipboardData.files;
+    if (file) showOwn(() => openPicture(file));
+  });
+}
+
+// Open the reader's tab, if it is not open, and do something there.
+function showOwn(act) {
+  if (!page.own) openOwn();
+  act();
 }
 
 function listenToPicture() {
@@ -645,6 +704,7 @@ function listenToControls() {
   byId("slider").addEventListener("input", jump(() => Number(byId("slider").value)));
   byId("speed").addEventListener("change", () => page.playing && play(true));
   byId("own-random").addEventListener("click", fillUp);
+  byId("own-k").addEventListener("input", () => page.own && drawOwn());
   byId("own-clear").addEventListener("click", () => {
     page.mine = null;
     openOwn();
@@ -653,8 +713,8 @@ function listenToControls() {
   document.addEventListener("keydown", (event) => {
     if (event.altKey || event.ctrlKey || event.metaKey) return;
     const { tagName } = event.target;
-    // The slider and the choice of speed have a use for these keys of their own.
-    if (tagName === "SELECT" || (tagName === "INPUT" && event.key !== " ")) return;
+    // The slider, numbers and choices have a use for these keys of their own.
+    if (tagName === "SELECT" || (tagName === "INPUT" && (event.key !== " " || event.target.type !== "range"))) return;
     if (tagName === "BUTTON" && event.key === " ") return;
     const keys = {
       ArrowLeft: () => (play(false), back()),
@@ -720,6 +780,8 @@ async function start() {
   listenToPicture();
   listenToCloud();
   listenToControls();
+  listenToFiles();
+  byId("own-k").value = Math.min(MOST_OWN, page.runs[0].start.length);
   goToAddress();
   document.body.classList.add("ready");
 }
