@@ -10,6 +10,7 @@ import pytest
 import rasterio
 import tifffile
 import zarr
+from few_bits import write_few_bits
 from PIL import Image
 from sample import SAMPLE
 from tables import crossed
@@ -179,7 +180,7 @@ def test_all_pages_are_what_each_of_them_is(mode):
 @pytest.mark.parametrize("bits", [2, 4])
 def test_few_bits_are_brought_to_all_of_8(bits):
     pages = np.arange(48).reshape(2, 4, 6).astype(np.uint8) % 2**bits
-    tifffile.imwrite("few.tif", pages, bitspersample=bits, photometric="minisblack")
+    write_few_bits("few.tif", pages, bits, "minisblack")
     found = read_image("few.tif", page="all")
     assert found.max() == 255
     assert np.array_equal(found[1], read_image("few.tif", page=1))
