@@ -62,8 +62,9 @@ def color_cloud(
     --------
     >>> from kmeans_np import cluster_image, color_cloud, sample_image
     >>> image = sample_image()
-    >>> color_cloud(image, cluster_image(image, 4, rng=0)).shape
-    (538, 640, 3)
+    >>> drawing = color_cloud(image, cluster_image(image, 4, rng=0))
+    >>> drawing.dtype, drawing.shape[1:]
+    (dtype('uint8'), (640, 3))
     """
     size = whole_number(size, "size", "pass 640", least=LEAST_SIZE)
     material = subject_of_image(image, mask, channel_axis, alpha)
