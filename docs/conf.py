@@ -16,6 +16,9 @@ from docutils import nodes
 from sphinx import addnodes
 from sphinx.application import Sphinx
 
+from kmeans_np import explain, sample_image
+from kmeans_np.explanation import as_playground
+
 PACKAGE = Path(__file__).resolve().parents[1] / "kmeans_np"
 
 project = "kmeans_np"
@@ -97,6 +100,7 @@ html_theme_options: dict[str, Any] = {
 # The pages below each index, in order. A star stands for all the others.
 PAGES_BELOW = {
     "index": [
+        "playground",
         "chapters/README",
         "recipes/README",
         "reference",
@@ -116,6 +120,16 @@ def list_pages_below(_: Sphinx, page: str, source: list[str]) -> None:
     if page in PAGES_BELOW:
         pages = "\n".join(PAGES_BELOW[page])
         source[0] += f"\n\n```{{toctree}}\n:hidden:\n:glob:\n\n{pages}\n```\n"
+
+
+def show_playground(_: Sphinx, page: str, source: list[str]) -> None:
+    """Append the playground itself to the page about it."""
+    if page == "playground":
+        source[0] += (
+            '\n<p><a href="play.html">Here it is</a> in a window of its own, and here '
+            'below:</p>\n<iframe src="play.html" title="K-means, step by step" '
+            'style="width:100%;height:75rem;border:0"></iframe>\n'
+        )
 
 
 def page_of(file: Path) -> str:
@@ -154,9 +168,18 @@ def linkcode_resolve(domain: str, info: dict[str, str]) -> str | None:
     return f"{page_of(file)}.html#L-{inspect.getsourcelines(found)[1]}"
 
 
+def write_playground(app: Sphinx, error: Exception | None) -> None:
+    """Write the file that the page about the playground shows."""
+    if error is None and app.builder.format == "html":
+        run = explain(sample_image(), 4, rng=0, title="The built-in picture")
+        as_playground(run).save(Path(app.outdir) / "play.html")
+
+
 def setup(app: Sphinx) -> None:
     """Tell Sphinx about the functions above."""
     app.connect("source-read", list_pages_below)
+    app.connect("source-read", show_playground)
     app.connect("html-collect-pages", show_source_files)
     # Before Sphinx collects what there is to download.
     app.connect("doctree-read", link_to_source_pages, priority=400)
+    app.connect("build-finished", write_playground)

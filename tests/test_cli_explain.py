@@ -38,6 +38,20 @@ def test_it_explains_the_built_in_picture(tmp_path, run, monkeypatch):
     assert told["shape"] == list(sample_image().shape)
 
 
+def test_a_playground_needs_no_picture(tmp_path, run, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run("explain", "--playground", "-k", 2, "--max-iter", 2)[0] == 0
+    page = tmp_path / "playground.html"
+    assert run_of(page)["k"] == 2
+    assert '<body data-opens="own">' in page.read_text(encoding="utf-8")
+    # As any file whose name was not given, it is not replaced.
+    status, _, errors = run("explain", "--playground")
+    assert status == 2
+    assert "playground.html" in errors
+    assert run("explain", "--playground", "--max-iter", 2, "--force")[0] == 0
+    assert run_of(page)["k"] == 4
+
+
 @pytest.mark.parametrize(
     ("name", "begin"),
     [
@@ -129,13 +143,30 @@ def test_fewer_colors_than_asked_for_are_noted(tmp_path, run):
     [
         (
             ["-k", 2],
-            "IMAGE must be given, or --sample for the built-in picture, got neither; "
-            "pass one of them",
+            "IMAGE must be given, or --sample for the built-in picture, or "
+            "--playground, got nothing; pass one of them",
         ),
         (
             ["photo.png", "--sample", "-k", 2],
-            "IMAGE must be given, or --sample for the built-in picture, got both; pass "
-            "one of them",
+            "IMAGE must be given, or --sample for the built-in picture, or "
+            "--playground, got more than one of them; pass one of them",
+        ),
+        (
+            ["photo.png", "--playground"],
+            "IMAGE must be given, or --sample for the built-in picture, or "
+            "--playground, got more than one of them; pass one of them",
+        ),
+        (
+            ["photo.png"],
+            "-k must be given, got nothing; pass the number of clusters to find, such",
+        ),
+        (
+            ["--playground", "-k", 0],
+            "-k must be a whole number of at least 1, got 0; pass the number of",
+        ),
+        (
+            ["--playground", "-o", "film.gif"],
+            "-o must end in .html with --playground, got film.gif; it is a page",
         ),
         (
             ["photo.png", "-k", 0],

@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 from PIL import Image
+from tables import chosen
 
 from kmeans_np import (
     apply_palette,
@@ -45,7 +46,7 @@ def npy(image):
 # ---- Standard input and output ---------------------------------------------------
 
 
-@pytest.mark.parametrize("output", [[], ["-o", "-"]])
+@pytest.mark.parametrize("output", chosen([[], ["-o", "-"]], []))
 def test_a_picture_goes_through_a_pipe(output, tmp_path):
     found = spawn("segment", "-", "-k", 4, *output, data=png(PICTURE), cwd=tmp_path)
     assert found.returncode == 0
@@ -62,7 +63,7 @@ def test_an_array_goes_through_a_pipe(tmp_path):
     assert np.array_equal(np.load(io.BytesIO(found.stdout)), expected)
 
 
-@pytest.mark.parametrize("option", ["--labels", "--overlay"])
+@pytest.mark.parametrize("option", chosen(["--labels", "--overlay"], "--labels"))
 def test_another_output_goes_to_standard_output(option, tmp_path):
     data = png(PICTURE[..., 0])
     how = ("segment", "-", "-k", 3, "-o", "out.png", option, "-")
@@ -93,7 +94,7 @@ def test_a_palette_goes_from_one_command_to_the_next(tmp_path):
     assert np.array_equal(read_image(tmp_path / "o.png"), expected)
 
 
-@pytest.mark.parametrize("option", ["--mask", "--weights"])
+@pytest.mark.parametrize("option", chosen(["--mask", "--weights"], "--mask"))
 def test_what_lies_over_pixels_comes_from_standard_input(option, tmp_path):
     part = np.zeros(PICTURE.shape[:2], np.uint8)
     part[10:50] = 1

@@ -46,6 +46,12 @@ def test_the_site_has_every_page_and_every_source_file(site):
         assert (site / page.with_suffix(".html")).exists(), page
 
 
+def test_the_playground_is_on_the_site(site):
+    text = (site / "playground.html").read_text(encoding="utf-8")
+    assert '<iframe src="play.html"' in text
+    assert 'data-opens="own"' in (site / "play.html").read_text(encoding="utf-8")
+
+
 def test_the_site_fetches_nothing(site):
     for page in site.rglob("*.html"):
         text = page.read_text(encoding="utf-8")

@@ -237,13 +237,23 @@ def _explain_options(parser: Parser) -> None:
     parser.add_argument(
         "--sample", action="store_true", help="take the built-in picture instead"
     )
-    parser.add_argument("-k", type=int, required=True, help="the number of clusters")
+    parser.add_argument(
+        "--playground",
+        action="store_true",
+        help="write a page to open pictures in, and to choose k and the start there",
+    )
+    parser.add_argument(
+        "-k",
+        type=int,
+        help="the number of clusters (not needed for --playground)",
+    )
     parser.add_argument(
         "-o",
         "--output",
         metavar="OUT",
         help="what to write, or a folder for it: .html is a page to step through, .gif "
-        "a film, .png a sheet (default: IMAGE-kK.html beside the input)",
+        "a film, .png a sheet (default: IMAGE-kK.html beside the input, or "
+        "playground.html)",
     )
     parser.add_argument("--open", action="store_true", help="open it in a browser")
     _force(parser)
@@ -308,6 +318,7 @@ COMMANDS = (
         (
             "explain photo.jpg -k 4 -o page.html --open",
             "explain --sample -k 4",
+            "explain --playground --open",
             "explain photo.jpg -k 4 -o steps.gif",
             "explain photo.jpg -k 4 -o sheet.png",
         ),

@@ -31,40 +31,44 @@ from kmeans_np.cli.outputs import (
     output_of,
 )
 from kmeans_np.clustering import describe_stop
-from kmeans_np.explanation import check_suffix, color_cloud
+from kmeans_np.explanation import as_playground, check_suffix, color_cloud
 from kmeans_np.explanation import explain as explained
 from kmeans_np.files import as_path, check_writable, write_image
 from kmeans_np.files.metadata import NOTHING
 from kmeans_np.image.layout import lay_out
 from kmeans_np.sample import sample_image
 
+# How many clusters a playground begins with.
+PLAYGROUND_CLUSTERS = 4
+
 
 def explain(args: argparse.Namespace) -> None:
     """Write a page, a film or a sheet of all the steps of a run."""
-    if args.sample == (args.image is not None):
-        rule = "be given, or --sample for the built-in picture"
-        got = "both" if args.sample else "neither"
-        raise checks.ArgumentValueError("IMAGE", rule, got, "pass one of them")
-    source = Path("sample" if args.sample else args.image)
-    output = _output(args, source, f"k{args.k}.html", check_suffix)
-    checks.n_clusters(args.k, max(args.k, 1), "pixels")
+    source, k = _what_to_explain(args)
+    beside = source.parent / f"{source.stem}-k{k}.html"
+    if args.playground:
+        beside = Path("playground.html")
+    output = _output(args, source, beside, check_suffix)
+    if args.playground and output.path.suffix.lower() != ".html":
+        rule, got = "end in .html with --playground", output.path
+        raise checks.ArgumentValueError("-o", rule, got, "it is a page")
+    checks.n_clusters(k, max(k, 1), "pixels")
     overlays = read_overlays(args)
     image = sample_image()
     picture = Picture(image, NOTHING, lay_out(image, -1, "auto")[0])
-    if not args.sample:
-        whole = open_picture(args, Path(args.image), in_slices=False)
+    name = "The built-in picture"
+    if args.image is not None:
+        whole = open_picture(args, source, in_slices=False)
         with noted(), whole as picture:
             pass
+        name = checks.printable(source.name)
     check_output(output)
-    name = "The built-in picture"
-    if not args.sample:
-        name = checks.printable(Path(args.image).name)
     with noted(), Progress() as progress:
         which = which_take_part(picture, overlays)
         del which["weights"]
         answer = explained(
             picture.image,
-            args.k,
+            k,
             kind="image",
             **which,
             init=args.init,
@@ -74,14 +78,30 @@ def explain(args: argparse.Namespace) -> None:
             callback=progress,
             title=name,
         )
+    if args.playground:
+        answer = as_playground(answer)
     if not output.chosen:
         make_folder(output.path.parent, "-o")
     with named("-o"):
         answer.save(output.path)
     end = describe_stop(answer.n_iter, answer.stopped_by)
-    print_lines(f"{output.path}: {checks.pluralize(args.k, 'cluster')}, {end}")
+    print_lines(f"{output.path}: {checks.pluralize(k, 'cluster')}, {end}")
     if args.open and not webbrowser.open(output.path.resolve().as_uri()):
         print_lines(f"no browser was found; open {output.path} in one")
+
+
+def _what_to_explain(args: argparse.Namespace) -> tuple[Path, int]:
+    """Return which picture is asked for, and the number of clusters."""
+    named = [args.image is not None, args.sample, args.playground]
+    if sum(named) != 1:
+        rule = "be given, or --sample for the built-in picture, or --playground"
+        got = "nothing" if sum(named) == 0 else "more than one of them"
+        raise checks.ArgumentValueError("IMAGE", rule, got, "pass one of them")
+    if args.k is None and not args.playground:
+        remedy = "pass the number of clusters to find, such as 8"
+        raise checks.ArgumentValueError("-k", "be given", "nothing", remedy)
+    k = PLAYGROUND_CLUSTERS if args.k is None else args.k
+    return Path("sample" if args.image is None else args.image), k
 
 
 def cloud(args: argparse.Namespace) -> None:
@@ -89,7 +109,8 @@ def cloud(args: argparse.Namespace) -> None:
     if args.k is not None:
         check_options(args)
     source = Path(args.image)
-    output = _output(args, source, "cloud.png", check_picture)
+    beside = source.parent / f"{source.stem}-cloud.png"
+    output = _output(args, source, beside, check_picture)
     overlays = read_overlays(args)
     with noted(), open_picture(args, source, in_slices=False) as picture:
         answer = None if args.k is None else search(args, overlays, picture)
@@ -112,13 +133,12 @@ def check_picture(path: Path) -> None:
 def _output(
     args: argparse.Namespace,
     source: Path,
-    ending: str,
+    beside: Path,
     check: Callable[[Path], None],
 ) -> Output:
     """Return what to write: what was asked for, or a file beside the picture."""
     with named("IMAGE"):
         as_path(source)
-    beside = source.parent / f"{source.stem}-{ending}"
     output = output_of("-o", args.output, beside)
     if output.chosen:
         with named("-o"):

@@ -1,7 +1,7 @@
 """`explain`: a run of K-means to walk through, and the answer that can be saved."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -38,6 +38,8 @@ class Explanation:
     _material: Subject
     _init: str
     _k: int
+    # What the page shows if its address does not say.
+    _opens: str = ""
 
     @property
     def steps(self) -> list[Step]:
@@ -129,7 +131,8 @@ class Explanation:
     def _page(self) -> str:
         from kmeans_np.explanation.page import page
 
-        return page(self._run, self._material, self.title, self._init, self._k)
+        shown = (self._run, self._material, self.title, self._init, self._k)
+        return page(*shown, self._opens)
 
     def __repr__(self) -> str:
         noun = "pixels" if self._material.is_image else "points"
@@ -271,3 +274,8 @@ def explain(
     noun = "colors" if material.is_image else "points"
     warn_if_fewer(int((run.counts > 0).sum()), k, noun)
     return Explanation(title, run, material, name, k)
+
+
+def as_playground(run: Explanation) -> Explanation:
+    """Return a run whose page opens where readers try starts and pictures of theirs."""
+    return replace(run, _opens="own")

@@ -30,16 +30,19 @@ SCRIPTS = (
     "words.js",
     "views.js",
     "own.js",
+    "elbow.js",
     "player.js",
 )
 
 
-def page(run: Recording, material: Subject, title: str, init: str, k: int) -> str:
+def page(
+    run: Recording, material: Subject, title: str, init: str, k: int, opens: str
+) -> str:
     """Return the page of a run, in HTML.
 
     `title` is what it is called, such as the name of the file, `init` says where the
-    centroids came from, "random", "k-means++", "optimal" or "given", and `k` how many
-    were asked for.
+    centroids came from, "random", "k-means++", "optimal" or "given", `k` how many were
+    asked for, and `opens` what is shown if the address does not say.
     """
     tab = "This picture" if material.is_image else "These points"
     runs = [_told(Example("run", tab, "", material, run), init, k, title)]
@@ -55,6 +58,7 @@ def page(run: Recording, material: Subject, title: str, init: str, k: int) -> st
     parts = {
         "title": html.escape(f"{title} - K-means, step by step".removeprefix(" - ")),
         "style": part("player.css"),
+        "opens": html.escape(opens),
         "data": data,
         "script": "\n".join(part(name) for name in SCRIPTS),
     }

@@ -14,6 +14,7 @@ const page = {
   playing: null,
   own: null, // The reader's starting centroids; null if the tab is not open.
   base: null, // The reader's own picture, as a run without a start.
+  elbow: null, // The best run of each k, as far as they are computed.
 };
 const OWN = "own";
 // What is painted; false colors are easy to tell apart.
@@ -317,7 +318,7 @@ function startsOfAddress(address) {
 }
 
 function goToAddress() {
-  const parts = location.hash.slice(1).split("/");
+  const parts = (location.hash.slice(1) || document.body.dataset.opens).split("/");
   if (parts[0].split(":")[0] === OWN) {
     openOwn(startsOfAddress(parts[0]));
     if (parts.length === 1 || !page.own.length) return;
@@ -349,6 +350,7 @@ function open(run, at = 0) {
   byId("far").textContent = run.isImage ? "distance" : "";
   buildTable(run, light);
   nameViews(run);
+  showElbow();
   go(at);
 }
 
@@ -444,6 +446,7 @@ function openOwn(starts = [], { pixel = null, spot = null } = {}) {
   buildTable(run, light);
   nameViews(run);
   buildChips(run, starts);
+  showElbow();
   writeAddress(`#${addressOfStarts(starts)}`);
   drawOwn();
 }
@@ -530,11 +533,7 @@ function fillUp() {
   const seed = Number(byId("own-seed").value) || 0;
   const given = own.map(({ point }) => point);
   const chosen = chooseStart(run, wanted(), byId("own-init").value, seed, given);
-  const starts = chosen.map((i) => {
-    const [row, column] = run.isImage ? placeOf(run, run.pixelOf[i]) : [null, null];
-    return { row, column, point: pointOf(run, i) };
-  });
-  openOwn([...own, ...starts]);
+  openOwn([...own, ...startsAt(run, chosen)]);
 }
 
 function runOwn() {
@@ -547,6 +546,49 @@ function runOwn() {
   mine.starts = own.map(({ row, column }) => (row === null ? -1 : row * run.shown[1] + column));
   page.mine = mine;
   open(mine, 1);
+}
+
+// The points of these numbers, as starts.
+function startsAt(run, chosen) {
+  return chosen.map((i) => {
+    const [row, column] = run.isImage ? placeOf(run, run.pixelOf[i]) : [null, null];
+    return { row, column, point: pointOf(run, i) };
+  });
+}
+
+// Compute the best run of each k, and draw each as it comes.
+function compareK() {
+  const run = baseRun();
+  const found = [];
+  page.elbow = found;
+  byId("elbow-ks").replaceChildren(); // Buttons of another seed.
+  const all = bestOfEachK(run, Number(byId("own-seed").value) || 0, run);
+  const next = () => {
+    if (page.elbow !== found) return; // Another picture, or another seed.
+    const { value, done } = all.next();
+    if (done) return byId("elbow-view").removeAttribute("aria-busy");
+    if (value) found.push(value);
+    if (value && page.run.id === OWN) showElbow();
+    setTimeout(next);
+  };
+  showElbow();
+  byId("elbow-view").setAttribute("aria-busy", "true");
+  setTimeout(next);
+}
+
+function showElbow() {
+  byId("elbow-view").hidden = !page.elbow;
+  const k = page.own ? 0 : page.mine?.chosen?.length;
+  if (page.elbow) fillElbow(page.elbow, k, showBest);
+}
+
+function showBest({ chosen }) {
+  byId("own-k").value = chosen.length;
+  openOwn(startsAt(baseRun(), chosen));
+  runOwn();
+  page.mine.chosen = chosen;
+  go(page.moves.length - 1);
+  showElbow();
 }
 
 // ---- What the reader does ---------------------------------------------------------
@@ -574,6 +616,7 @@ async function openPicture(file) {
     // As the camera was held.
     const bitmap = await createImageBitmap(file, { imageOrientation: "from-image" });
     page.base = runOfPicture(bitmap, file.name || "A picture", page.runs[0]);
+    page.elbow = null;
   } catch (error) {
     byId("own-text").textContent = `${file.name || "This picture"} cannot be shown. ${error.message}`;
     return;
@@ -588,7 +631,7 @@ function listenToFiles() {
     event.target.value = "";
   });
   byId("own-back").addEventListener("click", () => {
-    page.base = page.mine = null;
+    page.base = page.mine = page.elbow = null;
     openOwn();
   });
   const over = (on) => (event) => {
@@ -710,6 +753,7 @@ function listenToControls() {
     openOwn();
   });
   byId("own-run").addEventListener("click", runOwn);
+  byId("own-elbow").addEventListener("click", compareK);
   document.addEventListener("keydown", (event) => {
     if (event.altKey || event.ctrlKey || event.metaKey) return;
     const { tagName } = event.target;
@@ -736,6 +780,7 @@ function listenToControls() {
 function redraw() {
   if (page.own) drawOwn();
   else draw();
+  if (page.elbow) showElbow();
 }
 
 function buildTabs() {
