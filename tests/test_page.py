@@ -12,7 +12,7 @@ import pytest
 from browser import canvas, chromium, visit, visits  # noqa: F401
 from PIL import Image
 from sample import SAMPLE
-from tables import chosen
+from tables import chosen, crossed
 
 from kmeans_np import (
     assign,
@@ -1226,6 +1226,28 @@ def contrast(one, other):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "scheme", "width"),
+    crossed(["small", "plane"], ["light", "dark"], [1280, 360]),
+)
+def test_everyone_can_use_it(name, scheme, width, made, visit):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    how = {"viewport": {"width": width, "height": 780}, "color_scheme": scheme}
+    tab = visit(made(name)[1], reduced_motion="reduce", **how)
+    for at in ("flatten", "assign-2", "tie/stop", "own"):
+        go_to(tab, at)
+        if at == "own":
+            click(tab, "#own-random")
+            click(tab, "#own-elbow")
+            tab.wait_for_function("!byId('elbow-view').hasAttribute('aria-busy')")
+        faults = axe.run(tab).response["violations"]
+        told = [
+            (fault["help"], node["html"]) for fault in faults for node in fault["nodes"]
+        ]
+        assert told == [], at
+
+
+@pytest.mark.slow
 def test_light_dark_and_print(made, visit):
     _, path = made("small")
     seen = []
@@ -1440,7 +1462,7 @@ def test_a_picture_of_ones_own_runs_as_lloyd_does(init, made, own_picture, visit
     assert "mine.png" not in text(tab, "about")
 
 
-@pytest.mark.parametrize("name", chosen(["photo", "gray", "plane"], "photo"))
+@pytest.mark.parametrize("name", chosen(["small", "gray", "plane"], "small"))
 def test_the_best_of_each_k_is_found_and_shown(name, made, visit):
     tab = visit(made(name)[1], "own")
     click(tab, "#own-elbow")

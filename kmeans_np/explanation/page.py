@@ -26,11 +26,13 @@ from kmeans_np.pictures import separated_colors
 MOST_CLUSTERS = 16
 SCRIPTS = (
     "kmeans.js",
+    "seeding.js",
     "material.js",
     "words.js",
     "views.js",
-    "own.js",
+    "pictures.js",
     "elbow.js",
+    "own.js",
     "player.js",
 )
 

@@ -1,111 +1,230 @@
 "use strict";
-// A picture of the reader's own, and starts for it. It is read by the browser and never
-// leaves the page.
+// The tab in which readers try a start of their own, on a picture of their own if they
+// bring one.
 
-// So many pixels are stepped fluently; a larger picture is reduced to that.
-const MOST_PIXELS = 40000;
-// A cloud has at most so many dots.
-const MOST_DOTS = 4000;
+const MOST_OWN = 16;
 const KINDS_OF_PICTURES = /^image\//;
 
-// A picture that the browser has decoded, as a run without a start.
-function runOfPicture(bitmap, name, like) {
-  const { width, height } = bitmap;
-  const share = Math.min(1, Math.sqrt(MOST_PIXELS / (width * height)));
-  const columns = Math.max(1, Math.round(width * share));
-  const rows = Math.max(1, Math.round(height * share));
-  const canvas = document.createElement("canvas");
-  [canvas.width, canvas.height] = [columns, rows];
-  const pen = canvas.getContext("2d", { willReadFrequently: true });
-  pen.imageSmoothingQuality = "high";
-  pen.drawImage(bitmap, 0, 0, columns, rows);
-  const { data } = pen.getImageData(0, 0, columns, rows);
-  const n = rows * columns;
-  const pixelOf = [];
-  for (let i = 0; i < n; i++) if (data[4 * i + 3] > 0) pixelOf.push(i);
-  if (!pixelOf.length) throw new Error("It is transparent everywhere.");
-  const pointOf = new Int32Array(n).fill(-1);
-  const points = new Float64Array(pixelOf.length * 3);
-  pixelOf.forEach((pixel, i) => {
-    pointOf[pixel] = i;
-    for (let j = 0; j < 3; j++) points[3 * i + j] = data[4 * pixel + j] / 255;
-  });
-  const raw = (pixel) => [0, 1, 2].map((j) => data[4 * pixel + j]);
-  const reduced = share < 1 ? `, reduced to ${rows} × ${columns}` : "";
+// ---- Choosing ---------------------------------------------------------------------
+
+function openOwn(starts = [], { pixel = null, spot = null } = {}) {
+  cancelAnimationFrame(page.frame);
+  const base = baseRun();
   const run = {
-    isImage: true, shape: [height, width, 3], shown: [rows, columns, 3],
-    full: [rows, columns], plane: null, n: pixelOf.length, all: n,
-    axes: ["red", "green", "blue"], d: 3, unit: 255, signed: false, reduced: false,
-    screen: { low: [0], width: [255], asItIs: true }, nPixels: n, pixelOf, pointOf, points,
-    raw, ...dotsOfPoints(points), start: [], steps: [], inertias: [], meanVariance: 0,
-    tol: 1e-4, maxIter: 100, id: OWN, title: name, intro: "", init: "given", k: 0,
-    bests: [], separated: like.separated,
-    about: `${name} · ${whole(height)} × ${whole(width)} pixels${reduced}`,
+    ...base, id: OWN, cache: undefined, starts: undefined, steps: [], inertias: [],
+    start: starts.map(({ point }) => point), k: starts.length, intro: "",
+    bests: base.reduced ? [] : base.bests,
+    about: base.reduced ? `${base.about}, of which your runs use those shown` : base.about,
   };
-  run.original = original(run);
-  return run;
+  Object.assign(page, { run });
+  const where = base.isImage ? "the picture" : base.d === 2 ? "the plane" : "the line";
+  byId("own-text").textContent =
+    base.isImage || base.d < 3
+      ? `Tap ${where} to drop the first centroids, up to ${MOST_OWN} (by keyboard: arrow keys and Enter). Tap one in the list to take it away. Then run.`
+      : "Take some of the points as the first centroids, at random, as often as you like. Then run.";
+  play(false);
+  Object.assign(page, { moves: [{ kind: "choose" }], at: 0, own: starts, lit: null, dot: null, pixel, spot });
+  for (const tab of byId("runs").children)
+    press(tab, tab.dataset.run === OWN);
+  document.body.classList.toggle("points", !run.isImage);
+  document.body.classList.add("choosing");
+  byId("own").hidden = false;
+  byId("about").textContent = run.about;
+  buildTable(run, light);
+  nameViews(run);
+  buildChips(run, starts);
+  showElbow();
+  writeAddress(`#${addressOfStarts(starts)}`);
+  drawOwn();
 }
 
-// The colors of points as dots: the mean of each cell of a grid that is fine enough.
-function dotsOfPoints(points) {
-  for (let levels = 256; ; levels /= 2) {
-    const cells = new Map();
-    for (let i = 0; i < points.length; i += 3) {
-      let code = 0;
-      for (let j = 0; j < 3; j++)
-        code = code * levels + Math.min(levels - 1, Math.floor(points[i + j] * levels));
-      const cell = cells.get(code) ?? [0, 0, 0, 0];
-      for (let j = 0; j < 3; j++) cell[j] += points[i + j];
-      cell[3] += 1;
-      cells.set(code, cell);
-      if (cells.size > MOST_DOTS) break;
-    }
-    if (cells.size > MOST_DOTS) continue;
-    const all = [...cells.values()];
-    return {
-      dots: Float64Array.from(all.flatMap(([r, g, b, m]) => [r / m, g / m, b / m])),
-      weights: Float64Array.from(all, (cell) => cell[3]),
-      nDistinct: new Set(Array.from({ length: points.length / 3 }, (_, i) => points.subarray(3 * i, 3 * i + 3).join())).size,
-    };
+function buildChips(run, own) {
+  byId("own-chips").replaceChildren(
+    ...own.map(({ point }, label) => {
+      const item = document.createElement("li");
+      const chip = document.createElement("button");
+      chip.type = "button";
+      chip.title = `Take centroid ${label} away`;
+      chip.setAttribute("aria-label", chip.title);
+      const swatch = document.createElement("span");
+      swatch.className = "swatch";
+      swatch.style.background = css(clusterColors(run, own.map((each) => each.point))[label]);
+      chip.append(swatch, String(label));
+      chip.addEventListener("click", () => {
+        openOwn(own.filter((_, i) => i !== label));
+        (byId("own-chips").querySelector("button") ?? byId("own-random")).focus();
+      });
+      item.append(chip);
+      return item;
+    }),
+  );
+}
+
+function drawOwn() {
+  const { run, own } = page;
+  byId("own-run").disabled = own.length === 0;
+  byId("own-random").disabled = own.length >= wanted();
+  byId("own-file").hidden = !run.isImage;
+  byId("own-back").hidden = !page.base;
+  for (const id of ["first", "back", "play", "forward", "last", "slider"])
+    byId(id).disabled = true;
+  const view = { ...viewOf(), labels: null };
+  if (run.isImage) {
+    drawPicture(run, view);
+    drawMarks(run, marksOf(run, view));
   }
+  drawCloud(run, view);
+  fillTable(run, view);
+  sayPixel(run, view);
+  byId("curve").replaceChildren();
+  byId("where").textContent = "before the first step";
+  byId("move").textContent = "Choose your own start";
+  byId("sentence").textContent = own.length
+    ? `${several(own.length, "centroid")} so far.`
+    : "Where will the centroids end if they start somewhere else?";
+  for (const id of ["formula", "code", "file", "inertia", "intro", "count", "curve-note", "table-note"])
+    byId(id).textContent = "";
+  byId("count").dataset.move = byId("move").textContent;
+  byId("how").hidden = true;
+  byId("slider").max = byId("slider").value = 0;
 }
 
-// Numbers from 0 to 1, the same for the same seed (mulberry32, T. Ettinger).
-function randomNumbers(seed) {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), state | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
+// What the reader's own runs are made of.
+const baseRun = () => page.base ?? page.runs[0];
+
+// How many centroids are asked for.
+const wanted = () => Math.min(MOST_OWN, Math.max(1, Math.round(Number(byId("own-k").value)) || 1));
+
+// Drop a centroid: on a pixel, or at a place of the plane.
+function drop({ row = null, column = null, point }) {
+  if (page.own.length >= MOST_OWN) return;
+  openOwn([...page.own, { row, column, point }], page);
 }
 
-// The numbers of points to start at, all different from each other and from `given`: at
-// random, or by k-means++, each with a chance in proportion to its squared distance.
-function chooseStart(run, k, init, seed, given) {
-  const random = randomNumbers(seed);
-  const n = run.pixelOf.length;
-  const nearest = new Float64Array(n).fill(init === "random" ? 1 : Infinity);
-  const chosen = [];
-  const leaveOut = (point) => {
-    for (let i = 0; i < n; i++) {
-      const away = squaredDistance(run.points, i, point);
-      if (init !== "random") nearest[i] = Math.min(nearest[i], away);
-      else if (away === 0) nearest[i] = 0;
-    }
+const pointOf = (run, i) => Array.from(run.points.subarray(i * run.d, (i + 1) * run.d));
+
+function dropOnPixel([row, column]) {
+  const { run } = page;
+  const i = run.pointOf[row * run.shown[1] + column];
+  if (i >= 0) drop({ row, column, point: pointOf(run, i) });
+}
+
+// A place on the plane or line, in pixels of the screen.
+function dropAt(spot) {
+  const { width, height } = byId("cloud").getBoundingClientRect();
+  drop({ point: frameOf(page.run, { width, height }).place(spot) });
+}
+
+function fillUp() {
+  const { run, own } = page;
+  const seed = Number(byId("own-seed").value) || 0;
+  const given = own.map(({ point }) => point);
+  const chosen = chooseStart(run, wanted(), byId("own-init").value, seed, given);
+  openOwn([...own, ...startsAt(run, chosen)]);
+}
+
+function runOwn() {
+  const { run, own } = page;
+  const { tol, maxIter } = baseRun();
+  const start = own.map(({ point }) => point);
+  const found = lloyd(run.points, start, { tol, maxIter });
+  const mine = { ...run, ...found, n: run.pixelOf.length, all: run.pixelOf.length, init: "given", cache: undefined };
+  mine.own = own;
+  mine.starts = own.map(({ row, column }) => (row === null ? -1 : row * run.shown[1] + column));
+  page.mine = mine;
+  open(mine, 1);
+}
+
+// The points of these numbers, as starts.
+function startsAt(run, chosen) {
+  return chosen.map((i) => {
+    const [row, column] = run.isImage ? placeOf(run, run.pixelOf[i]) : [null, null];
+    return { row, column, point: pointOf(run, i) };
+  });
+}
+
+// Compute the best run of each k, and draw each as it comes.
+function compareK() {
+  const run = baseRun();
+  const found = [];
+  page.elbow = found;
+  byId("elbow-ks").replaceChildren(); // Buttons of another seed.
+  const all = bestOfEachK(run, Number(byId("own-seed").value) || 0, run);
+  const next = () => {
+    if (page.elbow !== found) return; // Another picture, or another seed.
+    const { value, done } = all.next();
+    if (done) return byId("elbow-view").removeAttribute("aria-busy");
+    if (value) found.push(value);
+    if (value && page.run.id === OWN) showElbow();
+    setTimeout(next);
   };
-  given.forEach(leaveOut);
-  while (given.length + chosen.length < k) {
-    const chances = nearest[0] === Infinity ? new Float64Array(n).fill(1) : nearest;
-    const total = chances.reduce((sum, chance) => sum + chance, 0);
-    if (total === 0) break;
-    let dart = random() * total;
-    let i = 0;
-    while (i < n - 1 && (dart -= chances[i]) >= 0) i++;
-    while (chances[i] === 0) i--;
-    chosen.push(i);
-    leaveOut(Array.from(run.points.subarray(i * run.d, (i + 1) * run.d)));
+  showElbow();
+  byId("elbow-view").setAttribute("aria-busy", "true");
+  setTimeout(next);
+}
+
+function showElbow() {
+  byId("elbow-view").hidden = !page.elbow;
+  const k = page.own ? 0 : page.mine?.chosen?.length;
+  if (page.elbow) fillElbow(page.elbow, k, showBest);
+}
+
+function showBest({ chosen }) {
+  byId("own-k").value = chosen.length;
+  openOwn(startsAt(baseRun(), chosen));
+  runOwn();
+  page.mine.chosen = chosen;
+  go(page.moves.length - 1);
+  showElbow();
+}
+
+// ---- A picture of the reader's own --------------------------------------------------
+
+async function openPicture(file) {
+  if (!file || !KINDS_OF_PICTURES.test(file.type)) {
+    byId("own-text").textContent = `${file?.name || "This"} is no picture that a browser shows: take a PNG, a JPEG or a WebP.`;
+    return;
   }
-  return chosen;
+  try {
+    // As the camera was held.
+    const bitmap = await createImageBitmap(file, { imageOrientation: "from-image" });
+    page.base = runOfPicture(bitmap, file.name || "A picture", page.runs[0]);
+    page.elbow = null;
+  } catch (error) {
+    byId("own-text").textContent = `${file.name || "This picture"} cannot be shown. ${error.message}`;
+    return;
+  }
+  page.mine = null;
+  openOwn();
+}
+
+function listenToFiles() {
+  byId("own-picture").addEventListener("change", (event) => {
+    openPicture(event.target.files[0]);
+    event.target.value = "";
+  });
+  byId("own-back").addEventListener("click", () => {
+    page.base = page.mine = page.elbow = null;
+    openOwn();
+  });
+  const over = (on) => (event) => {
+    event.preventDefault();
+    document.body.classList.toggle("over", on);
+  };
+  document.addEventListener("dragover", over(true));
+  document.addEventListener("dragleave", over(false));
+  document.addEventListener("drop", (event) => {
+    over(false)(event);
+    if (event.dataTransfer.files.length) showOwn(() => openPicture(event.dataTransfer.files[0]));
+  });
+  document.addEventListener("paste", (event) => {
+    const [file] = event.clipboardData.files;
+    if (file) showOwn(() => openPicture(file));
+  });
+}
+
+// Open the reader's tab, if it is not open, and do something there.
+function showOwn(act) {
+  if (!page.own) openOwn();
+  act();
 }
