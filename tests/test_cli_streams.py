@@ -73,6 +73,7 @@ def test_another_output_goes_to_standard_output(option, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["out.png"]
 
 
+@pytest.mark.slow
 def test_what_comes_from_standard_input_may_be_written_to_files(tmp_path):
     found = spawn(
         "segment", "-", "-k", 2, "-o", "o.png", data=png(PICTURE), cwd=tmp_path
