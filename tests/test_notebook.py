@@ -55,7 +55,9 @@ def test_it_runs_and_shows_what_its_text_says(notebook, tmp_path, monkeypatch):
     strict = nbformat.v4.new_code_cell(STRICT)
     run = nbformat.from_dict({**notebook, "cells": [strict, *notebook.cells]})
     where = {"metadata": {"path": str(folder)}}
-    nbclient.NotebookClient(run, timeout=120, resources=where).execute()
+    # What is printed may come in pieces: they are put together again.
+    how = {"timeout": 120, "coalesce_streams": True}
+    nbclient.NotebookClient(run, resources=where, **how).execute()
 
     outputs = [output for cell in run.cells for output in cell.get("outputs", [])]
     assert not [output for output in outputs if output.get("name") == "stderr"]
