@@ -54,14 +54,14 @@ def explain(args: argparse.Namespace) -> None:
         raise checks.ArgumentValueError("-o", rule, got, "it is a page")
     checks.n_clusters(k, max(k, 1), "pixels")
     overlays = read_overlays(args)
-    image = sample_image()
-    picture = Picture(image, NOTHING, lay_out(image, -1, "auto")[0])
-    name = "The built-in picture"
-    if args.image is not None:
+    if args.image is None:
+        image, name = sample_image(), "The built-in picture"
+        picture = Picture(image, NOTHING, lay_out(image, -1, "auto")[0])
+    else:
+        name = checks.printable(source.name)
         whole = open_picture(args, source, in_slices=False)
         with noted(), whole as picture:
             pass
-        name = checks.printable(source.name)
     check_output(output)
     with noted(), Progress() as progress:
         which = which_take_part(picture, overlays)
@@ -92,10 +92,10 @@ def explain(args: argparse.Namespace) -> None:
 
 def _what_to_explain(args: argparse.Namespace) -> tuple[Path, int]:
     """Return which picture is asked for, and the number of clusters."""
-    named = [args.image is not None, args.sample, args.playground]
-    if sum(named) != 1:
+    n_given = sum([args.image is not None, args.sample, args.playground])
+    if n_given != 1:
         rule = "be given, or --sample for the built-in picture, or --playground"
-        got = "nothing" if sum(named) == 0 else "more than one of them"
+        got = "nothing" if n_given == 0 else "more than one of them"
         raise checks.ArgumentValueError("IMAGE", rule, got, "pass one of them")
     if args.k is None and not args.playground:
         remedy = "pass the number of clusters to find, such as 8"

@@ -21,7 +21,7 @@ function openOwn(starts = [], { pixel = null, spot = null } = {}) {
   byId("own-text").textContent =
     base.isImage || base.d < 3
       ? `Tap ${where} to drop the first centroids, up to ${MOST_OWN} (by keyboard: arrow keys and Enter). Tap one in the list to take it away. Then run.`
-      : "Take some of the points as the first centroids, at random, as often as you like. Then run.";
+      : "Take some of the points as the first centroids, at random or by k-means++; another seed takes others. Then run.";
   play(false);
   Object.assign(page, { moves: [{ kind: "choose" }], at: 0, own: starts, lit: null, dot: null, pixel, spot });
   for (const tab of byId("runs").children)
@@ -151,6 +151,7 @@ function compareK() {
   byId("elbow-ks").replaceChildren(); // Buttons of another seed.
   const all = bestOfEachK(run, Number(byId("own-seed").value) || 0, run);
   const next = () => {
+    if (!page.elbow) byId("elbow-view").removeAttribute("aria-busy");
     if (page.elbow !== found) return; // Another picture, or another seed.
     const { value, done } = all.next();
     if (done) return byId("elbow-view").removeAttribute("aria-busy");
