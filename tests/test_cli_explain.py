@@ -230,3 +230,72 @@ def test_progress_is_shown_and_taken_away(photo, run, monkeypatch):
     shown = lines_shown(terminal.getvalue())
     assert any("step 2: " in line for line in shown)
     assert shown[-1] == ""
+
+
+TABLES = {
+    "comma.csv": "x,y\n1,2\n1.5,2\n9,9\n8.5,9\n",
+    "semicolon.csv": "1;2\n1.5;2\n9;9\n8.5;9",
+    "tab.tsv": "# measured\n1\t2\n1.5\t2\n\n9\t9\n8.5\t9\n",
+    "space.txt": "length width\r\n1 2\r\n1.5   2\r\n9 9\r\n8.5 9e0\r\n",
+    "mark.csv": "\ufeff1,2\n1.5,2 # a note\n9,9\n8.5,9\n",
+}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_points_are_read_from_a_table(name, tmp_path, run):
+    path = tmp_path / name
+    path.write_text(TABLES[name], encoding="utf-8", newline="")
+    status, _, errors = run("explain", path, "-k", 2, "--n-init", 3)
+    assert (status, errors) == (0, "")
+    told = run_of(path.with_name(f"{path.stem}-k2.html"))
+    assert (told["isImage"], told["n"], told["nInit"]) == (False, 4, 3)
+    assert told["end"]["inertia"] == 0.25
+    assert told["about"].startswith(name)
+
+
+def test_points_are_read_from_an_array(tmp_path, run):
+    points = np.random.default_rng(0).normal(size=(40, 3))
+    np.save(tmp_path / "points.npy", points)
+    assert run("explain", tmp_path / "points.npy", "-k", 2)[0] == 0
+    told = run_of(tmp_path / "points-k2.html")
+    assert (told["isImage"], told["n"]) == (False, 40)
+    # Of many columns it is a gray picture, as for the other commands.
+    np.save(tmp_path / "gray.npy", np.abs(points @ points.T))
+    assert run("explain", tmp_path / "gray.npy", "-k", 2)[0] == 0
+    assert run_of(tmp_path / "gray-k2.html")["isImage"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "options", "words"),
+    [
+        ("a.csv", b"1,2\n3,x\n", [], "with 'x' in line 2; keep the columns of num"),
+        ("a.csv", b"x,y\n1,2\n\n3\n", [], "with 1 number in line 4, not 2; give ev"),
+        ("a.csv", b"x,y\n", [], "which has no numbers; pass another file"),
+        ("a.csv", b"", [], "which has no numbers"),
+        ("a.csv", b"1,5;2\n3,5;4\n", [], "'1,5' in line 1; keep the columns of"),
+        ("a.csv", b"\xff\xfe1\x00\n", [], "which has no numbers"),
+        ("a.csv", b"1,nan\n2,3\n", [], "finite"),
+        ("a.csv", b"1,2\n3,4\n", ["--mask", "m.png"], "--mask must be left out for"),
+        ("a.csv", b"1,2\n3,4\n", ["--color-space", "lab"], "--color-space must be le"),
+        ("b.csv", None, [], "which does not exist"),
+    ],
+)
+def test_what_is_no_table_of_points_is_refused(
+    name, content, options, words, tmp_path, run
+):
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    status, out, errors = run("explain", tmp_path / name, "-k", 2, *options)
+    assert (status, out, errors.count("\n")) == (2, "", 1)
+    assert words in errors
+    assert {path.name for path in tmp_path.iterdir()} <= {name}
+
+
+def test_color_spaces_and_starts_are_options(photo, run):
+    page = photo.with_name("page.html")
+    how = ["--color-space", "oklab", "--n-init", 3, "--seed", 5]
+    assert run("explain", photo, "-k", 3, "-o", page, *how)[0] == 0
+    told = run_of(page)
+    expected = explain(read_image(photo), 3, color_space="oklab", n_init=3, rng=5)
+    assert told["inertias"] == expected.inertias.tolist()
+    assert told["space"] == "oklab"

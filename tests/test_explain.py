@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from sample import SAMPLE
 
 from kmeans_np import assign, explain, lloyd, read_image
+from kmeans_np.colors import COLOR_SPACES
 from kmeans_np.explanation.examples import examples
+from kmeans_np.explanation.film import moves
 from kmeans_np.explanation.recording import kept_steps, record
 from kmeans_np.explanation.subject import (
     MOST_BYTES,
@@ -455,3 +457,78 @@ def test_a_notebook_gets_the_whole_page_in_a_frame():
     )
     assert page.startswith("<!doctype html>")
     assert page.count("</script>") == 2
+
+
+# ---- Several starts, and color spaces ------------------------------------------------
+
+
+def test_of_several_starts_the_best_run_is_kept():
+    points = np.random.default_rng(0).normal(size=(60, 2))
+    rng = np.random.default_rng(4)
+    runs = [explain(points, 6, rng=rng) for _ in range(8)]
+    ends = [assign(points, run.steps[-1].new_centroids)[1].sum() for run in runs]
+    best = explain(points, 6, n_init=8, rng=np.random.default_rng(4))
+    assert len(set(ends)) > 1
+    assert (best.points == points).all()
+    expected = runs[int(np.argmin(ends))]
+    assert best.inertias.tolist() == expected.inertias.tolist()
+    assert (best.steps[0].centroids == expected.steps[0].centroids).all()
+
+
+def test_a_callback_that_ends_a_run_ends_the_search():
+    seen = []
+
+    def callback(step):
+        seen.append(step.iteration)
+        return len(seen) == 2
+
+    points = np.random.default_rng(0).normal(size=(60, 2))
+    run = explain(points, 6, n_init=8, tol=0, rng=0, callback=callback)
+    assert (seen, run.stopped_by) == ([1, 2], "callback")
+
+
+@pytest.mark.parametrize("space", ["lab", "oklab"])
+def test_colors_are_compared_in_a_color_space(space):
+    image = SAMPLE[::9, ::9]
+    pixels = COLOR_SPACES[space].from_rgb(image.reshape(-1, 3), 255.0)
+    colors = np.array([[200, 90, 30], [20, 30, 40], [90, 120, 200]])
+    explanation = explain(image, 3, color_space=space, init=colors)
+    # Given centroids are in the unit of the image.
+    start = COLOR_SPACES[space].from_rgb(colors, 255.0)
+    np.testing.assert_allclose(explanation.steps[0].centroids, start, atol=1e-12)
+    same_steps(explanation, pixels, start)
+
+
+@pytest.mark.parametrize(
+    ("image", "options", "words"),
+    [
+        (
+            SAMPLE[..., 0],
+            {"color_space": "lab", "kind": "image"},
+            "red, green and blue",
+        ),
+        (SAMPLE[:9] - 0.5, {"color_space": "oklab"}, "floats from 0 to 1"),
+        (SAMPLE[:9], {"color_space": "hsv"}, "color_space must be 'rgb', 'lab' or"),
+        (np.eye(9, 2), {"color_space": "lab"}, "color_space must be left out for poi"),
+        (SAMPLE[:9], {"n_init": 0}, "n_init must be a whole number of at least 1"),
+        (np.eye(9, 2), {"n_init": 2, "init": np.eye(3, 2)}, "n_init must be 1 when"),
+    ],
+)
+def test_what_cannot_be_compared_or_tried_is_refused(image, options, words):
+    with pytest.raises(ValueError, match=words):
+        explain(image, 3, **options)
+
+
+def test_the_sheet_and_the_film_name_the_space():
+    explanation = explain(SAMPLE[::9, ::9], 3, color_space="lab", rng=0)
+    first = next(moves(explanation._run, explanation._material))
+    assert "in CIELAB" in first.note
+
+
+def test_a_page_knows_only_some_color_spaces(monkeypatch, tmp_path):
+    monkeypatch.setitem(COLOR_SPACES, "same", COLOR_SPACES["lab"])
+    explanation = explain(SAMPLE[::40, ::40], 2, color_space="same", rng=0)
+    with pytest.raises(ValueError, match=r"save a film \(.gif\) or a sheet \(.png\)"):
+        explanation.save(tmp_path / "page.html")
+    assert not [*tmp_path.iterdir()]
+    explanation.save(tmp_path / "sheet.png")

@@ -535,7 +535,8 @@ def test_addresses_of_prepared_runs_and_of_nothing(made, visit):
     # By the tabs, too, and back.
     for name in ("tie", "run", "bad-start"):
         click(tab, f"#runs [data-run={name}]")
-        assert address(tab) == ("flatten" if name == "run" else f"{name}/flatten")
+        # Where something is asked, a run is opened at its question.
+        assert address(tab) == ("flatten" if name == "run" else f"{name}/choose")
     for name in ("tie/", "tie/nonsense"):
         go_to(tab, name)
         assert address(tab) == "tie/flatten"
@@ -1236,12 +1237,16 @@ def test_everyone_can_use_it(name, scheme, width, made, visit):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     how = {"viewport": {"width": width, "height": 780}, "color_scheme": scheme}
     tab = visit(made(name)[1], reduced_motion="reduce", **how)
-    for at in ("flatten", "assign-2", "tie/stop", "own"):
+    for at in ("flatten", "assign-2", "tie/choose", "tie/stop", "own"):
         go_to(tab, at)
         if at == "own":
             click(tab, "#own-random")
             click(tab, "#own-elbow")
             tab.wait_for_function("!byId('elbow-view').hasAttribute('aria-busy')")
+            # Two runs beside each other.
+            click(tab, "#own-run")
+            click(tab, "#elbow-ks button:nth-child(3)")
+            click(tab, "#compare summary")
         faults = axe.run(tab).response["violations"]
         told = [
             (fault["help"], node["html"]) for fault in faults for node in fault["nodes"]

@@ -66,6 +66,7 @@ from kmeans_np.checks.options import (
     n_clusters,
     one_of,
     options,
+    whole_number,
 )
 from kmeans_np.checks.weights import (
     WeightStats,

@@ -116,20 +116,43 @@ def image_or_points(
             "pass kind='image' for a gray image, or kind='points' if each row is a "
             "point",
         )
-    for name, given, default in (
-        ("mask", mask, None),
-        ("channel_axis", channel_axis, -1),
-        ("alpha", alpha, "auto"),
-        ("color_space", color_space, "rgb"),
-        ("position_weight", position_weight, 0),
-        ("color_profile", color_profile, None),
-    ):
-        if given is not default and not (np.isscalar(given) and given == default):
-            rule = "be left out for points, (n, d)"
-            remedy = "for a gray image pass kind='image'"
-            remedy += " instead" if name == "channel_axis" else ""
-            raise ArgumentValueError(name, rule, describe(given), remedy)
+    _only_of_images(
+        mask=mask,
+        channel_axis=channel_axis,
+        alpha=alpha,
+        color_space=color_space,
+        position_weight=position_weight,
+        color_profile=color_profile,
+    )
     return False
+
+
+# What only images have, and its default.
+_OF_IMAGES = {
+    "mask": None,
+    "channel_axis": -1,
+    "alpha": "auto",
+    "color_space": "rgb",
+    "position_weight": 0,
+    "color_profile": None,
+}
+
+
+def _only_of_images(**arguments: Any) -> None:
+    """Refuse what was given for points, but only images have."""
+    for name, given in arguments.items():
+        default = _OF_IMAGES[name]
+        if given is default or (np.isscalar(given) and given == default):
+            continue
+        raise ArgumentValueError(
+            name,
+            "be left out for points, (n, d)",
+            describe(given),
+            "for a gray image pass kind='image'"
+            + " instead" * (name == "channel_axis"),
+            shell_rule="be left out for points",
+            shell_remedy="leave it out, or pass a picture",
+        )
 
 
 def check_color_profile(value: Any) -> None:

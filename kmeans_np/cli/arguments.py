@@ -105,12 +105,7 @@ def _choices(table: Mapping[str, Any]) -> str:
 def _what_to_compare(parser: Parser) -> None:
     group = parser.add_argument_group("what is compared")
     _what_takes_part(group)
-    group.add_argument(
-        "--color-space",
-        choices=[*COLOR_SPACES],
-        default="rgb",
-        help=f"compare colors as they are, or {_choices(COLOR_SPACES)} (default: rgb)",
-    )
+    _color_space(group)
     group.add_argument(
         "--normalize",
         action="store_true",
@@ -126,7 +121,16 @@ def _what_to_compare(parser: Parser) -> None:
     )
 
 
-def _how_to_search(parser: Parser, several_starts: bool = True) -> None:
+def _color_space(group: Any) -> None:
+    group.add_argument(
+        "--color-space",
+        choices=[*COLOR_SPACES],
+        default="rgb",
+        help=f"compare colors as they are, or {_choices(COLOR_SPACES)} (default: rgb)",
+    )
+
+
+def _how_to_search(parser: Parser, tries_starts: bool = True) -> None:
     group = parser.add_argument_group("how to search")
     group.add_argument(
         "--init",
@@ -134,7 +138,7 @@ def _how_to_search(parser: Parser, several_starts: bool = True) -> None:
         default="random",
         help=f"start from {_choices(SEEDINGS)} (default: random)",
     )
-    if several_starts:
+    if tries_starts:
         group.add_argument(
             "--n-init",
             type=number_of_starts,
@@ -143,6 +147,8 @@ def _how_to_search(parser: Parser, several_starts: bool = True) -> None:
             help="try N starts and keep the best (default: auto, which tries several "
             "where that takes little time)",
         )
+    else:
+        _add(group, "--n-init", "N", 1, "try N starts and keep the best")
     _add(group, "--max-iter", "N", 300, "stop a start after N steps")
     _add(
         group,
@@ -233,7 +239,13 @@ def _palette_options(parser: Parser) -> None:
 
 
 def _explain_options(parser: Parser) -> None:
-    parser.add_argument("image", metavar="IMAGE", nargs="?", help=_ONE_PICTURE)
+    parser.add_argument(
+        "image",
+        metavar="IMAGE",
+        nargs="?",
+        help=f"{_ONE_PICTURE}, or points, one a row of numbers: .csv, .tsv or .txt; "
+        "or .npy, with more rows than columns",
+    )
     parser.add_argument(
         "--sample", action="store_true", help="take the built-in picture instead"
     )
@@ -258,7 +270,8 @@ def _explain_options(parser: Parser) -> None:
     parser.add_argument("--open", action="store_true", help="open it in a browser")
     _force(parser)
     _what_takes_part(parser, several_pages=False)
-    _how_to_search(parser, several_starts=False)
+    _color_space(parser)
+    _how_to_search(parser, tries_starts=False)
 
 
 def _cloud_options(parser: Parser) -> None:
@@ -319,6 +332,7 @@ COMMANDS = (
             "explain photo.jpg -k 4 -o page.html --open",
             "explain --sample -k 4",
             "explain --playground --open",
+            "explain points.csv -k 3",
             "explain photo.jpg -k 4 -o steps.gif",
             "explain photo.jpg -k 4 -o sheet.png",
         ),

@@ -4,6 +4,7 @@ import argparse
 import webbrowser
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from kmeans_np.cli.inputs import (
     Picture,
     open_picture,
     read_overlays,
+    read_points,
     which_take_part,
 )
 from kmeans_np.cli.messages import (
@@ -53,30 +55,20 @@ def explain(args: argparse.Namespace) -> None:
         rule, got = "end in .html with --playground", output.path
         raise checks.ArgumentValueError("-o", rule, got, "it is a page")
     checks.n_clusters(k, max(k, 1), "pixels")
-    overlays = read_overlays(args)
-    if args.image is None:
-        image, name = sample_image(), "The built-in picture"
-        picture = Picture(image, NOTHING, lay_out(image, -1, "auto")[0])
-    else:
-        name = checks.printable(source.name)
-        whole = open_picture(args, source, in_slices=False)
-        with noted(), whole as picture:
-            pass
+    image, about = _read_subject(args, source)
     check_output(output)
     with noted(), Progress() as progress:
-        which = which_take_part(picture, overlays)
-        del which["weights"]
         answer = explained(
-            picture.image,
+            image,
             k,
-            kind="image",
-            **which,
+            **about,
+            color_space=args.color_space,
             init=args.init,
+            n_init=args.n_init,
             max_iter=args.max_iter,
             tol=args.tol,
             rng=args.seed,
             callback=progress,
-            title=name,
         )
     if args.playground:
         answer = as_playground(answer)
@@ -88,6 +80,25 @@ def explain(args: argparse.Namespace) -> None:
     print_lines(f"{output.path}: {checks.pluralize(k, 'cluster')}, {end}")
     if args.open and not webbrowser.open(output.path.resolve().as_uri()):
         print_lines(f"no browser was found; open {output.path} in one")
+
+
+def _read_subject(args: argparse.Namespace, source: Path) -> tuple[Any, dict[str, Any]]:
+    """Return a picture or points, and the arguments that say what of it to explain."""
+    if args.image is None:
+        image, title = sample_image(), "The built-in picture"
+        picture = Picture(image, NOTHING, lay_out(image, -1, "auto")[0])
+    else:
+        title = checks.printable(source.name)
+        points = read_points(source)
+        if points is not None:
+            # It has no mask, which is refused.
+            return points, {"kind": "points", "mask": args.mask, "title": title}
+        whole = open_picture(args, source, in_slices=False)
+        with noted(), whole as picture:
+            pass
+    which = which_take_part(picture, read_overlays(args))
+    del which["weights"]
+    return picture.image, {"kind": "image", "title": title, **which}
 
 
 def _what_to_explain(args: argparse.Namespace) -> tuple[Path, int]:

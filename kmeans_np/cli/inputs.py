@@ -14,16 +14,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmeans_np.arrays import LazyArray, shape_only
-from kmeans_np.checks import ArgumentValueError
+from kmeans_np.checks import ArgumentValueError, image_or_points, pluralize
 from kmeans_np.cli.messages import named
-from kmeans_np.files import Metadata, open_image, read_image, read_metadata
+from kmeans_np.files import (
+    Metadata,
+    as_path,
+    open_image,
+    read_image,
+    read_metadata,
+)
 from kmeans_np.files.formats import either, format_of, is_opened
 from kmeans_np.files.metadata import NOTHING
+from kmeans_np.files.paths import check_readable, path_errors
 from kmeans_np.image.layout import Layout, lay_out
 from kmeans_np.lloyd import Array
 
 # From so many pixels on, a picture that can be read in slices is.
 LARGE = 2**26
+# The files of tables, and what stands between their columns; if none does, it is space.
+TABLES = (".csv", ".tsv", ".txt")
+DELIMITERS = ("\t", ";", ",")
 
 
 @contextmanager
@@ -148,6 +158,55 @@ def _describe(path: Path, page: int | str) -> Metadata:
     if about.n_pages > 1 and page != "all":
         warnings.warn(f"page {page} of {about.n_pages:,} is read", stacklevel=2)
     return about
+
+
+def read_points(path: Path) -> Array | None:
+    """Return points, (n, d), if a file has some, and no picture."""
+    if path.suffix.lower() == ".npy":
+        array = read_array(path, "IMAGE")
+        # In doubt it is a gray picture.
+        with suppress(ArgumentValueError):
+            if not image_or_points(array, "auto", None, -1, "auto"):
+                return array
+    return _read_table(path) if path.suffix.lower() in TABLES else None
+
+
+def _read_table(path: Path) -> Array:
+    """Return the numbers of a table with a point a row; it may have a head."""
+    rule = "a table of numbers, one point a row"
+    path = as_path(path)
+    with named("IMAGE"), path_errors(path, rule):
+        check_readable(path)
+        lines = path.read_text("utf-8-sig", errors="replace").splitlines()
+    rows = [(n, line) for n, line in enumerate(lines, 1) if line.split("#")[0].strip()]
+    first = rows[0][1] if rows else ""
+    delimiter = next((mark for mark in DELIMITERS if mark in first), None)
+    cells = [(n, line.split("#")[0].split(delimiter)) for n, line in rows]
+    if cells and not any(map(_is_number, cells[0][1])):
+        del cells[0]
+    width = len(cells[0][1]) if cells else 0
+    found, remedy = "which has no numbers", "pass another file"
+    for n, row in cells:
+        bad = next((cell for cell in row if not _is_number(cell)), None)
+        if bad is not None:
+            found = f"with {bad.strip()!r} in line {n:,}"
+            remedy = "keep the columns of numbers, with points for decimals"
+            break
+        if len(row) != width:
+            found = f"with {pluralize(len(row), 'number')} in line {n:,}, not {width}"
+            remedy = "give every row as many"
+            break
+    else:
+        if cells:
+            return np.array([[float(cell) for cell in row] for _, row in cells])
+    raise ArgumentValueError("IMAGE", f"be {rule}", path, remedy, found=found)
+
+
+def _is_number(cell: str) -> bool:
+    with suppress(ValueError):
+        float(cell)
+        return True
+    return False
 
 
 def which_take_part(picture: Picture, overlays: Overlays) -> dict[str, Any]:

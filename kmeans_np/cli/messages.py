@@ -34,6 +34,7 @@ _FLAGS = {
     "palette": "--palette",
     "weights": "--weights",
     "channel_axis": "--channel-axis",
+    "color_space": "--color-space",
 }
 
 

@@ -198,6 +198,8 @@ def times(rows: Floats, matrix: Floats) -> Floats:
 class ColorSpace(NamedTuple):
     """How colors get to a space and back."""
 
+    # What people call it.
+    name: str
     # Makes (n, 3) coordinates of (n, 3) real numbers, red, green and blue in sRGB, and
     # the value of white.
     from_rgb: Callable[[Array, float], Floats]
@@ -211,8 +213,9 @@ class ColorSpace(NamedTuple):
 # None compares the channels as they are, whatever they stand for.
 COLOR_SPACES: dict[str, ColorSpace | None] = {
     "rgb": None,
-    "lab": ColorSpace(lab_from_rgb, rgb_from_lab, "in CIELAB, as they look"),
+    "lab": ColorSpace("CIELAB", lab_from_rgb, rgb_from_lab, "in CIELAB, as they look"),
     "oklab": ColorSpace(
+        "Oklab",
         oklab_from_rgb,
         rgb_from_oklab,
         "in Oklab, as they look, with blues that stay blue",

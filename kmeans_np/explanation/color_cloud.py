@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from kmeans_np import checks
-from kmeans_np.checks.options import whole_number
 from kmeans_np.explanation.canvas import RGB, Canvas, palette_bar
 from kmeans_np.explanation.scatter import Cloud
 from kmeans_np.explanation.subject import subject_of_image
@@ -66,7 +65,7 @@ def color_cloud(
     >>> drawing.dtype, drawing.shape[1:]
     (dtype('uint8'), (640, 3))
     """
-    size = whole_number(size, "size", "pass 640", least=LEAST_SIZE)
+    size = checks.whole_number(size, "size", "pass 640", least=LEAST_SIZE)
     material = subject_of_image(image, mask, channel_axis, alpha)
     d = material.points.shape[1]
     centroids = _centroids(segmentation, d) / material.unit

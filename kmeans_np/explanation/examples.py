@@ -9,6 +9,17 @@ from kmeans_np.explanation.recording import Recording, record
 from kmeans_np.explanation.subject import Subject, subject_of_image, subject_of_points
 
 
+class Question(NamedTuple):
+    """What is asked before it is shown."""
+
+    # The name of the move at which it is asked; the next one shows the answer.
+    move: str
+    text: str
+    # What may be answered; and which is right, its number.
+    choices: tuple[str, ...]
+    right: int
+
+
 class Example(NamedTuple):
     """A prepared run."""
 
@@ -18,6 +29,7 @@ class Example(NamedTuple):
     words: str
     material: Subject
     run: Recording
+    question: Question | None = None
 
 
 def examples() -> list[Example]:
@@ -41,6 +53,17 @@ def examples() -> list[Example]:
             "so it is run from several starts, of which the best is kept.",
             subject_of_points(blobs),
             [blobs[3], blobs[7], blobs[40]],
+            Question(
+                "choose",
+                "Two of the three centroids start in the same group. Where will they "
+                "be at the end?",
+                (
+                    "One of them moves over to the group that has none.",
+                    "Both stay in the group in which they start.",
+                    "One of them is given up.",
+                ),
+                1,
+            ),
         ),
         _example(
             "empty-cluster",
@@ -52,6 +75,16 @@ def examples() -> list[Example]:
             "for the smallest of all distances.",
             subject_of_points(blobs),
             [blobs[0], blobs[45], [14.0, 11.0]],
+            Question(
+                "assign-1",
+                "No point has joined cluster 2. What will happen to its centroid?",
+                (
+                    "It restarts at a point that is far from its own centroid.",
+                    "It stays where it is, without points.",
+                    "It is taken away: two clusters are left.",
+                ),
+                0,
+            ),
         ),
         _example(
             "tie",
@@ -61,6 +94,17 @@ def examples() -> list[Example]:
             "answer would depend on the program; with it, all give the same.",
             subject_of_points(np.array(seven, np.float64)),
             [[1.0, 2.0], [7.0, 2.0]],
+            Question(
+                "choose",
+                "The point in the middle is as far from centroid 0 as from centroid 1. "
+                "Which will it join?",
+                (
+                    "Neither: it is in no cluster.",
+                    "Centroid 1.",
+                    "Centroid 0.",
+                ),
+                2,
+            ),
         ),
         _example(
             "k-above-the-colors",
@@ -71,13 +115,25 @@ def examples() -> list[Example]:
             "answers with three clusters and says so in a warning.",
             subject_of_image(flag, None, -1, "auto"),
             [flag[0, column] / 255 for column in (0, 4, 8, 4, 0)],
+            Question(
+                "choose",
+                "There are three colors and five centroids, two of them at colors that "
+                "others have. How many clusters will have pixels?",
+                ("Five: equal centroids share their pixels.", "Three.", "Four."),
+                1,
+            ),
         ),
     ]
 
 
 def _example(
-    name: str, title: str, words: str, material: Subject, start: ArrayLike
+    name: str,
+    title: str,
+    words: str,
+    material: Subject,
+    start: ArrayLike,
+    question: Question,
 ) -> Example:
     centroids = np.array(start, np.float64)
     run = record(material.points, material.weights, centroids, max_iter=300, tol=1e-4)
-    return Example(name, title, words, material, run)
+    return Example(name, title, words, material, run, question)

@@ -38,6 +38,7 @@ class Explanation:
     _material: Subject
     _init: str
     _k: int
+    _n_init: int
     # What the page shows if its address does not say.
     _opens: str = ""
 
@@ -53,7 +54,8 @@ class Explanation:
     def points(self) -> Floats:
         """What was clustered, (m, d) array of float64.
 
-        The points; or the distinct colors of the image, divided by `unit`.
+        The points; or the distinct colors of the image, divided by `unit`, or in the
+        color space.
         """
         return self._run.points
 
@@ -129,10 +131,10 @@ class Explanation:
         write_whole(path, data)
 
     def _page(self) -> str:
-        from kmeans_np.explanation.page import page
+        from kmeans_np.explanation.page import Caption, page
 
-        shown = (self._run, self._material, self.title, self._init, self._k)
-        return page(*shown, self._opens)
+        caption = Caption(self.title, self._init, self._n_init, self._k)
+        return page(self._run, self._material, caption, self._opens)
 
     def __repr__(self) -> str:
         noun = "pixels" if self._material.is_image else "points"
@@ -167,7 +169,9 @@ def explain(
     mask: ArrayLike | None = None,
     channel_axis: int | None = -1,
     alpha: bool | str = "auto",
+    color_space: str = "rgb",
     init: str | ArrayLike = "random",
+    n_init: int = 1,
     max_iter: int = 300,
     tol: float = 1e-4,
     rng: Any = None,
@@ -176,8 +180,7 @@ def explain(
 ) -> Explanation:
     """Run K-means as the textbook has it, and keep all that its steps saw.
 
-    That is one run of `lloyd` from one start, to be looked at: not the fastest way to
-    an answer, and not the best of several.
+    That is a run of `lloyd`, to be looked at: not the fastest way to an answer.
 
     Parameters
     ----------
@@ -193,10 +196,14 @@ def explain(
         columns; otherwise it is refused, since it might be a gray image.
     mask, channel_axis, alpha
         What takes part of an image, see `cluster_image`.
+    color_space : "rgb", "lab" or "oklab", default "rgb"
+        Where the colors of an RGB image are compared, see `cluster_image`.
     init : "random", "k-means++", "optimal" or (k, d) array_like, default "random"
         Where the centroids start: at k random distinct points; at points that are
         spread out; for one feature, where they are best of all, which takes a step to
         confirm; or at these places, in the unit of the image.
+    n_init : int, default 1
+        How many starts are run. The run with the smallest inertia is kept.
     max_iter : int, default 300
         The largest number of steps.
     tol : float, default 1e-4
@@ -218,15 +225,15 @@ def explain(
     TypeError
         If an argument is not of its type.
     ValueError
-        If `image_or_points`, `mask`, `channel_axis` or `alpha` is not as
+        If `image_or_points`, `mask`, `channel_axis`, `alpha` or `color_space` is not as
         `cluster_image` wants it.
     ValueError
         If an array of 2 axes may be an image or points and `kind` does not say which,
         or what only images have is given for points.
     ValueError
         If `k` is below 1 or above the number of pixels or points that take part, or
-        `init`, `max_iter`, `tol` or `rng` not as `kmeans` wants it, or `title` has a
-        lone surrogate.
+        `init`, `n_init`, `max_iter`, `tol` or `rng` not as `kmeans` wants it, or
+        `title` has a lone surrogate.
 
     Warns
     -----
@@ -249,31 +256,46 @@ def explain(
     """
     title = checks.check_str(title, "title")
     array = in_memory(image_or_points, "image_or_points")
-    if checks.image_or_points(array, kind, mask, channel_axis, alpha):
-        material = subject_of_image(array, mask, channel_axis, alpha)
+    if checks.image_or_points(array, kind, mask, channel_axis, alpha, color_space):
+        material = subject_of_image(array, mask, channel_axis, alpha, color_space)
     else:
         material = subject_of_points(checks.points(array))
     k = checks.n_clusters(k, material.n, "pixels" if material.is_image else "points")
-    how = {"max_iter": max_iter, "tol": tol, "rng": rng, "callback": callback}
+    n_init = checks.whole_number(n_init, "n_init", "pass the number of starts")
+    how = {"n_init": n_init, "max_iter": max_iter, "tol": tol, "rng": rng}
     d = material.points.shape[1]
-    options = checks.options(k, d, init=init, n_init="auto", **how)
+    options = checks.options(k, d, init=init, callback=callback, **how)
     chosen = options.init
     name = chosen if isinstance(chosen, str) else "given"
     if not isinstance(chosen, str):
-        chosen = chosen / material.unit
-    start = seed(chosen, material.points, k, material.weights, options.rng)
-    run = record(
-        material.points,
-        material.weights,
-        np.array(start, np.float64),
-        max_iter=options.max_iter,
-        # Of the best start it is below 0, to see it confirmed, which nobody asked for.
-        tol=max(options.tol, 0.0),
-        callback=options.callback,
-    )
+        options = options._replace(init=material.points_of(chosen, "init"))
+    run = _best_run(material, k, options)
     noun = "colors" if material.is_image else "points"
     warn_if_fewer(int((run.counts > 0).sum()), k, noun)
-    return Explanation(title, run, material, name, k)
+    return Explanation(title, run, material, name, k, n_init)
+
+
+def _best_run(material: Subject, k: int, options: checks.Options) -> Recording:
+    """Run from each start; return the run that ends with the smallest inertia."""
+    points, weights, best = material.points, material.weights, None
+    for _ in range(options.n_init or 1):
+        start = seed(options.init, points, k, weights, options.rng)
+        run = record(
+            points,
+            weights,
+            np.array(start, np.float64),
+            max_iter=options.max_iter,
+            # Of the best start it is below 0, to see it confirmed, which nobody asked
+            # for.
+            tol=max(options.tol, 0.0),
+            callback=options.callback,
+        )
+        if best is None or run.inertia < best.inertia:
+            best = run
+        if run.end.stopped_by == "callback":
+            break
+    assert best is not None
+    return best
 
 
 def as_playground(run: Explanation) -> Explanation:

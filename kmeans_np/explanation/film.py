@@ -85,7 +85,9 @@ def _first(material: Subject) -> Move:
     words = f"{sizes} {ink.ARROW} {material.n:,} {ink.TIMES} {len(material.axes)}"
     note = "each pixel" if material.part is None else "each pixel that takes part"
     note += " is a row"
-    if material.unit != 1:
+    if material.features.space is not None:
+        note += f", in {material.features.space.name}"
+    elif material.unit != 1:
         note += f", divided by {material.unit:,.0f}"
     if material.reduced:
         note += " (shown reduced)"

@@ -10,10 +10,11 @@ import re
 import zlib
 from binascii import b2a_base64
 from importlib.resources import files
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from kmeans_np.checks import ArgumentValueError
 from kmeans_np.explanation.examples import Example, examples
 from kmeans_np.explanation.recording import Recording
 from kmeans_np.explanation.subject import Subject, cloud
@@ -22,34 +23,55 @@ from kmeans_np.optimal import OptimalClusters
 from kmeans_np.order import distinct
 from kmeans_np.pictures import separated_colors
 
+# The color spaces whose formulas the player has.
+SPACES = ("rgb", "lab", "oklab")
 # For so many clusters the page knows the best there is.
 MOST_CLUSTERS = 16
 SCRIPTS = (
     "kmeans.js",
+    "spaces.js",
     "seeding.js",
     "material.js",
     "words.js",
     "views.js",
     "pictures.js",
     "elbow.js",
+    "compare.js",
     "own.js",
+    "pointing.js",
+    "address.js",
     "player.js",
 )
 
 
-def page(
-    run: Recording, material: Subject, title: str, init: str, k: int, opens: str
-) -> str:
+class Caption(NamedTuple):
+    """What a page says of a run beside its steps."""
+
+    # What it is called, such as the name of the file.
+    title: str
+    # Where the centroids came from: "random", "k-means++", "optimal" or "given"; and
+    # how many starts were tried.
+    init: str
+    n_init: int
+    # How many clusters were asked for.
+    k: int
+
+
+def page(run: Recording, material: Subject, caption: Caption, opens: str) -> str:
     """Return the page of a run, in HTML.
 
-    `title` is what it is called, such as the name of the file, `init` says where the
-    centroids came from, "random", "k-means++", "optimal" or "given", `k` how many were
-    asked for, and `opens` what is shown if the address does not say.
+    `opens` is what it shows if its address does not say.
     """
+    space = material.features.color_space
+    if space not in SPACES:
+        rule = f"be one of {', '.join(SPACES)} for a page"
+        remedy = "save a film (.gif) or a sheet (.png)"
+        raise ArgumentValueError("color_space", rule, repr(space), remedy)
     tab = "This picture" if material.is_image else "These points"
-    runs = [_told(Example("run", tab, "", material, run), init, k, title)]
+    runs = [_run_data(Example("run", tab, "", material, run), caption)]
     for each in examples():
-        runs.append(_told(each, "given", len(each.run.start), each.title))
+        its_own = Caption(each.title, "given", 1, len(each.run.start))
+        runs.append(_run_data(each, its_own))
     player = files("kmeans_np.explanation") / "player"
 
     def part(name: str) -> str:
@@ -58,7 +80,9 @@ def page(
     # "</script>" in a title must not end the script.
     data = json.dumps(runs, allow_nan=False).replace("<", "\\u003c")
     parts = {
-        "title": html.escape(f"{title} - K-means, step by step".removeprefix(" - ")),
+        "title": html.escape(
+            f"{caption.title} - K-means, step by step".removeprefix(" - ")
+        ),
         "style": part("player.css"),
         "opens": html.escape(opens),
         "data": data,
@@ -67,7 +91,7 @@ def page(
     return re.sub("@(.*?)@", lambda name: parts[name[1]], part("player.html"))
 
 
-def _told(example: Example, init: str, k: int, title: str) -> dict[str, Any]:
+def _run_data(example: Example, caption: Caption) -> dict[str, Any]:
     """Return what the player needs to know of a run and of what was clustered."""
     material, run = example.material, example.run
     dots, weights = cloud(material.points, material.weights)
@@ -86,6 +110,7 @@ def _told(example: Example, init: str, k: int, title: str) -> dict[str, Any]:
         "nDistinct": len(material.points),
         "axes": material.axes,
         "unit": material.unit,
+        "space": material.features.color_space,
         "signed": material.dtype.kind == "i",
         "reduced": material.reduced,
         "screen": {
@@ -105,14 +130,16 @@ def _told(example: Example, init: str, k: int, title: str) -> dict[str, Any]:
         "maxIter": run.max_iter,
         "end": {"counts": run.counts.tolist(), "inertia": run.inertia},
         "bests": _bests(run),
-        "separated": separated_colors(max(k, MOST_CLUSTERS)).tolist(),
+        "separated": separated_colors(max(caption.k, MOST_CLUSTERS)).tolist(),
         "id": example.name,
         "title": example.title,
         "intro": example.words,
-        "init": init,
-        "k": k,
+        "question": example.question and example.question._asdict(),
+        "init": caption.init,
+        "nInit": caption.n_init,
+        "k": caption.k,
         # The line below the heading.
-        "about": " · ".join(filter(None, [title, about])),
+        "about": " · ".join(filter(None, [caption.title, about])),
     }
 
 

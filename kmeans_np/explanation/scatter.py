@@ -41,7 +41,7 @@ class Cloud:
         low, high = seen.min(axis=0), seen.max(axis=0)
         if material.is_image:
             self.own = material.rgb(self.dots)
-            whole = material.screen.as_it_is
+            whole = material.screen.as_it_is and material.features.space is None
             low = np.full(len(low), 0.0 if whole else low.min())
             high = np.full(len(low), 1.0 if whole else high.max())
         else:

@@ -133,6 +133,9 @@ def _title(record: Recording, material: Subject, width: int, reduced: bool) -> R
         each = "each pixel in the color of its nearest centroid"
     shape = f" {ink.TIMES} ".join(f"{side:,}" for side in material.shape)
     more = [shape, each, "below: the inertia, and the share of each cluster"]
+    space = material.features.space
+    if space is not None:
+        more.append(f"compared in {space.name}")
     if record.n_iter > len(record.steps):
         more.append(f"{len(record.steps)} of the steps are shown")
     if reduced:

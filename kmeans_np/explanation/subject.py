@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from kmeans_np.arrays import in_memory
 from kmeans_np.colors import Colors, look_up
+from kmeans_np.image.features import Features, feature_spec, fit_features
 from kmeans_np.image.layout import Pixels
 from kmeans_np.image.open_source import as_pixels, open_source
 from kmeans_np.image.pipeline import colors_or_pixels
@@ -21,6 +22,8 @@ MOST_BYTES = 900_000
 # A cloud has at most so many dots.
 MOST_DOTS = 4000
 CHANNELS = {1: ("gray",), 3: ("red", "green", "blue")}
+# The features of a color in another space than RGB.
+SPACE_AXES = ("L", "a", "b")
 
 
 class Subject(NamedTuple):
@@ -37,7 +40,8 @@ class Subject(NamedTuple):
     axes: tuple[str, ...]
     # What the values are divided by, so that they lie between 0 and 1.
     unit: float
-    # The distinct colors, scaled, or the points, (m, d); and how many pixels have each.
+    # The distinct colors, scaled or in their space, or the points, (m, d); and how many
+    # pixels have each.
     points: Floats
     weights: Floats
     # How to get from distinct colors to the pixels; None if the points are these.
@@ -53,8 +57,10 @@ class Subject(NamedTuple):
     plane: tuple[int, int] | None
     # The numbers of those shown that take part, among all that take part.
     where: Array
-    # How values become RGB.
+    # How colors in the unit of the image become RGB.
     screen: Screen
+    # In which space colors are compared, and the way there and back.
+    features: Features = Features()
 
     @property
     def reduced(self) -> bool:
@@ -75,11 +81,24 @@ class Subject(NamedTuple):
         return picture
 
     def rgb(self, values: Floats) -> NDArray[np.uint8]:
-        """Return scaled values (..., d) as RGB."""
-        colors = np.asarray(values) * self.unit
+        """Return points (..., d) as RGB."""
+        colors = self.colors_of(np.asarray(values))
         if self.screen.as_it_is:
             colors = np.clip(np.rint(colors), 0, 255).astype(np.uint8)
         return self.screen.rgb(colors)
+
+    def colors_of(self, points: Floats) -> Floats:
+        """Return points (..., d) as colors in the unit of the image."""
+        if self.features.space is None:
+            return points * self.unit
+        flat = self.features.inverse_transform(points.reshape(-1, 3), 3)
+        return np.clip(flat, 0, self.features.white).reshape(points.shape)
+
+    def points_of(self, colors: Floats, name: str) -> Floats:
+        """Return colors (k, d) in the unit of the image, an argument, as points."""
+        if self.features.space is None:
+            return colors / self.unit
+        return self.features.of_centroids(colors, 3, name)
 
 
 def subject_of_points(points: Floats) -> Subject:
@@ -108,12 +127,17 @@ def subject_of_points(points: Floats) -> Subject:
 
 
 def subject_of_image(
-    image: Any, mask: Any, channel_axis: int | None, alpha: Any
+    image: Any,
+    mask: Any,
+    channel_axis: int | None,
+    alpha: Any,
+    color_space: Any = "rgb",
 ) -> Subject:
     """Check an image and return it as material."""
     image = in_memory(as_pixels(image))
     source: Any = open_source(image, mask, None, channel_axis, alpha)
     rows, distinct = colors_or_pixels(source, of_places=False)
+    features, rows, _ = fit_features(rows, feature_spec(color_space), 1)
     pixels, found = source.pixels, rows.load()
     kind = pixels.values.dtype
     unit = float(np.iinfo(kind).max) if kind.kind in "iu" else 1.0
@@ -123,16 +147,19 @@ def subject_of_image(
     shrink = min(1.0, (MOST_BYTES / colors.nbytes) ** 0.5)
     here = np.ix_(*(_evenly(n, shrink) for n in part.shape))
     channels = pixels.values.shape[1]
-    names = tuple(f"channel {number}" for number in range(1, channels + 1))
+    axes = CHANNELS.get(channels, tuple(f"channel {j + 1}" for j in range(channels)))
+    points = found.values / unit
+    if features.space is not None:
+        axes, points = SPACE_AXES, found.points
     return Subject(
         is_image=True,
         shape=np.shape(image),
         dtype=kind,
         n=len(pixels.values),
         n_all=everywhere.size,
-        axes=CHANNELS.get(channels, names),
+        axes=axes,
         unit=unit,
-        points=np.asarray(found.values / unit, np.float64),
+        points=np.asarray(points, np.float64),
         weights=np.asarray(found.weights),
         colors=distinct,
         shown=colors[here],
@@ -141,6 +168,7 @@ def subject_of_image(
         plane=plane,
         where=numbers[here][part[here]],
         screen=screen(pixels.colors, everywhere),
+        features=features,
     )
 
 

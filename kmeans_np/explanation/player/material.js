@@ -27,15 +27,17 @@ async function prepare(run) {
   for (let i = 0; i < n; i++) if (!part || part[i]) pixelOf.push(i);
   const pointOf = new Int32Array(n).fill(-1);
   pixelOf.forEach((pixel, i) => (pointOf[pixel] = i));
-  const points = new Float64Array(pixelOf.length * d);
+  let points = new Float64Array(pixelOf.length * d);
   pixelOf.forEach((pixel, i) => {
     for (let j = 0; j < d; j++) points[i * d + j] = planes[j * n + pixel] / run.unit;
   });
+  if (run.space !== "rgb") points = converted(points, SPACES[run.space].fromRgb);
   const raw = (pixel) =>
     Array.from({ length: d }, (_, j) => planes[j * n + pixel]);
   const dots = await unpack(run.dots);
   const weights = await unpack(run.dotWeights);
-  const ready = { ...run, d, nPixels: n, pixelOf, pointOf, points, raw, dots, weights };
+  const channels = run.space === "rgb" ? run.axes : ["red", "green", "blue"];
+  const ready = { ...run, d, channels, nPixels: n, pixelOf, pointOf, points, raw, dots, weights };
   ready.original = original(ready);
   return ready;
 }
@@ -46,10 +48,16 @@ function rint(x) {
   return up - x === 0.5 && up % 2 ? up - 1 : up;
 }
 
+// The color of a point, in bytes.
+const rgbOf = (run, point) => (run.isImage ? shownAs(run, valuesOf(run, point)) : null);
+
+// The values of a point, in a picture between 0 and 1.
+const valuesOf = (run, point) =>
+  run.space === "rgb" ? point : SPACES[run.space].toRgb(point).map((x) => Math.min(1, Math.max(0, x)));
+
 // The color of values between 0 and 1, as kmeans_np/pictures.py shows them.
-function rgbOf(run, values) {
+function shownAs(run, values) {
   const { low, width, asItIs } = run.screen;
-  if (!run.isImage) return null;
   const share = values.map((value, j) => {
     if (asItIs) return Math.min(255, Math.max(0, rint(value * run.unit)));
     const level = (value * run.unit - low[j % low.length]) / width[j % width.length];
@@ -65,7 +73,7 @@ function original(run) {
   if (!run.isImage) return null;
   const picture = new Uint8ClampedArray(run.nPixels * 3);
   for (let i = 0; i < run.nPixels; i++) {
-    picture.set(rgbOf(run, run.raw(i).map((x) => x / run.unit)), i * 3);
+    picture.set(shownAs(run, run.raw(i).map((x) => x / run.unit)), i * 3);
   }
   return picture;
 }

@@ -14,14 +14,14 @@ function openOwn(starts = [], { pixel = null, spot = null } = {}) {
     ...base, id: OWN, cache: undefined, starts: undefined, steps: [], inertias: [],
     start: starts.map(({ point }) => point), k: starts.length, intro: "",
     bests: base.reduced ? [] : base.bests,
-    about: base.reduced ? `${base.about}, of which your runs use those shown` : base.about,
+    about: aboutOf({ ...base, start: [], about: base.reduced ? `${base.about}, of which your runs use those shown` : base.about }),
   };
   Object.assign(page, { run });
-  const where = base.isImage ? "the picture" : base.d === 2 ? "the plane" : "the line";
+  const where = base.isImage ? "the picture or a dot of its colors" : base.d === 2 ? "the plane" : "the line";
   byId("own-text").textContent =
     base.isImage || base.d < 3
-      ? `Tap ${where} to drop the first centroids, up to ${MOST_OWN} (by keyboard: arrow keys and Enter). Tap one in the list to take it away. Then run.`
-      : "Take some of the points as the first centroids, at random or by k-means++; another seed takes others. Then run.";
+      ? `Tap ${where} to drop the first centroids, up to ${MOST_OWN} (by keyboard: arrow keys and Enter), and drag them. Tap one in the list to take it away. Then run.`
+      : "Take some of the points as the first centroids: tap them, or have them chosen at random or by k-means++; another seed takes others. Then run.";
   play(false);
   Object.assign(page, { moves: [{ kind: "choose" }], at: 0, own: starts, lit: null, dot: null, pixel, spot });
   for (const tab of byId("runs").children)
@@ -29,12 +29,14 @@ function openOwn(starts = [], { pixel = null, spot = null } = {}) {
   document.body.classList.toggle("points", !run.isImage);
   document.body.classList.add("choosing");
   byId("own").hidden = false;
+  byId("own-space-label").hidden = !hasSpaces(base);
   byId("about").textContent = run.about;
   buildTable(run, light);
   nameViews(run);
   buildChips(run, starts);
   showElbow();
-  writeAddress(`#${addressOfStarts(starts)}`);
+  showCompared();
+  remember();
   drawOwn();
 }
 
@@ -68,7 +70,7 @@ function drawOwn() {
   byId("own-back").hidden = !page.base;
   for (const id of ["first", "back", "play", "forward", "last", "slider"])
     byId(id).disabled = true;
-  const view = { ...viewOf(), labels: null };
+  const view = ownView();
   if (run.isImage) {
     drawPicture(run, view);
     drawMarks(run, marksOf(run, view));
@@ -89,38 +91,79 @@ function drawOwn() {
   byId("slider").max = byId("slider").value = 0;
 }
 
+// Before there is a run; while a start is dragged, what its first assign would do.
+function ownView() {
+  const { run, dragged } = page;
+  const view = { ...viewOf(), labels: null };
+  if (dragged === null) return view;
+  const { labels } = assign(run.points, run.start);
+  return { ...view, labels, labelCentroids: run.start, mode: page.mode === "false" ? "false" : "painted" };
+}
+
 // What the reader's own runs are made of.
-const baseRun = () => page.base ?? page.runs[0];
+const baseRun = () => spaceOfBase(byId("own-space").value);
+
+// Each picture in the spaces in which it has been compared.
+const inSpaces = new WeakMap();
+
+function spaceOfBase(space) {
+  const base = page.base ?? page.runs[0];
+  if (!inSpaces.has(base)) inSpaces.set(base, new Map());
+  const known = inSpaces.get(base);
+  if (!known.has(space)) known.set(space, hasSpaces(base) ? inSpace(base, space) : base);
+  return known.get(space);
+}
+
+// The same starts, in the space that was chosen.
+function compareInSpace() {
+  const starts = page.own ?? page.mine?.own ?? [];
+  const [from, base] = [page.run.space, baseRun()];
+  page.elbow = page.mine = null;
+  openOwn(
+    starts.map((each) => {
+      const { row, column, point } = each;
+      if (row !== null) return { ...each, point: pointOf(base, base.pointOf[row * base.shown[1] + column]) };
+      return { ...each, point: SPACES[base.space].fromRgb(SPACES[from].toRgb(point)) };
+    }),
+  );
+}
 
 // How many centroids are asked for.
 const wanted = () => Math.min(MOST_OWN, Math.max(1, Math.round(Number(byId("own-k").value)) || 1));
 
-// Drop a centroid: on a pixel, or at a place of the plane.
-function drop({ row = null, column = null, point }) {
-  if (page.own.length >= MOST_OWN) return;
-  openOwn([...page.own, { row, column, point }], page);
+function drop(start) {
+  if (!start || page.own.length >= MOST_OWN) return;
+  openOwn([...page.own, { ...start, how: "by hand" }], page);
 }
 
 const pointOf = (run, i) => Array.from(run.points.subarray(i * run.d, (i + 1) * run.d));
 
-function dropOnPixel([row, column]) {
+// A start on a pixel, null if that takes no part.
+function startOnPixel([row, column]) {
   const { run } = page;
   const i = run.pointOf[row * run.shown[1] + column];
-  if (i >= 0) drop({ row, column, point: pointOf(run, i) });
+  return i < 0 ? null : { row, column, point: pointOf(run, i) };
 }
 
-// A place on the plane or line, in pixels of the screen.
-function dropAt(spot) {
+// A start at a spot of the cloud: anywhere on a plane or line, in space at a dot.
+function startAtSpot(spot) {
+  const { run } = page;
   const { width, height } = byId("cloud").getBoundingClientRect();
-  drop({ point: frameOf(page.run, { width, height }).place(spot) });
+  if (run.d < 3) return { row: null, column: null, point: frameOf(run, { width, height }).place(spot) };
+  const dot = dotUnder(spot);
+  return dot === null ? null : { row: null, column: null, point: Array.from(run.dots.subarray(dot * run.d, (dot + 1) * run.d)) };
 }
+
+const dropOnPixel = (pixel) => drop(startOnPixel(pixel));
+const dropAt = (spot) => drop(startAtSpot(spot));
 
 function fillUp() {
   const { run, own } = page;
   const seed = Number(byId("own-seed").value) || 0;
   const given = own.map(({ point }) => point);
-  const chosen = chooseStart(run, wanted(), byId("own-init").value, seed, given);
-  openOwn([...own, ...startsAt(run, chosen)]);
+  const init = byId("own-init").value;
+  const chosen = chooseStart(run, wanted(), init, seed, given);
+  openOwn([...own, ...startsAt(run, chosen, `${init} with seed ${seed}`)]);
 }
 
 function runOwn() {
@@ -130,16 +173,19 @@ function runOwn() {
   const found = lloyd(run.points, start, { tol, maxIter });
   const mine = { ...run, ...found, n: run.pixelOf.length, all: run.pixelOf.length, init: "given", cache: undefined };
   mine.own = own;
+  mine.how = [...new Set(own.map(({ how }) => how))].join(" and ");
+  mine.nInit = 1;
   mine.starts = own.map(({ row, column }) => (row === null ? -1 : row * run.shown[1] + column));
   page.mine = mine;
+  keepTried(mine);
   open(mine, 1);
 }
 
 // The points of these numbers, as starts.
-function startsAt(run, chosen) {
+function startsAt(run, chosen, how) {
   return chosen.map((i) => {
     const [row, column] = run.isImage ? placeOf(run, run.pixelOf[i]) : [null, null];
-    return { row, column, point: pointOf(run, i) };
+    return { row, column, point: pointOf(run, i), how };
   });
 }
 
@@ -172,7 +218,7 @@ function showElbow() {
 
 function showBest({ chosen }) {
   byId("own-k").value = chosen.length;
-  openOwn(startsAt(baseRun(), chosen));
+  openOwn(startsAt(baseRun(), chosen, "the best of its k"));
   runOwn();
   page.mine.chosen = chosen;
   go(page.moves.length - 1);
@@ -189,14 +235,20 @@ async function openPicture(file) {
   try {
     // As the camera was held.
     const bitmap = await createImageBitmap(file, { imageOrientation: "from-image" });
-    page.base = runOfPicture(bitmap, file.name || "A picture", page.runs[0]);
-    page.elbow = null;
+    const pixels = pixelsOf(bitmap, file.name || "A picture");
+    page.base = runOfPixels(pixels, page.runs[0]);
+    keepPicture(pixels);
   } catch (error) {
     byId("own-text").textContent = `${file.name || "This picture"} cannot be shown. ${error.message}`;
     return;
   }
-  page.mine = null;
+  forgetRuns();
   openOwn();
+}
+
+// The runs of another picture say nothing about this one.
+function forgetRuns() {
+  Object.assign(page, { mine: null, elbow: null, tried: [], compared: [] });
 }
 
 function listenToFiles() {
@@ -205,7 +257,8 @@ function listenToFiles() {
     event.target.value = "";
   });
   byId("own-back").addEventListener("click", () => {
-    page.base = page.mine = page.elbow = null;
+    page.base = null;
+    forgetRuns();
     openOwn();
   });
   const over = (on) => (event) => {

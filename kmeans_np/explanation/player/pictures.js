@@ -6,8 +6,8 @@ const MOST_PIXELS = 40000;
 // A cloud has at most so many dots.
 const MOST_DOTS = 4000;
 
-// A picture that the browser has decoded, as a run without a start.
-function runOfPicture(bitmap, name, like) {
+// The pixels of a picture that the browser has decoded, four bytes each, few enough.
+function pixelsOf(bitmap, name) {
   const { width, height } = bitmap;
   const share = Math.min(1, Math.sqrt(MOST_PIXELS / (width * height)));
   const columns = Math.max(1, Math.round(width * share));
@@ -17,7 +17,32 @@ function runOfPicture(bitmap, name, like) {
   const pen = canvas.getContext("2d", { willReadFrequently: true });
   pen.imageSmoothingQuality = "high";
   pen.drawImage(bitmap, 0, 0, columns, rows);
-  const { data } = pen.getImageData(0, 0, columns, rows);
+  return { name, width, height, rows, columns, data: pen.getImageData(0, 0, columns, rows).data };
+}
+
+// A reload of the page loses no picture: its pixels are kept in this tab of the browser,
+// and go away with it. Not everywhere is there a place for them.
+function keepPicture({ data, ...about }) {
+  const letters = Array.from(data, (byte) => String.fromCharCode(byte)).join("");
+  try {
+    sessionStorage.setItem(location.pathname, JSON.stringify({ ...about, letters: btoa(letters) }));
+  } catch {
+    // Then a reload shows the first picture again.
+  }
+}
+
+function keptPicture() {
+  try {
+    const { letters, ...about } = JSON.parse(sessionStorage.getItem(location.pathname));
+    const data = Uint8ClampedArray.from(atob(letters), (letter) => letter.charCodeAt(0));
+    return runOfPixels({ ...about, data }, page.runs[0]);
+  } catch {
+    return null;
+  }
+}
+
+// Pixels as a run without a start.
+function runOfPixels({ name, width, height, rows, columns, data }, like) {
   const n = rows * columns;
   const pixelOf = [];
   for (let i = 0; i < n; i++) if (data[4 * i + 3] > 0) pixelOf.push(i);
@@ -29,11 +54,11 @@ function runOfPicture(bitmap, name, like) {
     for (let j = 0; j < 3; j++) points[3 * i + j] = data[4 * pixel + j] / 255;
   });
   const raw = (pixel) => [0, 1, 2].map((j) => data[4 * pixel + j]);
-  const reduced = share < 1 ? `, reduced to ${rows} × ${columns}` : "";
+  const reduced = rows < height || columns < width ? `, reduced to ${rows} × ${columns}` : "";
   const run = {
     isImage: true, shape: [height, width, 3], shown: [rows, columns, 3],
     full: [rows, columns], plane: null, n: pixelOf.length, all: n,
-    axes: ["red", "green", "blue"], d: 3, unit: 255, signed: false, reduced: false,
+    axes: ["red", "green", "blue"], channels: ["red", "green", "blue"], space: "rgb", d: 3, unit: 255, signed: false, reduced: false,
     screen: { low: [0], width: [255], asItIs: true }, nPixels: n, pixelOf, pointOf, points,
     raw, ...dotsOfPoints(points), start: [], steps: [], inertias: [], meanVariance: 0,
     tol: 1e-4, maxIter: 100, id: OWN, title: name, intro: "", init: "given", k: 0,

@@ -15,6 +15,10 @@ const page = {
   own: null, // The reader's starting centroids; null if the tab is not open.
   base: null, // The reader's own picture, as a run without a start.
   elbow: null, // The best run of each k, as far as they are computed.
+  dragged: null, // The number of the start that is dragged.
+  released: -Infinity, // When a start was let go.
+  tried: [], // The runs that can be compared, and the two that are.
+  compared: [],
 };
 const OWN = "own";
 // What is painted; false colors are easy to tell apart.
@@ -24,8 +28,12 @@ const calm = window.matchMedia("(prefers-reduced-motion: reduce)");
 // ---- Moments ----------------------------------------------------------------------
 
 // How the line below the heading reads.
-const aboutOf = (run) =>
-  run.start.length ? `${run.about} · k = ${run.k}` : run.about;
+function aboutOf(run) {
+  const parts = [run.about];
+  if (run.start.length) parts.push(`k = ${run.k}`);
+  if (run.space !== "rgb") parts.push(`compared in ${SPACES[run.space].name}`);
+  return parts.join(" · ");
+}
 
 // Labels of the shown points for the centroids of a move, kept for each step.
 function labelsFor(run, move) {
@@ -165,7 +173,6 @@ function say(run, move) {
   byId("file").textContent = file;
   byId("how").hidden = false;
   byId("story").dataset.kind = move.kind;
-  byId("intro").textContent = run.intro ?? "";
   const here = placeOnCurve(run, move);
   byId("inertia").textContent = here ? real(here[1]) : "";
   byId("slider").max = moves.length - 1;
@@ -176,12 +183,52 @@ function say(run, move) {
   byId("count").textContent = `move ${at + 1} of ${moves.length}`;
   const [title, place] = [byId("move").textContent, byId("where").textContent];
   byId("count").dataset.move = `${move.step ? `${title}, ${place}` : title} · `;
+  askOrTell(run, at);
   byId("first").disabled = byId("back").disabled = at === 0;
   byId("last").disabled = byId("forward").disabled = at === moves.length - 1;
   byId("table-note").textContent =
     run.start.length < run.k
       ? `${run.k} clusters were asked for; there are only ${run.start.length} different ${run.isImage ? "colors" : "points"}.`
       : "Point at a cluster to see where it is.";
+}
+
+// What there is to see; but of what is asked first, only the question until the move
+// that answers it.
+function askOrTell(run, at) {
+  const { question } = run;
+  const asking = Boolean(question) && at <= firstMove(run);
+  byId("ask").hidden = !asking;
+  if (asking) {
+    // There is no room for both, and on a phone it stands below.
+    byId("how").hidden = true;
+    byId("count").dataset.move = "A question, below · ";
+  }
+  byId("intro").textContent = asking ? "" : run.intro ?? "";
+  if (!question) return;
+  if (!asking) {
+    const { said } = run;
+    if (said === undefined) return;
+    const own = `You said: “${question.choices[said]}” `;
+    const right = `It is: “${question.choices[question.right]}” `;
+    byId("intro").prepend(own, said === question.right ? "So it is. " : right);
+    return;
+  }
+  byId("question").textContent = question.text;
+  byId("choices").replaceChildren(
+    ...question.choices.map((text, number) => {
+      const choice = document.createElement("button");
+      choice.type = "button";
+      choice.textContent = text;
+      choice.setAttribute("aria-pressed", String(run.said === number));
+      choice.addEventListener("click", () => {
+        run.said = number;
+        play(false);
+        go(firstMove(run) + 1, true);
+        byId("forward").focus();
+      });
+      return choice;
+    }),
+  );
 }
 
 function sayPixel(run, { move, labels, changed, pixelDistances }) {
@@ -199,7 +246,7 @@ function sayPixel(run, { move, labels, changed, pixelDistances }) {
   const [row, column] = page.pixel;
   const pixel = row * run.shown[1] + column;
   const named = run.d === 1 || run.d === 3;
-  const color = run.raw(pixel).map((x, j) => (named ? `${run.axes[j]} ${real(x)}` : real(x))).join(", ");
+  const color = run.raw(pixel).map((x, j) => (named ? `${run.channels[j]} ${real(x)}` : real(x))).join(", ");
   const across = (count, i) => Math.floor((i * run.full[count]) / run.shown[count]);
   let text = `Row ${across(0, row)}, column ${across(1, column)}: ${color}.`;
   const i = run.pointOf[pixel];
@@ -209,7 +256,8 @@ function sayPixel(run, { move, labels, changed, pixelDistances }) {
     const far = real(pixelDistances[nearest]);
     const own = labels ? labels[i] : nearest;
     if (own === nearest) {
-      const scaled = run.unit === 1 ? "" : ` (of colors divided by ${whole(run.unit).replaceAll(",", "")})`;
+      let scaled = run.unit === 1 ? "" : ` (of colors divided by ${whole(run.unit).replaceAll(",", "")})`;
+      if (run.space !== "rgb") scaled = ` in ${SPACES[run.space].name}`;
       text += ` Nearest is centroid ${nearest}, at a distance of ${far}${scaled}.`;
       const tied = pixelDistances.filter((x) => x === pixelDistances[nearest]).length;
       if (tied > 1) text += " Another is just as near: the first one wins.";
@@ -277,62 +325,9 @@ function playOn() {
   }, time);
 }
 
-// The address names the run and the move, for others to go there; of the reader's own
-// run also the start.
-function remember() {
-  const prefix =
-    page.run.id === OWN ? `${addressOfStarts(page.run.own)}/` : page.run === page.runs[0] ? "" : `${page.run.id}/`;
-  writeAddress(`#${prefix}${nameOf(page.moves[page.at])}`);
-}
-
-function writeAddress(address) {
-  // Where a page has no address of its own, as in a notebook, it cannot be written to.
-  try {
-    history.replaceState(null, "", address);
-  } catch {
-    page.address = address;
-  }
-}
-
-// own:row,column;row,column of pixels, or the numbers of points. A picture of the
-// reader's own has no address.
-function addressOfStarts(starts) {
-  if (page.base) return OWN;
-  const numbers = ({ row, column, point }) =>
-    row === null ? point : [row, column];
-  return [OWN, starts.map((each) => numbers(each).join()).join(";")].filter(Boolean).join(":");
-}
-
-function startsOfAddress(address) {
-  const run = page.runs[0];
-  const starts = (address.split(":")[1] ?? "").split(";").filter(Boolean).slice(0, MOST_OWN);
-  return starts.flatMap((each) => {
-    const numbers = each.split(",").map(Number);
-    if (numbers.some(Number.isNaN) || numbers.length !== (run.isImage ? 2 : run.d)) return [];
-    if (!run.isImage) return [{ row: null, column: null, point: numbers }];
-    const [row, column] = numbers;
-    const i = run.pointOf[row * run.shown[1] + column] ?? -1;
-    return i < 0 ? [] : [{ row, column, point: pointOf(run, i) }];
-  });
-}
-
-function goToAddress() {
-  const parts = (location.hash.slice(1) || document.body.dataset.opens).split("/");
-  if (parts[0].split(":")[0] === OWN) {
-    openOwn(startsOfAddress(parts[0]));
-    if (parts.length === 1 || !page.own.length) return;
-    runOwn();
-  }
-  const name = parts.pop();
-  const run = page.runs.find((each) => each.id === parts[0]) ?? (parts.length && page.mine ? page.mine : page.runs[0]);
-  const moves = movesOf(run);
-  let at = moves.findIndex((move) => nameOf(move) === name);
-  const [, kind, number] = /^(assign|update)-(\d+)$/.exec(name) ?? [];
-  // A step that is not kept: the next one that is.
-  if (at < 0 && kind)
-    at = moves.findIndex((move) => move.kind === kind && move.step.iteration >= number);
-  open(run, Math.max(0, at));
-}
+// Where a run is opened: at its question, if it has one.
+const firstMove = ({ question, ...run }) =>
+  question ? movesOf(run).findIndex((move) => nameOf(move) === question.move) : 0;
 
 function open(run, at = 0) {
   play(false);
@@ -343,12 +338,13 @@ function open(run, at = 0) {
   document.body.classList.toggle("points", !run.isImage);
   document.body.classList.remove("choosing");
   byId("own").hidden = run.id !== OWN;
-  byId("own-text").textContent = "This is your run. Take a centroid away, or clear them all, to start from others.";
+  byId("own-text").textContent = "This is your run. Take a centroid away, or clear them all, to start from others: then two runs stand side by side.";
   byId("own-run").disabled = byId("own-random").disabled = true;
   byId("about").textContent = aboutOf(run);
   buildTable(run, light);
   nameViews(run);
   showElbow();
+  showCompared();
   go(at);
 }
 
@@ -388,125 +384,7 @@ function nameViews(run) {
   byId("small-print").textContent = small.join(" ");
 }
 
-function light(label) {
-  if (page.lit === label) return;
-  page.lit = label;
-  redraw();
-}
-
-function pointAtPixel(pixel) {
-  page.pixel = pixel;
-  const { run } = page;
-  if (!run.isImage) return;
-  const view = page.own ? { ...viewOf(), labels: null } : viewOf();
-  drawMarks(run, marksOf(run, view));
-  drawCloud(run, view);
-  fillTable(run, view);
-  sayPixel(run, view);
-}
-
-function pointAtDot(spot) {
-  const { run } = page;
-  const far = ([x, y]) => Math.hypot(x - spot[0], y === null ? 0 : y - spot[1]);
-  const nearest = spot && drawn.dots.reduce((best, dot) => (best && far(best) <= far(dot) ? best : dot), null);
-  const dot = nearest && far(nearest) <= 8 ? nearest[2] : null;
-  if (dot === page.dot || !run.isImage) return;
-  page.dot = dot;
-  const view = page.own ? { ...viewOf(), labels: null } : viewOf();
-  drawPicture(run, view);
-}
-
 // ---- What the reader does ---------------------------------------------------------
-
-// The pixel under the pointer, [row, column].
-function pixelUnder(event) {
-  const { run } = page;
-  const box = byId("picture").getBoundingClientRect();
-  const [rows, columns] = run.shown;
-  const within = (share, count) => Math.max(0, Math.min(count - 1, Math.floor(share * count)));
-  return [
-    within((event.clientY - box.top) / box.height, rows),
-    within((event.clientX - box.left) / box.width, columns),
-  ];
-}
-
-function listenToPicture() {
-  const picture = byId("picture");
-  picture.addEventListener("mousedown", (event) => event.preventDefault());
-  picture.addEventListener("pointermove", (event) => pointAtPixel(pixelUnder(event)));
-  picture.addEventListener("pointerdown", (event) => pointAtPixel(pixelUnder(event)));
-  picture.addEventListener("pointerleave", (event) => {
-    if (event.pointerType === "mouse") pointAtPixel(null);
-  });
-  picture.addEventListener("click", (event) => {
-    if (page.own) dropOnPixel(pixelUnder(event));
-  });
-  picture.addEventListener("keydown", (event) => {
-    const [rows, columns] = page.run.shown;
-    const far = event.shiftKey ? 1 : Math.max(1, Math.round(columns / 50));
-    const ways = { ArrowUp: [-far, 0], ArrowDown: [far, 0], ArrowLeft: [0, -far], ArrowRight: [0, far] };
-    const [row, column] = page.pixel ?? [rows >> 1, columns >> 1];
-    if (event.key in ways) {
-      const [down, right] = ways[event.key];
-      const within = (x, count) => Math.max(0, Math.min(count - 1, x));
-      pointAtPixel([within(row + down, rows), within(column + right, columns)]);
-    } else if (event.key === "Enter" && page.own && page.pixel) dropOnPixel(page.pixel);
-    else if (event.key === "Escape") pointAtPixel(null);
-    else return;
-    event.preventDefault();
-    event.stopPropagation();
-  });
-}
-
-function listenToCloud() {
-  const cloud = byId("cloud");
-  let from = null;
-  // A mouse does not take the focus here: the arrow keys go on to go through the moves.
-  cloud.addEventListener("mousedown", (event) => event.preventDefault());
-  const turnBy = (across, up) => {
-    const [around, above] = page.turn;
-    page.turn = [around + across, Math.max(-1.5, Math.min(1.5, above + up))];
-    drawCloud(page.run, viewOf());
-  };
-  cloud.addEventListener("pointerdown", (event) => {
-    if (page.run.d < 3) return;
-    from = [event.clientX, event.clientY];
-    cloud.setPointerCapture(event.pointerId);
-  });
-  cloud.addEventListener("pointerleave", () => pointAtDot(null));
-  cloud.addEventListener("pointermove", (event) => {
-    if (!from) {
-      const box = cloud.getBoundingClientRect();
-      if (event.pointerType === "mouse") pointAtDot([event.clientX - box.left, event.clientY - box.top]);
-      return;
-    }
-    turnBy((event.clientX - from[0]) / 150, (event.clientY - from[1]) / 150);
-    from = [event.clientX, event.clientY];
-  });
-  for (const name of ["pointerup", "pointercancel"])
-    cloud.addEventListener(name, () => (from = null));
-  const canDrop = () => page.own && !page.run.isImage && page.run.d < 3;
-  cloud.addEventListener("keydown", (event) => {
-    const way = { ArrowUp: [0, -1], ArrowDown: [0, 1], ArrowLeft: [-1, 0], ArrowRight: [1, 0] }[event.key];
-    const { width, height } = cloud.getBoundingClientRect();
-    if (canDrop() && (way || event.key === "Enter")) {
-      const [x, y] = page.spot ?? [width / 2, height / 2];
-      if (!way) dropAt([x, y]);
-      else page.spot = [x + 10 * way[0], y + 10 * way[1]];
-      redraw();
-    } else if (page.run.d > 2 && way) turnBy(way[0] / 10, way[1] / 10);
-    else return;
-    event.preventDefault();
-    event.stopPropagation();
-  });
-  cloud.addEventListener("blur", () => {
-    if (page.spot) (page.spot = null), redraw();
-  });
-  cloud.addEventListener("click", (event) => {
-    const box = cloud.getBoundingClientRect();
-    if (canDrop()) dropAt([event.clientX - box.left, event.clientY - box.top]);
-  });
-}
 
 function listenToControls() {
   const jump = (at) => () => {
@@ -521,7 +399,9 @@ function listenToControls() {
   byId("slider").addEventListener("input", jump(() => Number(byId("slider").value)));
   byId("speed").addEventListener("change", () => page.playing && play(true));
   byId("own-random").addEventListener("click", fillUp);
+  for (const id of Object.values(FIELDS)) byId(id).addEventListener("change", remember);
   byId("own-k").addEventListener("input", () => page.own && drawOwn());
+  byId("own-space").addEventListener("change", compareInSpace);
   byId("own-clear").addEventListener("click", () => {
     page.mine = null;
     openOwn();
@@ -555,10 +435,11 @@ function redraw() {
   if (page.own) drawOwn();
   else draw();
   if (page.elbow) showElbow();
+  showCompared();
 }
 
 function buildTabs() {
-  const tabs = page.runs.map(({ id, title }) => ({ id, title, act: () => open(page.runs.find((run) => run.id === id)) }));
+  const tabs = page.runs.map((run) => ({ id: run.id, title: run.title, act: () => open(run, firstMove(run)) }));
   tabs.push({ id: OWN, title: "Try it yourself", act: () => (page.mine ? open(page.mine, 1) : openOwn()) });
   byId("runs").replaceChildren(
     ...tabs.map(({ id, title, act }) => {
@@ -579,16 +460,20 @@ function buildModes() {
       button.type = "button";
       button.textContent = name;
       button.dataset.mode = mode;
-      button.setAttribute("aria-pressed", String(mode === page.mode));
       button.addEventListener("click", () => {
-        page.mode = mode;
-        for (const each of byId("paint").children)
-          each.setAttribute("aria-pressed", String(each === button));
+        chooseMode(mode);
+        remember();
         redraw();
       });
       return button;
     }),
   );
+}
+
+function chooseMode(mode) {
+  page.mode = mode;
+  for (const button of byId("paint").children)
+    button.setAttribute("aria-pressed", String(button.dataset.mode === mode));
 }
 
 async function start() {
@@ -600,7 +485,8 @@ async function start() {
   listenToCloud();
   listenToControls();
   listenToFiles();
-  byId("own-k").value = Math.min(MOST_OWN, page.runs[0].start.length);
+  listenToCompared();
+  fillFields(new URLSearchParams());
   goToAddress();
   document.body.classList.add("ready");
 }

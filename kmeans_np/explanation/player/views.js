@@ -49,12 +49,11 @@ function heightLeft() {
 
 // `mode` is "painted", "false", "changed" or "original"; `lit` a cluster to light up, or
 // null; `near` the points beside the dot that is pointed at, or null.
-function drawPicture(run, view) {
+function drawPicture(run, view, canvas = byId("picture"), most = heightLeft()) {
   const { labels, changed, colors, mode, lit, near } = view;
   const [rows, columns] = run.shown;
-  const canvas = byId("picture");
   const room = canvas.parentElement.clientWidth;
-  const scale = Math.min(room / columns, heightLeft() / rows);
+  const scale = Math.min(room / columns, most / rows);
   canvas.style.width = `${Math.max(1, scale * columns)}px`;
   canvas.style.height = `${Math.max(1, scale * rows)}px`;
   canvas.width = columns;
@@ -158,9 +157,8 @@ function dotsOf(run, view) {
   });
 }
 
-function drawCloud(run, view) {
-  const canvas = byId("cloud");
-  const height = Math.min(heightLeft(), canvas.clientWidth * 0.9);
+function drawCloud(run, view, canvas = byId("cloud"), most = heightLeft()) {
+  const height = Math.min(most, canvas.clientWidth * 0.9);
   const sheet = fit(canvas, run.d === 1 ? 220 : height);
   canvas.style.height = `${sheet.height}px`;
   if (run.d === 1) drawLine(run, view, sheet);
@@ -262,7 +260,7 @@ function drawSpace(run, view, { pen, width, height }) {
 
 function drawBox(pen, run, ranges, project) {
   const corner = (bits) => ranges.map((range, j) => range[(bits >> j) & 1]);
-  pen.strokeStyle = themed("--line");
+  pen.strokeStyle = themed("--edge");
   pen.lineWidth = 1;
   for (let bits = 0; bits < 8; bits++) {
     for (let j = 0; j < 3; j++) {
@@ -381,7 +379,7 @@ function drawLine(run, view, sheet) {
     pen.fillStyle = css(color.map(Math.round));
     pen.fillRect(x - width / 2, height - edge - 10 - size, width, size);
   });
-  pen.strokeStyle = themed("--line");
+  pen.strokeStyle = themed("--edge");
   pen.beginPath();
   pen.moveTo(0, height - edge);
   pen.lineTo(sheet.width, height - edge);
@@ -489,7 +487,7 @@ function fillTable(run, view) {
     const [name, share, moved, far] = row.cells;
     const swatch = name.firstElementChild;
     swatch.style.background = css(colors[label].map(Math.round));
-    swatch.title = place.map((x) => real(x * run.unit)).join(", ");
+    swatch.title = valuesOf(run, place).map((x) => real(x * run.unit)).join(", ");
     share.replaceChildren(...shareOf(run, move, label));
     moved.textContent = movedBy(move, label);
     far.textContent = pixelDistances ? real(pixelDistances[label]) : "";

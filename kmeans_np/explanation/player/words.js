@@ -38,6 +38,7 @@ const TITLES = {
 // Formulas in HTML, and the line of Python of each move.
 const FORMULAS = {
   flatten: "<i>p</i> = @pixel@ / @unit@",
+  space: "<i>p</i> = @space@(@pixel@ / @unit@)",
   choose: "<i>c</i><sub>0</sub>, …, <i>c</i><sub>k−1</sub> &nbsp;with&nbsp; k = @k@",
   assign:
     "label(<i>p</i>) = argmin<sub><i>j</i></sub> ‖<i>p</i> − <i>c</i><sub><i>j</i></sub>‖²",
@@ -50,6 +51,7 @@ const FORMULAS = {
 };
 const CODE = {
   flatten: "points = image.reshape(-1, @d@) / @unit@",
+  space: "points = @way@(image.reshape(-1, 3), @unit@)",
   points: "points = np.asarray(points)",
   choose: "centroids = random_points(points, k, weights, rng)",
   "k-means++": "centroids = plus_plus(points, k, weights, rng)",
@@ -67,6 +69,8 @@ function fill(text, run) {
   const unit = run.unit === 1 ? "1" : whole(run.unit).replaceAll(",", "");
   return text
     .replaceAll("@unit@", unit)
+    .replaceAll("@space@", SPACES[run.space].name)
+    .replaceAll("@way@", SPACES[run.space].code)
     .replaceAll("@k@", run.start.length)
     .replaceAll("@d@", run.d)
     .replaceAll("@pixel@", run.d === 1 ? "gray" : run.d === 3 ? "(red, green, blue)" : "(channel 1, …)")
@@ -74,8 +78,9 @@ function fill(text, run) {
 }
 
 function formulaOf(run, move) {
-  const key = move.kind === "stop" ? move.step.stoppedBy : move.kind;
-  if (key === "flatten" && run.unit === 1) return "";
+  let key = move.kind === "stop" ? move.step.stoppedBy : move.kind;
+  if (key === "flatten" && run.space !== "rgb") key = "space";
+  else if (key === "flatten" && run.unit === 1) return "";
   return fill(FORMULAS[key], run);
 }
 
@@ -85,6 +90,7 @@ const IN_LLOYD = ["given", "assign", "update", "labels", "tol", "max_iter"];
 function codeOf(run, move) {
   let key = move.kind === "stop" ? move.step.stoppedBy : move.kind;
   if (key === "flatten" && !run.isImage) key = "points";
+  else if (key === "flatten" && run.space !== "rgb") key = "space";
   if (key === "choose" && run.init !== "random") key = run.init;
   return {
     line: fill(CODE[key], run).replace(/ \/ 1$/, ""),
@@ -105,7 +111,8 @@ function sentenceOf(run, move) {
       optimal: `The first ${k === 1 ? "centroid is the best that there is" : `${k} centroids are the best that there are`}, found by trying where to cut`,
       given: `The first ${k === 1 ? "centroid is" : `${k} centroids are`} given`,
     }[run.init];
-    return `${how}. From here on, nothing is left to chance.`;
+    const tried = run.nInit > 1 ? ` Of ${whole(run.nInit)} starts, this is the one that ends with the smallest inertia.` : "";
+    return `${how}. From here on, nothing is left to chance.${tried}`;
   }
   const { step } = move;
   if (move.kind === "assign") return assigned(run, move, noun);
@@ -123,9 +130,11 @@ function flattened(run) {
   const others =
     run.n < run.all ? ` ${whole(run.all - run.n)} pixels are masked or transparent and take no part.` : "";
   const pixel = run.d === 1 ? "one number" : `${run.d} numbers`;
+  const compared =
+    run.space === "rgb" ? "" : ` Its colors are compared in ${SPACES[run.space].name}, where distances are nearer to what eyes see: lightness, green to red, blue to yellow.`;
   return (
     `The picture is a tensor of shape ${shapeOf(run.shape)}. ${scaled} Flattened, it is ` +
-    `${several(run.n, "point")} with ${pixel} each: K-means does not know where a pixel lies.${others}`
+    `${several(run.n, "point")} with ${pixel} each: K-means does not know where a pixel lies.${compared}${others}`
   );
 }
 
