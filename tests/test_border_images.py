@@ -580,10 +580,9 @@ def test_impossible_ks_are_refused(error, arguments, options, sentence):
 )
 @pytest.mark.parametrize("kind", ["auto", "points"])
 def test_what_only_images_have_is_refused_for_points(name, value, shown, kind):
-    instead = " instead" if name == "channel_axis" else ""
     sentence = (
         f"{name} must be left out for points, (n, d), got {shown}; for a gray image "
-        f"pass kind='image'{instead}"
+        "pass kind='image' instead"
     )
     points = GRAY[:2, :2] if kind == "points" else GRAY[:2, :1]
     options = {"kind": kind, name: value}

@@ -32,6 +32,50 @@ class Example(NamedTuple):
     question: Question | None = None
 
 
+# What is asked of each, by its name.
+QUESTIONS = {
+    "bad-start": Question(
+        "choose",
+        "Two of the three centroids start in the same group. Where will they "
+        "be at the end?",
+        (
+            "One of them moves over to the group that has none.",
+            "Both stay in the group in which they start.",
+            "One of them is given up.",
+        ),
+        1,
+    ),
+    "empty-cluster": Question(
+        "assign-1",
+        "No point has joined cluster 2. What will happen to its centroid?",
+        (
+            "It restarts at the point that is farthest from its centroid.",
+            "It stays where it is, without points.",
+            "It is taken away: two clusters are left.",
+        ),
+        0,
+    ),
+    "tie": Question(
+        "choose",
+        "The point in the middle is as far from centroid 0 as from centroid 1. "
+        "Which will it join?",
+        (
+            "Neither: it is in no cluster.",
+            "Centroid 1.",
+            "Centroid 0.",
+        ),
+        2,
+    ),
+    "k-above-the-colors": Question(
+        "choose",
+        "There are three colors and five centroids, two of them at colors that "
+        "others have. How many clusters will have pixels?",
+        ("Five: equal centroids share their pixels.", "Three.", "Four."),
+        1,
+    ),
+}
+
+
 def examples() -> list[Example]:
     """Return the four prepared runs."""
     # Three groups of 30 points each.
@@ -53,17 +97,6 @@ def examples() -> list[Example]:
             "so it is run from several starts, of which the best is kept.",
             subject_of_points(blobs),
             [blobs[3], blobs[7], blobs[40]],
-            Question(
-                "choose",
-                "Two of the three centroids start in the same group. Where will they "
-                "be at the end?",
-                (
-                    "One of them moves over to the group that has none.",
-                    "Both stay in the group in which they start.",
-                    "One of them is given up.",
-                ),
-                1,
-            ),
         ),
         _example(
             "empty-cluster",
@@ -75,16 +108,6 @@ def examples() -> list[Example]:
             "for the smallest of all distances.",
             subject_of_points(blobs),
             [blobs[0], blobs[45], [14.0, 11.0]],
-            Question(
-                "assign-1",
-                "No point has joined cluster 2. What will happen to its centroid?",
-                (
-                    "It restarts at a point that is far from its own centroid.",
-                    "It stays where it is, without points.",
-                    "It is taken away: two clusters are left.",
-                ),
-                0,
-            ),
         ),
         _example(
             "tie",
@@ -94,17 +117,6 @@ def examples() -> list[Example]:
             "answer would depend on the program; with it, all give the same.",
             subject_of_points(np.array(seven, np.float64)),
             [[1.0, 2.0], [7.0, 2.0]],
-            Question(
-                "choose",
-                "The point in the middle is as far from centroid 0 as from centroid 1. "
-                "Which will it join?",
-                (
-                    "Neither: it is in no cluster.",
-                    "Centroid 1.",
-                    "Centroid 0.",
-                ),
-                2,
-            ),
         ),
         _example(
             "k-above-the-colors",
@@ -115,13 +127,6 @@ def examples() -> list[Example]:
             "answers with three clusters and says so in a warning.",
             subject_of_image(flag, None, -1, "auto"),
             [flag[0, column] / 255 for column in (0, 4, 8, 4, 0)],
-            Question(
-                "choose",
-                "There are three colors and five centroids, two of them at colors that "
-                "others have. How many clusters will have pixels?",
-                ("Five: equal centroids share their pixels.", "Three.", "Four."),
-                1,
-            ),
         ),
     ]
 
@@ -132,8 +137,7 @@ def _example(
     words: str,
     material: Subject,
     start: ArrayLike,
-    question: Question,
 ) -> Example:
     centroids = np.array(start, np.float64)
     run = record(material.points, material.weights, centroids, max_iter=300, tol=1e-4)
-    return Example(name, title, words, material, run, question)
+    return Example(name, title, words, material, run, QUESTIONS[name])
