@@ -581,8 +581,8 @@ def test_impossible_ks_are_refused(error, arguments, options, sentence):
 @pytest.mark.parametrize("kind", ["auto", "points"])
 def test_what_only_images_have_is_refused_for_points(name, value, shown, kind):
     sentence = (
-        f"{name} must be left out for points, (n, d), got {shown}; for a gray image "
-        "pass kind='image' instead"
+        f"{name} must be left out for points, (n, d), got {shown}; leave it out, or for "
+        "a gray image pass kind='image'"
     )
     points = GRAY[:2, :2] if kind == "points" else GRAY[:2, :1]
     options = {"kind": kind, name: value}
@@ -595,8 +595,8 @@ def test_what_only_images_have_is_refused_for_points(name, value, shown, kind):
 def test_no_channel_axis_contradicts_points():
     refused(
         ValueError,
-        "channel_axis must be left out for points, (n, d), got None; for a gray image "
-        "pass kind='image' instead",
+        "channel_axis must be left out for points, (n, d), got None; leave it out, or "
+        "for a gray image pass kind='image'",
         inertia_curve,
         GRAY,
         [1],

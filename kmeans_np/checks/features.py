@@ -148,8 +148,7 @@ def _only_of_images(**arguments: Any) -> None:
             name,
             "be left out for points, (n, d)",
             describe(given),
-            "for a gray image pass kind='image'"
-            + " instead" * (name == "channel_axis"),
+            "leave it out, or for a gray image pass kind='image'",
             shell_rule="be left out for points",
             shell_remedy="leave it out, or pass a picture",
         )
