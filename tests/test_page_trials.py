@@ -221,6 +221,10 @@ def test_pictures_of_two_runs_stand_side_by_side(made, visit):
     assert "cannot be compared" in verdict
     assert f"in RGB {inertias[0]} and " in verdict
     assert re.search(f"in Oklab [0-9.,]+ and {re.escape(inertias[1])}[.]", verdict)
+    assert text(tab, "about").count("compared in Oklab") == 1
+    # Who compares runs that differ in two things learns of neither.
+    tab.select_option("#compare-one", "1")
+    assert "Two things differ" in text(tab, "verdict")
     # Another tab has no place for them.
     click(tab, "[data-run=tie]")
     assert tab.locator("#compare").is_hidden()

@@ -69,8 +69,10 @@ function drawTried(run, side) {
 function verdictOn(one, other) {
   const [first, second] = [one, other].map((run) => `run ${page.tried.indexOf(run) + 1}`);
   if (one === other) return "This is one run twice: choose another one.";
-  if (one.space !== other.space) return verdictOnSpaces(one, other, first, second);
   const [k, l] = [one.start.length, other.start.length];
+  if (one.space !== other.space && k !== l)
+    return "Two things differ, the number of clusters and the color space: so nobody can say which of them made the difference. Choose runs that differ in one thing.";
+  if (one.space !== other.space) return verdictOnSpaces(one, other, first, second);
   const [low, high] = [one, other].map((run) => run.end.inertia).sort((a, b) => a - b);
   const less = high ? 1 - low / high : 0;
   const betterFirst = one.end.inertia <= other.end.inertia;

@@ -14,7 +14,7 @@ function openOwn(starts = [], { pixel = null, spot = null } = {}) {
     ...base, id: OWN, cache: undefined, starts: undefined, steps: [], inertias: [],
     start: starts.map(({ point }) => point), k: starts.length, intro: "",
     bests: base.reduced ? [] : base.bests,
-    about: aboutOf({ ...base, start: [], about: base.reduced ? `${base.about}, of which your runs use those shown` : base.about }),
+    about: base.reduced ? `${base.about}, of which your runs use those shown` : base.about,
   };
   Object.assign(page, { run });
   const where = base.isImage ? "the picture or a dot of its colors" : base.d === 2 ? "the plane" : "the line";
@@ -30,7 +30,8 @@ function openOwn(starts = [], { pixel = null, spot = null } = {}) {
   document.body.classList.add("choosing");
   byId("own").hidden = false;
   byId("own-space-label").hidden = !hasSpaces(base);
-  byId("about").textContent = run.about;
+  // How many centroids there are, the list says: so that this line stays as long.
+  byId("about").textContent = aboutOf({ ...run, start: [] });
   buildTable(run, light);
   nameViews(run);
   buildChips(run, starts);
