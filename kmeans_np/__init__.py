@@ -1,6 +1,6 @@
-"""K-means from scratch in NumPy, to segment pictures and to be read."""
+"""K-means from scratch in NumPy, to segment images and to be read."""
 
-# First of all, since the other imports take a moment in which Ctrl-C can come.
+# The first import: the others take a moment, in which Ctrl-C may come.
 from kmeans_np import interrupt as interrupt
 from kmeans_np.arrays import Progress
 from kmeans_np.clustering import Clustering, kmeans

@@ -5,7 +5,15 @@ import sys
 from collections.abc import Sequence
 
 from kmeans_np import interrupt
-from kmeans_np.cli import PROBLEMS, build_parser, discard_stdout, report, streams
+from kmeans_np.cli import (
+    PROBLEMS,
+    build_parser,
+    discard_stdout,
+    quieted,
+    report,
+    status_of,
+    streams,
+)
 
 
 def _prepare_output() -> None:
@@ -23,14 +31,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         interrupt.raise_again()
         _prepare_output()
         args = build_parser().parse_args(argv)
-        with streams(args):
+        with quieted(args.quiet), streams(args):
             status = args.run(args) or 0
         sys.stdout.flush()
     except BrokenPipeError:
         pass  # The reader of our output has seen enough, as `head` has.
     except PROBLEMS as error:
         report(error)
-        status = 2
+        status = status_of(error)
     except KeyboardInterrupt:
         print("kmeans-np: stopped", file=sys.stderr)
         status = 130

@@ -1,11 +1,11 @@
 """Ctrl-C while the command line is still being imported.
 
 The package imports this file before all others. It sets a handler of SIGINT that ends
-the process without a traceback, and `main` puts Python's own handler back. In every
-other program nothing is changed.
+the process without a traceback, and `main` restores Python's own handler. Other
+programs are not affected.
 """
 
-# Nothing else, since what is imported here is imported without the handler.
+# No other imports: the handler is not yet set while they run.
 import os
 import signal
 import sys
@@ -17,11 +17,11 @@ MODULES = ("kmeans_np", "kmeans_np.__main__")
 def is_command_line() -> bool:
     """Return whether Python was started as ``kmeans-np`` or ``python -m kmeans_np``."""
     arguments = getattr(sys, "argv", [])
-    # The arguments of the program come last. The word before them names the program.
+    # The program's arguments come last; the word before them is the program's name.
     program = "".join(sys.orig_argv[-len(arguments) :][:1])
     if arguments[:1] != ["-m"]:
         return program.rpartition(os.sep)[2] in SCRIPTS
-    # Python is looking for the module. Its name may be one word with the option.
+    # Python is still looking for the module. Its name may be joined to the option.
     if program.startswith("-"):
         program = program.partition("m")[2]
     return program in MODULES
@@ -41,6 +41,6 @@ def raise_again() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-# Where SIGINT is ignored, as in what a shell starts in the background, it stays so.
+# If SIGINT is ignored, as in background processes of a shell, it stays ignored.
 if is_command_line() and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
     signal.signal(signal.SIGINT, stop)

@@ -1,8 +1,7 @@
-"""Points in the order of their values: by the first feature, of equal ones by the next.
+"""Points in lexicographic order: by the first feature, equal ones by the next.
 
-Whatever is drawn in this order does not depend on how points are stored: not on their
-type, their unit or their place in memory, nor on whether a point is repeated or has
-that weight.
+Draws in this order do not depend on how points are stored: not on their dtype, their
+unit or their order in memory, nor on whether a point is repeated or has that weight.
 """
 
 from typing import NamedTuple
@@ -13,37 +12,37 @@ from numpy.typing import NDArray
 from kmeans_np.lloyd import Array, Floats
 
 Places = NDArray[np.intp]
-# Places in the order, counted in points, or, if these have weights, in weight.
+# Ranks in the order, counted in points or, if these have weights, in weight.
 Ranks = NDArray[np.intp] | Floats
 # Distinct points in order, (m, d), and the weight of each, (m,).
 Distinct = tuple[Array, Floats]
 
-# About how many points are looked at to see that distinct ones are many.
+# About how many points are examined to find out that there are many distinct ones.
 SAMPLE = 2**14
-# Into how many buckets points are put to find those at some ranks, and how many of
-# these are sorted.
+# The number of buckets that points are sorted into to find those at some ranks; and the
+# number of points in a bucket that are simply sorted.
 N_BUCKETS, FEW_ROWS = 2**14, 2**12
-# How many places there are for the marks of points, and how many points are looked at
-# together.
+# The number of different marks (hashes) of points, and of points per block.
 N_MARKS, BLOCK = 2**20, 2**16
 
 
 def distinct(points: Array, weights: Floats | None = None) -> Distinct:
-    """Return the distinct points in the order of their values.
+    """Return the distinct points in order of their values.
 
     Parameters
     ----------
     points : (n, d) array of real numbers
         The points.
     weights : (n,) array of float64, optional
-        How many times each counts; once when not given. Those of weight 0 are left out.
+        How many times each point counts; by default, once. Points of weight 0 are
+        removed.
 
     Returns
     -------
-    points : (m, d) array of the type of the points
+    points : (m, d) array of the dtype of the points
         The distinct points.
     weights : (m,) array of float64
-        The sum of the weights of each.
+        The total weight of each.
     """
     if weights is None:
         weights = np.ones(len(points))
@@ -53,8 +52,8 @@ def distinct(points: Array, weights: Floats | None = None) -> Distinct:
         return points, weights
     order = np.argsort(points[:, 0])
     equal = np.diff(points[order, 0]) == 0
-    # All features only of those that have the first in common, and of these only the
-    # features that tell some of them apart.
+    # Points with equal first features are sorted by those other features in which some
+    # of them differ.
     tied = np.append(equal, False) | np.append(False, equal)
     some = order[tied]
     rows = points[some]
@@ -72,20 +71,21 @@ def distinct(points: Array, weights: Floats | None = None) -> Distinct:
 def distinct_if_few(
     points: Array, limit: int, weights: Floats | None = None
 ) -> Distinct | None:
-    """Return the distinct points in order, and how many there are of each.
+    """Return the distinct points in order, and the total weight of each.
 
-    With weights, the sum of theirs. None if there are more distinct points than
-    `limit`, which takes little time to see if there are many more.
+    Without weights, each point counts once. None if there are more distinct points than
+    `limit`, which is found out quickly if there are many more.
     """
     found: list[Distinct] = []
     left = points
     weights_left = np.broadcast_to(1.0, len(points)) if weights is None else weights
     while len(left):
-        # Some of those left, all over, and how often they occur among all of these.
+        # Evenly spaced points among those left, and how often they occur among all of
+        # these.
         some = left[:: max(1, len(left) // max(SAMPLE, 2 * limit))]
         marks = np.zeros(N_MARKS, bool)
         marks[_marks(some)] = True
-        # Points that leave marks at different places are different.
+        # Points with different marks are different.
         if np.count_nonzero(marks) > limit:
             return None
         known, _ = distinct(some)
@@ -101,7 +101,7 @@ def distinct_if_few(
 def _count(
     points: Array, weights: Floats, known: Array
 ) -> tuple[Floats, Array, Floats]:
-    """Return how many points are equal to each of some known ones, and the others."""
+    """Return how many points are equal to each known one, and the other points."""
     counts, others = np.zeros(len(known)), np.zeros(len(points), bool)
     number_at = np.zeros(N_MARKS, np.intp)
     number_at[_marks(known)] = np.arange(len(known))
@@ -110,7 +110,7 @@ def _count(
         numbers = number_at.take(_marks(block))
         other = (block != known.take(numbers, axis=0)).any(axis=1)
         if other.any():
-            # A few known points have the place of their mark in common with others.
+            # A few known points have the same mark as others.
             classes = classes_of(block[other], known)
             numbers[other] = np.minimum(classes // 2, len(known) - 1)
             other[other] = classes % 2 == 0
@@ -121,10 +121,10 @@ def _count(
 
 
 def _marks(points: Array) -> Places:
-    """Return a number for each point; equal points have equal ones."""
+    """Return a hash of each point; equal points have equal hashes."""
     hashes = np.zeros(len(points), np.uint64)
     for x in points.T:
-        # Added to 0, since -0 is equal to 0 and has other bits.
+        # Added to 0, since -0 equals 0 but has other bits.
         bits = np.add(x, 0, dtype=np.float64).view(np.uint64)
         hashes = (hashes ^ bits) * np.uint64(0x9E3779B97F4A7C15)
         hashes ^= hashes >> np.uint64(29)
@@ -138,11 +138,11 @@ def merge_distinct(parts: list[Distinct]) -> Distinct:
 
 
 class Buckets(NamedTuple):
-    """Ranges of the first feature that varies, all equally wide."""
+    """Ranges of equal width of the first feature that varies."""
 
-    # Which feature it is.
+    # The index of that feature.
     column: int
-    # Where the first begins and the last ends. Points beyond are in these two.
+    # Where the first begins and the last ends. Points outside are in these two.
     low: float
     high: float
 
@@ -156,44 +156,44 @@ class Buckets(NamedTuple):
         np.clip(x, self.low, self.high, out=x)
         x -= self.low
         x *= scale
-        # subtle: each of these operations keeps the order, rounding included.
+        # subtle: each of these operations keeps the order, even with rounding.
         return np.minimum(x, N_BUCKETS - 1).astype(np.uint16)
 
 
 class Selection:
-    """The buckets that have the points at some ranks.
+    """The buckets that contain the points at some ranks.
 
     Parameters
     ----------
     counts : (m,) array of int or float
-        How many points are in each bucket, or their weight.
+        The number of points in each bucket, or their weight.
     ranks : (r,) array of int or float
         The ranks, from 0.
 
     Attributes
     ----------
     wanted : (m,) array of bool
-        Which buckets these are.
+        Which buckets contain them.
     """
 
     def __init__(self, counts: Ranks, ranks: Ranks) -> None:
         mine = _bucket_of(counts, ranks)
         self.wanted = np.zeros(len(counts), bool)
         self.wanted[mine] = True
-        # How many points come before each of the ranks and are in no such bucket.
+        # How many points come before each rank and are not in a wanted bucket.
         self.before = np.cumsum(np.where(self.wanted, 0, counts))[mine]
         self.ranks = ranks
 
     def find(self, some: Distinct) -> Array:
-        """Return the points at the ranks, given all points in the buckets."""
+        """Return the points at the ranks, given all points in the wanted buckets."""
         points, weights = some
         return points[_bucket_of(weights, self.ranks - self.before)]
 
 
 def _bucket_of(counts: Ranks, ranks: Ranks) -> Places:
-    """Return in which bucket each rank is."""
+    """Return the bucket of each rank."""
     ends = np.cumsum(counts)
-    # subtle: a rank can be rounded up to the end of all.
+    # subtle: a rank can be rounded up to the total.
     last = np.searchsorted(ends, ends[-1])
     buckets: Places = np.minimum(np.searchsorted(ends, ranks, "right"), last)
     return buckets
@@ -215,8 +215,8 @@ def at_ranks(points: Array, ranks: Places) -> Array:
         The points at these ranks.
     """
     found = np.empty((len(ranks), points.shape[1]), points.dtype)
-    # Points that stand together in the order; which of the ranks are theirs, the rank
-    # of the first of them, and up to which column they are all equal.
+    # Points that are consecutive in the order; which ranks are theirs; the rank of the
+    # first of them; and the column up to which they are all equal.
     groups = [(np.arange(len(points)), np.arange(len(ranks)), 0, 0)]
     while groups:
         who, asked, first, equal = groups.pop()
@@ -229,7 +229,7 @@ def at_ranks(points: Array, ranks: Places) -> Array:
         n_inside = np.bincount(numbers, minlength=N_BUCKETS)
         ends = np.cumsum(n_inside)
         mine = np.searchsorted(ends, inside, "right")
-        # Large buckets are divided again; all points of the others are sorted.
+        # Large buckets are divided again; the points of the others are sorted.
         large = n_inside[mine] > max(FEW_ROWS, len(who) // 64)
         large &= n_inside[mine] < len(who)
         for number in np.unique(mine[large]):
@@ -247,9 +247,9 @@ def at_ranks(points: Array, ranks: Places) -> Array:
 def _first_that_varies(
     points: Array, who: Places, column: int
 ) -> tuple[int, Array] | None:
-    """Return the first column, from one on, with different numbers, and these."""
+    """Return the first column from `column` on with different values, and these."""
     for number in range(column, points.shape[1]):
-        # Without a copy, as long as these are all points.
+        # If these are all points, this avoids a copy.
         is_all = len(who) == len(points)
         x = points[:, number] if is_all else points[who, number]
         if (x != x[0]).any():
@@ -258,27 +258,27 @@ def _first_that_varies(
 
 
 def classes_of(points: Array, splitters: Array) -> Places:
-    """Return where each point lies among others.
+    """Return where each point lies among the splitters.
 
     Parameters
     ----------
     points : (n, d) array of real numbers
         The points.
     splitters : (m, d) array of real numbers
-        Distinct points in the order of their values.
+        Distinct points in order of their values.
 
     Returns
     -------
     (n,) array of int
-        2 i + 1 for a point that is equal to splitter i, and 2 i for one that lies
-        before it, but behind splitter i - 1.
+        2 i + 1 for a point that is equal to splitter i, and 2 i for one between
+        splitters i - 1 and i.
     """
     classes = np.empty(len(points), np.intp)
-    # Points that are equal up to a column to all splitters from one number to another.
+    # Points that are equal, up to a column, to all splitters of a range.
     groups = [(np.arange(len(points)), 0, len(splitters), 0)]
     while groups:
         who, begin, end, column = groups.pop()
-        # Up to where these splitters are equal to each other.
+        # The column up to which these splitters are equal to each other.
         differ = splitters[begin] != splitters[end - 1]
         stop = int(differ.argmax()) if differ.any() else len(differ)
         if stop > column:
@@ -292,7 +292,7 @@ def classes_of(points: Array, splitters: Array) -> Places:
         left = np.searchsorted(values, x)
         classes[who] = 2 * (begin + left)
         tied = np.flatnonzero(values.take(left, mode="clip") == x)
-        # NumPy sorts small types many times as fast.
+        # NumPy sorts small dtypes many times faster.
         numbers = left[tied].astype(np.min_scalar_type(end))
         tied = tied[np.argsort(numbers, kind="stable")]
         cuts = np.flatnonzero(np.diff(left[tied])) + 1
@@ -307,9 +307,9 @@ def classes_of(points: Array, splitters: Array) -> Places:
 
 
 def _compared(rows: Array, other: Array, column: int, stop: int) -> Places:
-    """Return 0 for rows before another, 1 for equal ones, 2 for those behind it.
+    """Return 0 for rows before `other`, 1 for equal ones, 2 for those after it.
 
-    Only columns from one to another are compared.
+    Only the columns from `column` to `stop` are compared.
     """
     rows, other = rows[:, column:stop], other[column:stop]
     differs = rows != other

@@ -1,4 +1,4 @@
-"""Pictures of what was found: palettes, overlays, and what a notebook shows."""
+"""Pictures of the results: palettes, overlays, and previews in notebooks."""
 
 from binascii import b2a_base64
 from typing import NamedTuple
@@ -13,9 +13,9 @@ from kmeans_np.lloyd import Array, Floats
 BAR, GAP = 24, 12
 # The largest side of a picture in a notebook, in pixels.
 NOTEBOOK = 640
-# How many colors are listed there.
+# The number of colors that are listed there.
 LISTED = 32
-# Colors that are to be told apart are chosen among so many levels of each channel.
+# Well-separated colors are chosen among this many levels of each channel.
 LEVELS = 16
 
 
@@ -24,8 +24,8 @@ def above_its_colors(
 ) -> Array:
     """Return an RGB picture above a bar of its colors, each as wide as its share.
 
-    The bar's place is empty without them. The picture is RGBA, with transparent gaps,
-    so that it fits light and dark pages.
+    Without palette and shares, the place of the bar is empty. The result is RGBA with
+    transparent gaps, to fit light and dark pages.
     """
     rows, columns, _ = image.shape
     picture = np.zeros((rows + GAP + BAR, columns, 4), np.uint8)
@@ -47,8 +47,8 @@ def in_a_row(pictures: list[Array]) -> Array:
 def separated_colors(k: int) -> Array:
     """Return k colors, (k, 3) of uint8, that are easy to tell apart.
 
-    Each next one is the farthest, in CIELAB, from all before, and from black and white
-    [1]_. When there are no more colors, they begin again.
+    Each next color is the farthest, in CIELAB, from all before, and from black and
+    white [1]_. When there are no more colors, they repeat.
 
     References
     ----------
@@ -69,14 +69,15 @@ def separated_colors(k: int) -> Array:
 
 
 class Screen(NamedTuple):
-    """How the colors of an image become RGB of uint8.
+    """The conversion of the colors of an image to RGB of uint8.
 
-    An image of uint8 with 1 or 3 channels shows as it is. Any other of 3 channels shows
-    from its smallest value to its largest; with more or fewer, each channel does, and
-    the mean of them is shown.
+    An image of uint8 with 1 or 3 channels is shown as it is. Other images with 3
+    channels are scaled from their smallest to their largest value; with more or fewer
+    channels, each channel is scaled on its own, and their mean is shown.
     """
 
-    # What shows as 0, and how much above it as 255: (3,), (channels,) or (1,).
+    # The value shown as 0, and the difference to the value shown as 255: (3,),
+    # (channels,) or (1,).
     low: Floats
     width: Floats
     as_it_is: bool = False
@@ -84,7 +85,7 @@ class Screen(NamedTuple):
     def rgb(self, colors: Array) -> Array:
         """Return colors (..., channels) as RGB."""
         if not self.as_it_is:
-            # Pixels that take no part may hold anything.
+            # Excluded pixels may have any values.
             with np.errstate(all="ignore"):
                 share = (colors.astype(np.float64) - self.low) / self.width
                 share = np.nan_to_num(np.clip(share, 0, 1))
@@ -95,7 +96,7 @@ class Screen(NamedTuple):
 
 
 def screen(image: Array, part: Array) -> Screen:
-    """Return how an image with channels is shown, of which `part` is segmented."""
+    """Return how to show an image with channels, of which `part` is segmented."""
     channels = image.shape[-1]
     if image.dtype == np.uint8 and channels in (1, 3):
         return Screen(np.zeros(1), np.ones(1), as_it_is=True)
@@ -110,15 +111,15 @@ def screen(image: Array, part: Array) -> Screen:
 def label_overlay(
     image: Array, labels: Array, k: int, alpha: float, outline: bool
 ) -> Array:
-    """Lay labels, 0 to k - 1 or -1, in separated colors over an image with channels.
+    """Draw labels, 0 to k - 1 or -1, in separated colors over an image with channels.
 
-    The picture is RGB of uint8, as `kmeans_np.Segmentation.overlay` describes it.
+    The picture is RGB of uint8, as described in `kmeans_np.Segmentation.overlay`.
     """
     inside = labels >= 0
     shows = screen(image, inside)
     picture = np.empty((*labels.shape, 3), np.uint8)
     colors = separated_colors(k) * alpha
-    # A plane or a row at a time, since 64 bits for each channel are much for all.
+    # One plane or row at a time, since 64 bits per channel would be much for all.
     for strip, here, number, seen in zip(picture, inside, labels, image):
         strip[...] = shows.rgb(seen)
         mixed = colors[number[here]] + strip[here] * (1 - alpha)
@@ -130,7 +131,7 @@ def label_overlay(
             ((..., slice(-1)), (..., slice(1, None))),
         ):
             differ = labels[one] != labels[other]
-            # The line is drawn on the first of the two, if that takes part.
+            # The line is drawn on the first of the two pixels, if that is included.
             edge[one] |= differ & inside[one]
             edge[other] |= differ & ~inside[one]
         dark = picture[edge].mean(axis=-1, keepdims=True) < 128
@@ -141,11 +142,11 @@ def label_overlay(
 def segmentation_in_html(
     image: Array, part: Array, visible: Array | None, palette: Array, shares: Array
 ) -> str:
-    """Show a segmented image, (..., rows, columns, channels), above its palette.
+    """Return HTML that shows a segmented image above its palette.
 
-    `part` says where it is segmented, and `visible`, if there is alpha, where it can be
-    seen. The largest 32 colors have their shares beside them. Of a volume the middle
-    plane is shown.
+    The image is (..., rows, columns, channels). `part` is the mask of segmented pixels,
+    and `visible`, if there is alpha, that of visible ones. The 32 largest colors are
+    listed with their shares. For a volume, the middle plane is shown.
     """
     shows = screen(image, part)
     swatches = shows.rgb(palette)

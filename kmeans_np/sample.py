@@ -1,7 +1,7 @@
-"""A picture that needs no file: sunset over a lake, painted by arithmetic alone.
+"""The sample image: a sunset over a lake, computed rather than read from a file.
 
-Only operations that IEEE 754 rounds exactly are used, with integer hashing in place of
-a random generator, so that every machine and NumPy version paints the same bytes.
+Only operations that IEEE 754 rounds exactly are used, and integer hashing instead of a
+random generator. So every machine and NumPy version computes the same bytes.
 """
 
 from typing import Any
@@ -21,7 +21,7 @@ _HILLS = (
 
 
 def _hash(row: Plane, column: Plane, seed: int) -> Plane:
-    """Return a random-looking value in [0, 1) for each whole, non-negative point."""
+    """Return a random-looking value in [0, 1) for each point of whole numbers >= 0."""
     bits = row.astype(np.uint32) * np.uint32(0x9E3779B1) + np.uint32(seed)
     bits = bits ^ (column.astype(np.uint32) * np.uint32(0x85EBCA77))
     for shift, factor in ((15, 0x2C1B3C6D), (12, 0x297A2D39)):
@@ -56,12 +56,12 @@ def _lay(picture: Plane, mask: Plane, *color: float) -> Plane:
 
 
 def sample_image() -> npt.NDArray[np.uint8]:
-    """Return the built-in picture: a lake at sunset, behind it hills, before it trees.
+    """Return the built-in sample image: a lake at sunset, with hills and trees.
 
     Returns
     -------
     (375, 500, 3) array of uint8
-        The picture in RGB, 0 to 255; the same bytes on every machine.
+        The image in RGB, 0 to 255; the same bytes on every machine.
 
     Examples
     --------

@@ -1,13 +1,13 @@
-"""Starting centroids: at random points, spread out, or where you say.
+"""Starting centroids: random points, spread-out points, optimal or given ones.
 
 `random_points` and `kmeans_plusplus` choose among the points; `SEEDINGS` is the table
-of the ways that have a name. For one feature, the best that there is can be found
+of the named methods. For one feature, the optimal centroids can be found
 (`kmeans_np.optimal`).
 
-Every random choice is made by weight, with one number between 0 and 1 from the
-generator for each draw. So a point of weight 3 is drawn just as the same point three
-times would be. And it is made among distinct points in the order of their values
-(`kmeans_np.order`). So it does not matter how points are stored.
+Every random choice is weighted, with one number between 0 and 1 from the generator for
+each draw. So a point of weight 3 is drawn exactly as three equal points would be.
+Choices are made among the distinct points in order of their values (`kmeans_np.order`).
+So they do not depend on how points are stored.
 
 References
 ----------
@@ -17,8 +17,8 @@ References
    Proceedings of the 18th ACM-SIAM Symposium on Discrete Algorithms (2007), 1027-1035.
 """
 
-# NumPy loads numpy.random when it is first named, which takes as long as the rest of
-# this package: so it is not named in annotations that are evaluated.
+# NumPy loads numpy.random when it is first used, which takes as long as loading the
+# rest of this package. So annotations that name it must not be evaluated.
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -31,32 +31,33 @@ from kmeans_np.lloyd import Array, Floats, squared_distances
 from kmeans_np.optimal import OptimalClusters, optimal_points
 from kmeans_np.order import Distinct, at_ranks, distinct, distinct_if_few
 
-# Among up to so many distinct points, ten random starts take a moment, so "auto" makes
-# them; and so many are brought together to draw from.
+# Up to this many distinct points, "auto" makes ten random starts, since they take
+# little time; and up to this many are collected to draw from.
 FEW_POINTS = 10_000
-# Up to this many chosen points are compared with all points one after the other; for
-# more, to sort all points is faster.
+# Up to this many chosen points are compared with all points one by one; for more,
+# sorting all points is faster.
 MANY = 100
-# How many distances are looked at together: as many as fit the second-level cache, and
-# few enough that a matrix product is done by one thread. On how many share it depend
-# its last bits.
+# The number of distances per block: they fit the second-level cache, and are few enough
+# that BLAS computes a matrix product in one thread. (The last bits of a product depend
+# on the number of threads.)
 BLOCK = 2**16
-# How many draws k-means++ makes for each centroid that comes to those of another run.
+# The number of candidates of k-means++ for each centroid that is added to a warm start.
 MANY_DRAWS = 10
 
 
 def draw_weighted(weights: Floats, size: int, rng: np.random.Generator) -> Array:
-    """Draw `size` places, each with a chance in proportion to its weight.
+    """Draw `size` indices, each with a chance in proportion to its weight.
 
-    Lay the weights end to end as a ruler, throw a dart at it, and see whose stretch it
-    hits. Places without weight have no stretch, and are never drawn.
+    Lay the weights end to end as a ruler, throw a dart at it, and see which stretch it
+    hits. Indices without weight have no stretch, and are never drawn.
     """
     ruler = np.cumsum(weights)
     darts = rng.random(size) * ruler[-1]
     # subtle: side="right", so that a dart at the very start of a stretch, 0 included,
     # hits that stretch and not an empty one before it.
     places: Array = np.searchsorted(ruler, darts, side="right")
-    # subtle: among the smallest numbers of all, a dart can be rounded up to the end.
+    # subtle: with the smallest positive floats as weights, a dart can be rounded up to
+    # the end.
     last: Array = np.searchsorted(ruler, ruler[-1])
     return np.minimum(places, last)
 
@@ -67,7 +68,7 @@ def unique_rows(rows: Array) -> Array:
 
 
 def isin_rows(points: Array, chosen: Array) -> Array:
-    """Say which points are equal to one of the chosen."""
+    """Return which points are equal to one of the chosen ones."""
     if len(chosen) <= MANY:
         found = np.zeros(len(points), bool)
         for point in chosen:
@@ -80,7 +81,7 @@ def isin_rows(points: Array, chosen: Array) -> Array:
 
 
 class WeightedSampler:
-    """Points to draw from, each with a chance in proportion to its weight.
+    """Draws points, each with a chance in proportion to its weight.
 
     Parameters
     ----------
@@ -94,20 +95,20 @@ class WeightedSampler:
         self.points, self.left = points, weights
 
     def draw(self, size: int, rng: np.random.Generator) -> Floats:
-        """Draw some points, (size, d), and put them back."""
+        """Draw points (size, d), with replacement."""
         return self.points[draw_weighted(self.left, size, rng)].astype(np.float64)
 
     def leave_out(self, chosen: Floats) -> bool:
-        """Leave out all copies of chosen points; say whether any others are left."""
+        """Exclude all copies of the chosen points; return whether any others remain."""
         self.left = np.where(isin_rows(self.points, chosen), 0, self.left)
         return bool(self.left.any())
 
 
 class RankedSampler:
-    """A sampler of points that all count once, which are found by their ranks.
+    """Draws points of weight 1, which are found by rank.
 
-    It draws what a `WeightedSampler` of the distinct points in order draws, without
-    sorting all.
+    It draws the same points as a `WeightedSampler` of the distinct points in order,
+    without sorting all points.
 
     Parameters
     ----------
@@ -119,13 +120,13 @@ class RankedSampler:
         self.left = points
 
     def draw(self, size: int, rng: np.random.Generator) -> Floats:
-        """Draw some points, (size, d), and put them back."""
+        """Draw points (size, d), with replacement."""
         ranks = (rng.random(size) * len(self.left)).astype(np.intp)
         ranks = np.minimum(ranks, len(self.left) - 1)
         return at_ranks(self.left, ranks).astype(np.float64)
 
     def leave_out(self, chosen: Floats) -> bool:
-        """Leave out all copies of chosen points; say whether any others are left."""
+        """Exclude all copies of the chosen points; return whether any others remain."""
         self.left = self.left[~isin_rows(self.left, chosen)]
         return len(self.left) > 0
 
@@ -133,7 +134,7 @@ class RankedSampler:
 def random_points(
     points: Array, k: int, weights: Floats, rng: np.random.Generator
 ) -> Floats:
-    """Take k distinct points at random, as the article and Forgy [1]_ do.
+    """Choose k distinct points at random, as Forgy [1]_ does.
 
     Parameters
     ----------
@@ -144,7 +145,7 @@ def random_points(
     weights : (n,) array of float64
         How many times each point counts.
     rng : numpy.random.Generator
-        Where the random numbers come from.
+        The source of random numbers.
 
     Returns
     -------
@@ -160,17 +161,17 @@ def random_points(
 
 
 def distinct_points(sampler: Any, k: int, rng: np.random.Generator) -> Floats:
-    """Take k distinct points from a `WeightedSampler`; fewer if it holds fewer."""
+    """Draw k distinct points from a sampler; fewer if it has fewer."""
     chosen: Floats | None = None
     while True:
-        # Two draws for each missing centroid: equal ones among them cost nothing.
+        # Two draws for each missing centroid, so that duplicates cost nothing.
         new = sampler.draw(2 * (k - (0 if chosen is None else len(chosen))), rng)
-        # subtle: two centroids at the same place would be one, since the lower number
-        # wins every tie, and the other would start out empty.
+        # subtle: two equal centroids would act as one, since the lower number wins
+        # every tie, and the other would start out empty.
         new = unique_rows(new)
         chosen = (new if chosen is None else np.concatenate([chosen, new]))[:k]
-        # So few draws were different that copies must abound (a black background, a
-        # logo): leave out all copies of what was chosen, and draw from the rest.
+        # So few draws were distinct that there must be many copies (a black background,
+        # a logo): exclude all copies of the chosen points, and draw from the rest.
         if len(chosen) == k or not sampler.leave_out(new):
             return chosen
 
@@ -185,9 +186,9 @@ def kmeans_plusplus(
     """Spread k starting centroids out: greedy k-means++ [1]_.
 
     The first is a random point. Each next one is drawn with a chance in proportion to
-    its squared distance to the nearest centroid so far: far points are likely, taken
-    ones impossible. Greedy: of a few such draws, 2 + ln k of them, the one that leaves
-    the smallest inertia is kept.
+    its squared distance to the nearest centroid so far: far points are likely, and
+    points that are centroids already are impossible. Greedy means that of several such
+    draws, 2 + ln k of them, the one that leaves the smallest inertia is kept.
 
     Parameters
     ----------
@@ -198,10 +199,10 @@ def kmeans_plusplus(
     weights : (n,) array of float64
         How many times each point counts.
     rng : numpy.random.Generator
-        Where the random numbers come from.
+        The source of random numbers.
     warm_start : (j, d) array of float64, optional
-        The first centroids, if there are some already. The others are then looked for
-        with more draws, since there is no other start that could make up for bad ones.
+        The first centroids, if there are some already. The others are then chosen from
+        more draws, since there is no other start that could make up for bad ones.
 
     Returns
     -------
@@ -230,8 +231,8 @@ def kmeans_plusplus(
             break
         candidates = points[draw_weighted(chances, n_draws, rng)].astype(np.float64)
         inertias = _inertias_with(candidates, points, weights, nearest)
-        # subtle: of equal ones the first; and equal are those that rounding tells
-        # apart in one unit, but not in another.
+        # subtle: of equal ones, the first. Values that differ only by rounding, which
+        # depends on the unit, count as equal.
         best = candidates[(inertias <= (1 + 1e-6) * inertias.min()).argmax()]
         nearest = np.minimum(nearest, squared_distances(points, best))
         centroids = np.concatenate([centroids, best[np.newaxis]])
@@ -256,39 +257,39 @@ def _inertias_with(
 
 
 class Seeding(NamedTuple):
-    """A way to choose starting centroids."""
+    """A method for choosing starting centroids."""
 
-    # Where it starts, for the help of the command line.
+    # A description for the help of the command line.
     about: str
-    # Returns at most k of some distinct points (m, d), which are in the order of their
-    # values, given them, k, their weights (m,) and a generator.
+    # Returns at most k centroids, given distinct points (m, d) in order of their
+    # values, k, their weights (m,) and a generator.
     choose: Callable[[Array, int, Floats, np.random.Generator], Floats]
-    # How many starts "auto" makes among few distinct points,
+    # The number of starts that "auto" makes among few distinct points.
     n_starts: int = 1
-    # and how many of them on a histogram.
+    # The number of starts that "auto" tries on a histogram.
     n_tried: int = 4
-    # Makes the same choice with a `WeightedSampler` to draw from in place of points and
-    # weights; so points need not be sorted, nor come together.
+    # Makes the same choice, given a `WeightedSampler` instead of points and weights. So
+    # points need not be sorted, nor all in memory.
     draw: Callable[[Any, int, np.random.Generator], Floats] | None = None
-    # Makes a choice of its own among points that do not come together
-    # (`kmeans_np.clustering.partitioned.PartitionedPoints`), given them, k and a
-    # generator. With neither, points outside of memory must have few distinct ones.
+    # Makes its own choice, given points outside of memory
+    # (`kmeans_np.clustering.partitioned.PartitionedPoints`), k and a generator. Without
+    # `draw` and `outside`, points outside of memory must have few distinct ones.
     outside: Callable[[Any, int, np.random.Generator], Floats] | None = None
-    # Prepares points (m, 1) and weights for the best centroids that there are, and
-    # returns what gives them for any k; for one feature only. Then all starts are the
-    # same, and the loop only confirms them.
+    # Returns a function that gives the optimal centroids for any k, given points (m, 1)
+    # and weights; for one feature only. Then all starts are the same, and the loop only
+    # confirms them.
     prepare_best: Callable[[Array, Floats], Callable[[int], Floats]] | None = None
 
 
 def _spread_outside(points: Any, k: int, rng: np.random.Generator) -> Floats:
-    """Spread centroids out among points that do not come together."""
+    """Spread centroids out among points outside of memory."""
     first: Floats = points.sampler().draw(1, rng)
     centroids: Floats = points.extend(first, k, rng)
     return centroids
 
 
-# A new entry is all that another way needs. Random starts are quick to make, and the
-# more of them there are, the better is the best; k-means++ seldom chooses badly.
+# Another method needs only a new entry. Random starts are cheap, and the more there
+# are, the better the best one is; k-means++ rarely chooses badly.
 SEEDINGS = {
     "random": Seeding(
         "random colors of the picture",
@@ -311,7 +312,7 @@ SEEDINGS = {
 
 
 class Starts:
-    """Starting centroids among points, drawn in the order of their values.
+    """Chooses starting centroids among points, in order of their values.
 
     Parameters
     ----------
@@ -323,17 +324,17 @@ class Starts:
 
     def __init__(self, points: Array, weights: Floats) -> None:
         self.points, self.weights, self.n = points, weights, len(points)
-        # What is prepared for any k, by the name of the seeding.
+        # What was prepared for any k, by the name of the seeding.
         self.prepared: dict[str, Callable[[int], Floats]] = {}
 
     @cached_property
     def count_once(self) -> bool:
-        """Whether each point counts once."""
+        """Whether each point has weight 1."""
         return bool((self.weights == 1).all())
 
     @cached_property
     def few(self) -> Distinct | None:
-        """The distinct points in order, if there are few."""
+        """The distinct points in order, if they are few; otherwise None."""
         if self.count_once and len(self.points) > FEW_POINTS:
             return distinct_if_few(self.points, FEW_POINTS)
         return self.all if len(self.all[0]) <= FEW_POINTS else None
@@ -344,16 +345,17 @@ class Starts:
         return distinct(self.points, self.weights)
 
     def start(self, init: str, k: int, rng: np.random.Generator) -> Floats:
-        """Return starting centroids by the seeding of a name.
+        """Return starting centroids by the seeding of this name.
 
         They are the same whether there are few distinct points or not.
         """
-        # To find the few takes longer than a draw, unless that has been done.
+        # Finding the distinct points takes longer than a draw, unless that has been
+        # done.
         known = "few" in self.__dict__ or len(self.points) <= FEW_POINTS
         few = self.few if known else None
         seeding = SEEDINGS[init]
         if seeding.draw is not None and self.count_once and few is None:
-            # Without sorting all points, which may take as long as to cluster them.
+            # This avoids sorting all points, which may take as long as clustering them.
             return seeding.draw(RankedSampler(self.points), k, rng)
         points, weights = few or self.all
         if seeding.prepare_best is not None:
@@ -363,7 +365,7 @@ class Starts:
         return seeding.choose(points, k, weights, rng)
 
     def extend(self, warm_start: Floats, k: int, rng: np.random.Generator) -> Floats:
-        """Return some centroids, and others spread out by k-means++, k in all."""
+        """Return these centroids and others that k-means++ spreads out, k in all."""
         points, weights = self.few or self.all
         return kmeans_plusplus(points, k, weights, rng, warm_start)
 
@@ -375,9 +377,9 @@ def seed(
     weights: Floats,
     rng: np.random.Generator,
 ) -> Floats:
-    """Return the starting centroids: those given, or by the seeding of that name.
+    """Return the starting centroids: those given, or those of the named seeding.
 
-    For the other arguments see `Starts`.
+    For the other parameters, see `Starts`.
     """
     if isinstance(init, str):
         return Starts(points, weights).start(init, k, rng)

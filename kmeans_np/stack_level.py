@@ -1,4 +1,4 @@
-"""Where a warning points to: the line that called this package."""
+"""The stack level of warnings, so that they point to the caller of the package."""
 
 import os
 import sys

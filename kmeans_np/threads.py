@@ -1,10 +1,10 @@
-"""Work for several cores: independent blocks of it, given to threads.
+"""Threads: independent blocks of work, shared among the cores.
 
-NumPy lets go of the interpreter's lock while it sorts, multiplies, compares or looks up
-large arrays, so threads are enough, and no data travels. Results come in the order of
-the blocks, whichever thread was first, so that whoever adds them up gets the same bits
-with any number of threads. No thread outlives the call that started it. BLAS is kept to
-one thread for each matrix product meanwhile.
+NumPy releases the interpreter's lock while it sorts, multiplies, compares or looks up
+large arrays, so threads are enough, and no data need be sent. Results are in the order
+of the blocks, whichever thread finishes first, so that adding them up gives the same
+bits for any number of threads. No thread outlives the call that started it. Meanwhile,
+BLAS is limited to one thread per matrix product.
 """
 
 import os
@@ -19,13 +19,13 @@ import numpy as np
 
 from kmeans_np.lloyd import Array
 
-# So that the threads of every call have names of their own.
+# Numbers for the names of threads, which differ for every call.
 _NUMBERS = count()
-# What this package alone is told, and what all numerical libraries are: to leave cores
-# to others.
+# The environment variables that limit the number of threads: of this package, and of
+# all numerical libraries.
 LIMITS = "KMEANS_NP_NUM_THREADS", "OMP_NUM_THREADS"
-# Of fewer operations on numbers, threads would wait for the interpreter's lock and for
-# each other longer than they work.
+# With fewer operations, threads would wait for the interpreter's lock and for each
+# other longer than they work.
 LEAST_WORK = 2**25
 
 Job = TypeVar("Job")
@@ -35,12 +35,12 @@ Result = TypeVar("Result")
 def n_threads() -> int:
     """Return the number of cores that this process may use.
 
-    The first of the environment variables `LIMITS` that is set to a number lowers it.
+    The first of the environment variables in `LIMITS` that is a number lowers it.
     """
     affinity = getattr(os, "sched_getaffinity", None)
     cores = len(affinity(0)) if affinity else os.cpu_count() or 1
     for name in LIMITS:
-        # OpenMP's own may have a number for each level of threads within threads.
+        # OpenMP's variable may have a number for each level of nested threads.
         limit = os.environ.get(name, "").split(",")[0]
         if limit.isdecimal():
             return max(1, min(cores, int(limit)))
@@ -50,17 +50,17 @@ def n_threads() -> int:
 def in_threads(
     work: Callable[[Job], Result], jobs: Iterable[Job], n_operations: float = np.inf
 ) -> list[Result]:
-    """Return [work(job) for job in jobs], the jobs being shared among threads.
+    """Return [work(job) for job in jobs], with the jobs shared among threads.
 
-    If all jobs together have fewer operations, about, than a thread is worth, they are
-    done here. An exception in one of the jobs, and Ctrl-C, cancel those that have not
-    begun and wait for those that have.
+    If all jobs together have too few operations for threads, they run in this thread.
+    An exception in a job, or Ctrl-C, cancels jobs that have not begun and waits for
+    those that have.
     """
     jobs = list(jobs)
     workers = min(n_threads(), len(jobs)) if n_operations > LEAST_WORK else 1
     if workers <= 1:
         return [work(job) for job in jobs]
-    # Only now, since it takes as long to load as a part of this package.
+    # Imported late, since it takes a while to load.
     from concurrent.futures import ThreadPoolExecutor
 
     name = f"kmeans_np {next(_NUMBERS)}"
@@ -72,12 +72,12 @@ def in_threads(
 
 
 def _end(pool: Any, name: str) -> None:
-    """Wait for the jobs that have begun, also if Ctrl-C comes meanwhile."""
+    """Wait for the jobs that have begun, even if Ctrl-C is pressed meanwhile."""
     interrupt, left = None, True
     while left:
         try:
             pool.shutdown(cancel_futures=True)
-            # A pool does not know of a thread if Ctrl-C came just as it was started.
+            # A pool does not know of a thread if Ctrl-C interrupted its start.
             left = any(t.name.startswith(f"{name}_") for t in threading.enumerate())
         except KeyboardInterrupt as error:
             interrupt = error
@@ -85,16 +85,18 @@ def _end(pool: Any, name: str) -> None:
         raise interrupt
 
 
-# Products of up to so many multiplications OpenBLAS leaves to one thread.
+# OpenBLAS computes products of up to this many multiplications in one thread; with
+# fewer rows than the second number, products would be too small.
 SMALL_PRODUCT, LEAST_ROWS = 2**18, 32
-# Who keeps BLAS to one thread at present, and how many threads it took before.
+# The callers that currently limit BLAS to one thread, with the numbers of threads
+# before.
 _LOCK = threading.Lock()
 _callers: dict[object, list[int]] = {}
 
 
 @cache
 def blas() -> Any:
-    """Return what sets how many threads BLAS takes; None if there is nothing."""
+    """Return the controller of BLAS threads; None if there is none."""
     try:
         from threadpoolctl import ThreadpoolController
     except ImportError:
@@ -105,11 +107,11 @@ def blas() -> Any:
 
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
-    """Keep the matrix products of the process to one thread each.
+    """Limit the matrix products of the process to one thread each.
 
-    The threads of BLAS wait for each other by spinning, which costs more than they
-    bring for products as small as ours, and much more beside other work. It needs
-    threadpoolctl, which comes with scikit-learn.
+    BLAS threads wait for each other by spinning, which costs more than they gain for
+    products as small as those here, and much more if other work is running. This needs
+    threadpoolctl, which is installed with scikit-learn.
     """
     if blas() is None:
         yield
@@ -117,8 +119,8 @@ def one_blas_thread() -> Iterator[None]:
     caller = object()
     try:
         with _LOCK:
-            # Only the first sees the setting of before, and the last restores it. It is
-            # noted first: Ctrl-C may come as soon as something has been set.
+            # The first caller reads the original setting, and the last one restores it.
+            # It is stored before anything is set, since Ctrl-C may come right after.
             others = [*_callers.values()]
             libraries = blas().lib_controllers
             before = others[0] if others else [x.get_num_threads() for x in libraries]
@@ -134,17 +136,17 @@ def one_blas_thread() -> Iterator[None]:
 
 
 def _set_threads(numbers: list[int]) -> None:
-    """Set how many threads each BLAS takes.
+    """Set the number of threads of each BLAS.
 
-    What threadpoolctl has for this looks at much else first, which is too long for what
-    is done in each pass.
+    threadpoolctl's own function for this inspects much else first, which takes too long
+    for every pass.
     """
     for library, number in zip(blas().lib_controllers, numbers):
         library.set_num_threads(number)
 
 
 def _forget() -> None:
-    """Undo in a child process what callers of its parent do, who are not there."""
+    """Reset the limits in a child process, which does not have its parent's callers."""
     global _LOCK
     _LOCK = threading.Lock()
     for before in [*_callers.values()][:1]:
@@ -157,10 +159,10 @@ if hasattr(os, "register_at_fork"):
 
 
 def multiply(rows: Array, factors: Array, out: Array) -> None:
-    """Write the matrix product of rows (m, d) and factors (d, k), by one thread.
+    """Write the matrix product of rows (m, d) and factors (d, k), using one thread.
 
-    Where nothing keeps BLAS to one thread, products are made so small that it does not
-    take more, if they are not tiny then.
+    If BLAS cannot be limited to one thread, the product is split into products so small
+    that BLAS uses only one, unless they would be tiny.
     """
     m, step = len(rows), SMALL_PRODUCT // factors.size
     if blas() is not None or step < LEAST_ROWS:

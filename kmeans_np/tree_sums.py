@@ -1,9 +1,9 @@
-"""Sums over many points, in an order that depends on nothing but their numbers.
+"""Sums over many points in a fixed order: piece by piece, in a binary tree.
 
-Points are added up piece by piece, the sums of the pieces in pairs, those of pairs in
-pairs, and so on: a binary tree. Whoever has some pieces that stand together can add up
-whole branches, and others the rest; the sum is the same to the last bit. And rounding
-hardly adds up on so short ways.
+Points are added up piece by piece, the sums of pieces in pairs, those of pairs in
+pairs, and so on. Consecutive pieces can be added up to whole branches in one place, and
+others elsewhere; the sum is the same to the last bit. And rounding errors hardly
+accumulate in a tree.
 """
 
 from collections.abc import Iterable
@@ -11,24 +11,24 @@ from typing import Any, TypeVar
 
 from kmeans_np.lloyd import Array
 
-# How many numbers a piece has, and how many points at most and at least.
+# The number of values in a piece, and its largest and smallest number of points.
 NUMBERS, MOST, LEAST = 2**22, 2**16, 2**10
 
-# Sums of branches, by their height in the tree and their number there. What is added
-# up is an array, or anything else that adds up the same in either order.
+# Sums of branches, by their height in the tree and their number at that height. A sum
+# is an array, or another object whose addition is commutative.
 Sum = TypeVar("Sum")
 Tree = dict[tuple[int, int], Sum]
 Branches = Tree[Array]
 
 
 def piece_of(d: int) -> int:
-    """Return how many points with d features are a piece: a power of two."""
+    """Return the number of points with d features in a piece: a power of two."""
     fit = 2 ** ((NUMBERS // d).bit_length() - 1) if d <= NUMBERS else LEAST
     return max(LEAST, min(MOST, fit))
 
 
 def branches(sums: Iterable[Sum], first: int = 0) -> Tree[Sum]:
-    """Return the branches of pieces that stand together, from the number `first` on."""
+    """Return the branches of consecutive pieces, counted from the number `first`."""
     found: Tree[Sum] = {}
     for number, total in enumerate(sums, first):
         _grow(found, 0, number, total)
@@ -36,7 +36,7 @@ def branches(sums: Iterable[Sum], first: int = 0) -> Tree[Sum]:
 
 
 def merge_branches(parts: Iterable[Tree[Sum]]) -> Tree[Sum]:
-    """Return the branches of several such parts; in which order does not matter."""
+    """Return the merged branches of several parts, in any order."""
     found: Tree[Sum] = {}
     for part in parts:
         for (height, number), total in part.items():
@@ -45,7 +45,7 @@ def merge_branches(parts: Iterable[Tree[Sum]]) -> Tree[Sum]:
 
 
 def _grow(found: Tree[Any], height: int, number: int, total: Any) -> None:
-    """Add a branch, and join it to its neighbor as long as there is one."""
+    """Add a branch, and join it with its neighbor as long as there is one."""
     while (height, number ^ 1) in found:
         total = found.pop((height, number ^ 1)) + total
         height, number = height + 1, number // 2

@@ -15,6 +15,8 @@ def refused(error, sentence, function, *args, **kwargs):
     argument, _, rest = sentence.partition(" must ")
     rest, _, remedy = rest.rpartition("; ")
     rule, _, came = rest.partition(", got ")
+    came_with = refusal.found.startswith(":")
     assert (refusal.argument, refusal.rule, refusal.remedy) == (argument, rule, remedy)
-    assert ", ".join(filter(None, (refusal.got, refusal.found))) == came
+    between = "" if came_with else ", "
+    assert between.join(filter(None, (refusal.got, refusal.found))) == came
     return refusal

@@ -95,7 +95,7 @@ def test_files_are_read_when_they_are_needed(tmp_path):
     answer = cluster_image(paths, 3, rng=0)
     assert np.array_equal(answer.palette, expected.palette)
     assert np.array_equal(answer.image[2], expected.image[2])
-    with pytest.raises(FileNotFoundError, match="which does not exist"):
+    with pytest.raises(FileNotFoundError, match="no such file"):
         cluster_image([*paths, tmp_path / "none.png"], 3)
 
 
@@ -191,7 +191,7 @@ HOW = {
             "image must be RGB of type uint8, .* image 1, ",
         ),
         ([PHOTO, PHOTO / 255], {}, "got image 1, which is RGB of type float64; conv"),
-        ([PHOTO, "none.png"], {}, "which does not exist"),
+        ([PHOTO, "none.png"], {}, "no such file"),
     ],
     ids=lambda value: value if isinstance(value, str) else None,
 )
@@ -212,6 +212,6 @@ def test_nested_lists_are_one_image():
 
 @pytest.mark.parametrize("function", [cluster_image, segment_image])
 def test_a_warning_points_at_the_call(function):
-    with pytest.warns(UserWarning, match="no more distinct colors") as caught:
+    with pytest.warns(UserWarning, match="only . distinct color") as caught:
         function([np.zeros((2, 2), np.uint8)], 2)
     assert [one.filename for one in caught] == [__file__]

@@ -610,13 +610,12 @@ def test_k_above_the_number_of_visible_pixels_is_refused(function):
 
 @EVERY_FUNCTION
 def test_k_above_the_distinct_ones_is_a_warning_that_points_at_the_call(function):
-    noun = "points" if function == "kmeans" else "colors"
+    noun = "point" if function == "kmeans" else "color"
     data = np.ones((6, 2)) if function == "kmeans" else np.ones((2, 3, 3), np.uint8)
     with pytest.warns(UserWarning, match="asked for") as caught:
         FUNCTIONS[function](data, 4)
     assert [str(warning.message) for warning in caught] == [
-        "k = 4 clusters were asked for, the answer has 1: there are no more distinct "
-        f"{noun}"
+        f"asked for k = 4, but there is only 1 distinct {noun}"
     ]
     assert caught[0].filename == __file__
 

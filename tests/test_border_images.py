@@ -581,8 +581,8 @@ def test_impossible_ks_are_refused(error, arguments, options, sentence):
 @pytest.mark.parametrize("kind", ["auto", "points"])
 def test_what_only_images_have_is_refused_for_points(name, value, shown, kind):
     sentence = (
-        f"{name} must be left out for points, (n, d), got {shown}; leave it out, or for "
-        "a gray image pass kind='image'"
+        f"{name} must be left out for points, (n, d), got {shown}; leave it out, or "
+        "for a gray image pass kind='image'"
     )
     points = GRAY[:2, :2] if kind == "points" else GRAY[:2, :1]
     options = {"kind": kind, name: value}

@@ -193,7 +193,7 @@ def test_what_is_whole_is_read(tmp_path, name):
 def test_what_is_not_whole_is_refused(tmp_path, content):
     path = tmp_path / f"picture.{'png' if content[0] == 0x89 else 'tif'}"
     path.write_bytes(content)
-    with pytest.raises(ValueError, match="damaged, cut short"):
+    with pytest.raises(ValueError, match="damaged file"):
         read_image(path)
 
 
@@ -254,7 +254,7 @@ def test_a_flipped_bit_in_a_chunk_of_a_zarr_is_an_error_that_says_where(
                 content[bit // 8] ^= 1 << bit % 8
                 chunk.write_bytes(content)
                 content[bit // 8] ^= 1 << bit % 8
-                with pytest.raises(ValueError, match=f"of which {where}"):
+                with pytest.raises(ValueError, match=f": {where}"):
                     opened[...]
             chunk.write_bytes(content)
         assert np.array_equal(opened[...], NOISY)

@@ -73,8 +73,8 @@ def test_the_segmented_picture_lands_beside_the_input(photo, run, monkeypatch):
     target = photo.with_name("photo-k4.png")
     assert status == 0
     assert re.fullmatch(
-        rf"{re.escape(str(target))}: 4 colors after \d+ steps?, until the colors "
-        r"hardly moved\n",
+        rf"{re.escape(str(target))}: 4 colors, best of 10 starts, "
+        r"converged in \d+ steps?\n",
         out,
     )
     assert err == ""
@@ -98,7 +98,7 @@ def test_every_option_is_passed_on(photo, run, monkeypatch):
         *("--max-iter", 2, "--tol", 0.5e-6, "--seed", 7, "--output", "x.png"),
     )
     assert status == 0
-    assert out == "x.png: 6 colors after 2 steps, which was the limit\n"
+    assert out == "x.png: 6 colors, best of 3 starts, stopped at the limit of 2 steps\n"
     how = {"init": "k-means++", "n_init": 3, "max_iter": 2, "tol": 0.5e-6, "rng": 7}
     assert np.array_equal(read_image("x.png"), segment_image(PICTURE, 6, **how))
 
@@ -108,13 +108,13 @@ def test_tol_0_goes_on_until_nothing_changes(photo, run):
     answer = cluster_image(PICTURE, 3, tol=0, rng=0)
     assert answer.stopped_by == "labels"
     assert out.endswith(
-        f": 3 colors after {answer.n_iter} steps, until no pixel changed cluster\n"
+        f": 3 colors, best of 10 starts, converged in {answer.n_iter} steps\n"
     )
 
 
 def test_one_color_and_one_step_are_said_in_the_singular(photo, run):
     _, out, _ = run("segment", photo, "-k", 1, "--max-iter", 1)
-    assert ": 1 color after 1 step, " in out
+    assert ": 1 color, best of 10 starts, converged in 1 step" in out
 
 
 @pytest.mark.parametrize("command", ["segment", "palette"])
@@ -253,7 +253,7 @@ def test_no_folder_is_made_for_a_picture_that_does_not_come(run, tmp_path):
     before = set(tmp_path.rglob("*"))
     assert (
         run("segment", tmp_path / "missing.png", "-k", 2, "-o", f"{tmp_path}/a/")[0]
-        == 2
+        == 1
     )
     assert run("demo", "--output", tmp_path / "b", "--seed", -1)[0] == 2
     assert set(tmp_path.rglob("*")) == before
@@ -333,7 +333,7 @@ def test_the_others_are_done_when_some_are_bad(photos, run, how):
     write_image(clear, np.zeros((2, 3, 4), np.uint8))
     paths = [missing, photo, short, mirror, clear, noise]
     status, out, err = run("segment", *paths, "-k", 2, *how)
-    assert status == 2
+    assert status == 1
     lines = err.splitlines()
     for path, line in zip([missing, short, clear], lines, strict=True):
         assert line.startswith("kmeans-np: error: ")
@@ -349,7 +349,7 @@ def test_an_error_that_names_no_file_gets_its_name(photo, run, monkeypatch):
     write_image("small.png", PICTURE[:2, :2])
     Path("small.png").rename("a")
     status, out, err = run("segment", "photo.png", "a", "-k", 5)
-    assert status == 2
+    assert status == 1
     assert out.startswith("photo-k5.png: ")
     assert err == (
         "kmeans-np: error: a: -k must be at most the number of pixels, 4, got 5; ask "
@@ -364,8 +364,8 @@ def test_a_note_names_its_picture(photos, run):
     status, _, err = run("segment", photos[0], flag, "-k", 3)
     assert status == 0
     assert err == (
-        f"kmeans-np: note: {photos[0].parent}/two\\nlines.png: k = 3 clusters were "
-        "asked for, the answer has 2: there are no more distinct colors\n"
+        f"kmeans-np: note: {photos[0].parent}/two\\nlines.png: asked for k = 3, but "
+        "there are only 2 distinct colors\n"
     )
 
 
@@ -387,7 +387,7 @@ def test_a_lack_of_memory_spares_the_other_pictures(photos, run, monkeypatch):
 
     monkeypatch.setattr(clusters, "cluster_image", little_memory)
     status, out, err = run("segment", *photos, "-k", 2)
-    assert status == 2
+    assert status == 1
     assert err.splitlines() == [
         f"kmeans-np: error: {path}: not enough memory for this picture"
         for path in photos[:2]
@@ -505,8 +505,8 @@ def test_one_palette_is_that_of_all_pixels_together(tmp_path, run, kind):
     assert (status, err) == (0, "")
     answer = cluster_image(as_one(images), 4, rng=0, tol=0)
     assert out.startswith(
-        f"one palette for 3 pictures: 4 colors after {answer.n_iter} steps, until no "
-        "pixel changed cluster\n"
+        "one palette for 3 pictures: 4 colors, best of 10 starts, converged in "
+        f"{answer.n_iter} steps\n"
     )
     labels = taken_apart(answer.labels, images)
     for number, image in enumerate(images):
@@ -545,7 +545,7 @@ def test_a_picture_of_another_kind_is_left_out(tmp_path, run):
     images = [PICTURE, gray, gray.astype(np.uint16), PICTURE[::-1]]
     paths = write_all(tmp_path, images)
     status, out, err = run("segment", *paths, "-k", 3, "--shared-palette")
-    assert status == 2
+    assert status == 1
     begin = (
         "kmeans-np: error: image must be RGB of type uint8, as the first one is, got"
     )
@@ -562,7 +562,7 @@ def test_a_picture_of_another_kind_is_left_out(tmp_path, run):
 @pytest.mark.parametrize("names", [["a.png"], ["a.png", "b.png"]])
 def test_there_is_no_palette_of_pictures_that_are_all_bad(run, names):
     status, out, err = run("segment", *names, "-k", 2, "--shared-palette")
-    assert (status, out, err.count("\n")) == (2, "", len(names))
+    assert (status, out, err.count("\n")) == (1, "", len(names))
 
 
 @pytest.mark.parametrize("k", [3, 6])
@@ -572,8 +572,7 @@ def test_more_colors_than_all_pictures_have_is_one_note(tmp_path, run, k):
     status, _, err = run("segment", *paths, "-k", k, "--shared-palette")
     assert status == 0
     assert err == (
-        f"kmeans-np: note: k = {k} clusters were asked for, the answer has 2: there "
-        "are no more distinct colors\n"
+        f"kmeans-np: note: asked for k = {k}, but there are only 2 distinct colors\n"
     )
     assert np.array_equal(read_image(tmp_path / f"0-k{k}.png"), image)
     assert run("segment", *paths, "-k", 7, "--shared-palette")[0] == 2
@@ -666,8 +665,7 @@ def test_pixels_that_are_black_or_transparent_in_the_mask_take_no_part(
 BAD_MASKS = {
     "missing": (
         None,
-        "--mask must be an image file that can be read, got {mask}, which does not "
-        "exist or whose folder does not; check the spelling",
+        "--mask {mask}: no such file or folder; check the spelling",
     ),
     "another size": (
         PART[:, :99] * np.uint8(1),
@@ -696,7 +694,8 @@ def test_a_bad_mask_is_one_line(photo, run, tmp_path, problem, how):
         write_image(mask, image)
     before = everything_in(tmp_path)
     status, out, err = run("segment", photo, "-k", 2, "--mask", mask, *how)
-    assert (status, out) == (2, "")
+    # A mask that is not there is one thing, a mask that does not fit another.
+    assert (status, out) == (1 if image is None or how else 2, "")
     assert err == f"kmeans-np: error: {sentence.format(mask=mask)}\n"
     assert everything_in(tmp_path) == before
 
@@ -804,8 +803,7 @@ BAD_OUTPUTS = {
     ),
     "labels without a folder": (
         ["--labels", "missing/l.npy"],
-        f"--labels must be a file that can be written, got {Path('missing/l.npy')}, "
-        "which does not exist or whose folder does not; check the spelling",
+        f"--labels {Path('missing/l.npy')}: no such file or folder; check the spelling",
     ),
     "twice the same": (
         ["-o", "x.png", "--overlay", "./x.png"],
@@ -850,7 +848,7 @@ def test_an_output_that_cannot_be_is_refused_before_any_work(
     before = everything_in(photo.parent)
     args = args if {"-k", "--palette"} & {*args} else ["-k", "2", *args]
     assert run("segment", "photo.png", *args) == (
-        2,
+        1 if "no such" in sentence else 2,
         "",
         f"kmeans-np: error: {sentence}\n",
     )
@@ -888,11 +886,10 @@ def test_labels_that_cannot_be_written_leave_nothing(
     target = tmp_path / f"labels{suffix}"
     target.write_text("older")
     status, _, err = run("segment", photo, "-k", 2, "--labels", target)
-    assert status == 2
+    assert status == 1
     assert err == (
-        f"kmeans-np: error: --labels must be a file that can be written, got {target}, "
-        "of which the system says: No space left on device; mend that or choose "
-        "another path\n"
+        f"kmeans-np: error: --labels {target}: no space left on device; choose "
+        f"another path\n"
     )
     assert target.read_text() == "older"
     assert {*tmp_path.iterdir()} == {photo.parent, target}
@@ -1028,16 +1025,17 @@ def test_a_bad_palette_is_one_line(photo, run, monkeypatch, problem):
     Path("p").write_bytes(content)
     before = everything_in(photo.parent)
     status, out, err = run("segment", "photo.png", "--palette", "p")
-    assert (status, out, err) == (2, "", f"kmeans-np: error: {sentence}\n")
+    # A file that is no palette is one thing, colors that do not fit another.
+    given = 1 if "must be what kmeans-np palette prints" in sentence else 2
+    assert (status, out, err) == (given, "", f"kmeans-np: error: {sentence}\n")
     assert everything_in(photo.parent) == before
 
 
 @pytest.mark.parametrize("name", ["missing", "pictures"])
 def test_a_palette_that_is_no_file_is_one_line(photo, run, tmp_path, name):
     status, out, err = run("segment", photo, "--palette", tmp_path / name)
-    assert (status, out, err.count("\n")) == (2, "", 1)
-    begin = "kmeans-np: error: --palette must be a file that can be read, got "
-    assert err.startswith(f"{begin}{tmp_path / name}, ")
+    assert (status, out, err.count("\n")) == (1, "", 1)
+    assert err.startswith(f"kmeans-np: error: --palette {tmp_path / name}: ")
 
 
 def test_colors_do_not_fit_gray_pictures_or_floats(tmp_path, run):
@@ -1133,7 +1131,7 @@ def test_what_no_png_holds_becomes_a_tiff(tmp_path, run, monkeypatch, how):
     # The input is safe there, too.
     Path("heights-k3.tif").write_bytes(Path("heights.tif").read_bytes())
     status, _, err = run("segment", "heights.tif", "heights-k3.tif", "-k", 3)
-    assert status == 2
+    assert status == 1
     assert "the output must not be an input, got heights-k3.tif for heights" in err
 
 
@@ -1177,7 +1175,10 @@ def test_advice_is_for_a_shell(tmp_path, run, monkeypatch, problem):
     gif = Path("bomb.gif").read_bytes()
     Path("bomb.gif").write_bytes(gif[:6] + b"\xff" * 4 + gif[10:])
     status, _, err = run("segment", name, "-k", 2, *how)
-    assert (status, err) == (2, f"kmeans-np: error: {sentence}\n")
+    assert (status, err) == (
+        1 if "bomb" in name else 2,
+        f"kmeans-np: error: {sentence}\n",
+    )
 
 
 def test_advice_about_a_rare_tiff_is_for_a_shell(tmp_path, run):
@@ -1185,7 +1186,7 @@ def test_advice_about_a_rare_tiff_is_for_a_shell(tmp_path, run):
     inks = np.zeros((5, 6, 4), np.uint16)
     tifffile.imwrite(tmp_path / "inks.tif", inks, photometric="separated")
     status, _, err = run("segment", tmp_path / "inks.tif", "-k", 1)
-    assert status == 2
+    assert status == 1
     assert err.startswith("kmeans-np: error: IMAGE must be a TIFF of ")
     assert err.endswith(" of the color model SEPARATED; convert it\n")
 
@@ -1283,10 +1284,9 @@ def test_more_colors_than_there_are_is_a_note_and_no_error(tmp_path, run, comman
     status, out, err = run(command, tmp_path / "flag.png", "-k", 7)
     assert status == 0
     assert err == (
-        "kmeans-np: note: k = 7 clusters were asked for, the answer has 2: there are "
-        "no more distinct colors\n"
+        "kmeans-np: note: asked for k = 7, but there are only 2 distinct colors\n"
     )
-    assert ("2 colors after" in out) or out.count("\n") == 2
+    assert ("2 colors" in out) or out.count("\n") == 2
 
 
 # ---- demo ------------------------------------------------------------------------
@@ -1341,11 +1341,10 @@ def test_the_demo_names_its_folder_when_not_told(tmp_path, run, monkeypatch):
 def test_the_demo_says_what_is_wrong_with_its_folder(tmp_path, run):
     (tmp_path / "file").write_text("in the way")
     assert run("demo", "--output", tmp_path / "file") == (
-        2,
+        1,
         "",
-        f"kmeans-np: error: --output must be a folder that can be written, got "
-        f"{tmp_path / 'file'}, of which the system says: File exists; mend that or "
-        "choose another path\n",
+        f"kmeans-np: error: --output {tmp_path / 'file'}: file exists; choose another "
+        f"path\n",
     )
     assert (tmp_path / "file").read_text() == "in the way"
 
@@ -1363,7 +1362,7 @@ def test_help_names_the_commands(run):
     assert (status, err) == (0, "")
     for command in ("segment", "palette", "demo"):
         assert f"\n    {command} " in out
-    assert "COMMAND --help has the options of a command and examples" in out
+    assert "options of a command, and examples: kmeans-np COMMAND --help" in out
 
 
 @pytest.mark.parametrize("command", ["segment", "palette", "demo"])
@@ -1396,35 +1395,32 @@ def test_the_installed_command_is_this_one():
 
 # ---- What goes wrong -------------------------------------------------------------
 
-READ = "IMAGE must be an image file that can be read, got {folder}/"
-FOLDER_FOR_FILE = "which is a folder; check the spelling"
-FILE_FOR_FOLDER = "part of which is a file, not a folder; check the spelling"
+READ = "{folder}/"
+FOLDER_FOR_FILE = ": is a folder; name a file in it"
+FILE_FOR_FOLDER = ": a part of it is a file, not a folder; check the spelling"
 DAMAGED = (
-    "which is damaged, cut short, no image or of a kind that cannot be read; get it "
-    "anew or convert it to PNG"
+    ": not a readable image (unsupported format or damaged file); convert it to PNG"
 )
 PROBLEMS = {
     "missing": (
         ["{folder}/missing.png", "-k", "2"],
-        READ + "missing.png, which does not exist or whose folder does not; check the "
-        "spelling",
+        READ + "missing.png: no such file or folder; check the spelling",
     ),
     "a folder": (
         ["{folder}/folder", "-k", "2"],
-        READ + "folder, " + FOLDER_FOR_FILE,
+        READ + "folder" + FOLDER_FOR_FILE,
     ),
     "empty": (
         ["{folder}/empty.png", "-k", "2"],
-        "IMAGE must be an image file, got {folder}/empty.png, which is empty; get the "
-        "file anew",
+        "{folder}/empty.png: is empty; download it or write it again",
     ),
     "cut short": (
         ["{folder}/short.png", "-k", "2"],
-        "IMAGE must be an image file, got {folder}/short.png, " + DAMAGED,
+        READ + "short.png" + DAMAGED,
     ),
     "no image": (
         ["{folder}/two\nlines.txt", "-k", "2"],
-        "IMAGE must be an image file, got {folder}/two\\nlines.txt, " + DAMAGED,
+        READ + "two\\nlines.txt" + DAMAGED,
     ),
     "k = 0": (
         ["{folder}/photo.png", "-k", "0"],
@@ -1490,12 +1486,12 @@ def troubles(tmp_path):
 
 @pytest.mark.parametrize("command", ["segment", "palette"])
 @pytest.mark.parametrize("problem", PROBLEMS)
-def test_a_problem_is_one_line_and_status_2(troubles, run, command, problem):
+def test_a_problem_is_one_line_and_its_status(troubles, run, command, problem):
     args, sentence = PROBLEMS[problem]
     before = everything_in(troubles)
     status, out, err = run(command, *(arg.format(folder=troubles) for arg in args))
     assert err == f"kmeans-np: error: {sentence.format(folder=troubles)}\n"
-    assert (status, out) == (2, "")
+    assert (status, out) == (2 if " must " in sentence else 1, "")
     assert everything_in(troubles) == before
 
 
@@ -1505,23 +1501,19 @@ def test_a_folder_as_the_input_is_refused(troubles, run, monkeypatch, source):
     monkeypatch.chdir(troubles / "folder")
     before = everything_in(troubles)
     status, out, err = run("segment", source, "-k", 2)
-    assert (status, out) == (2, "")
-    assert err == (
-        "kmeans-np: error: IMAGE must be an image file that can be read, got "
-        f"{source}, {FOLDER_FOR_FILE}\n"
-    )
+    assert (status, out) == (1, "")
+    assert err == (f"kmeans-np: error: {source}{FOLDER_FOR_FILE}\n")
     assert everything_in(troubles) == before
 
 
 UNWRITABLE = {
     "folder missing": (
         "missing/out.png",
-        "-o must be a file that can be written, got {target}, which does not exist "
-        "or whose folder does not; check the spelling",
+        "-o {target}: no such file or folder; check the spelling",
     ),
     "folder a file": (
         "photo.png/out.png",
-        "-o must be a file that can be written, got {target}, " + FILE_FOR_FOLDER,
+        "-o {target}" + FILE_FOR_FOLDER,
     ),
     "alpha for JPEG": (
         "out.jpg",
@@ -1540,53 +1532,97 @@ def test_a_target_that_cannot_be_written_is_one_line(troubles, run, problem):
     source, target = troubles / "alpha.png", troubles / name
     status, out, err = run("segment", source, "-k", 2, "-o", target)
     assert err == f"kmeans-np: error: {sentence.format(target=target)}\n"
-    assert (status, out) == (2, "")
+    assert (status, out) == (2 if " must " in sentence else 1, "")
     assert everything_in(troubles) == before
 
 
 USAGE = {
-    "no command": (
-        [],
-        "kmeans-np: error: the following arguments are required: COMMAND; see "
+    "no command": ([], "no command was given; see kmeans-np --help"),
+    "a command misspelt": (
+        ["segmnt", "photo.png"],
+        "segmnt is not a command; did you mean segment? See kmeans-np --help",
+    ),
+    "no such command": (
+        ["frobnicate"],
+        "frobnicate is not a command; choose segment, palette, explain, cloud or demo; "
+        "see kmeans-np --help",
+    ),
+    "a picture without a command": (
+        ["photo.JPG", "-k", "8"],
+        "photo.JPG is not a command; did you mean kmeans-np segment photo.JPG -k 8? "
+        "See "
         "kmeans-np --help",
     ),
+    "an option misspelt": (
+        ["segment", "photo.png", "-k", "2", "--color-spaec=lab"],
+        "unknown option --color-spaec; did you mean --color-space? See kmeans-np "
+        "segment --help",
+    ),
     "unknown option": (
-        ["segment", "photo.png", "-k", "2", "--colour"],
-        "kmeans-np: error: unrecognized arguments: --colour; see kmeans-np --help",
+        ["palette", "photo.png", "-k", "2", "--xyz"],
+        "unknown option --xyz; see kmeans-np palette --help",
+    ),
+    "an option that may be two": (
+        ["segment", "photo.png", "-k", "2", "--no"],
+        "--no is ambiguous: it may mean --no-alpha and --normalize; see kmeans-np "
+        "segment --help",
     ),
     "two pictures": (
         ["palette", "a.png", "b.png", "-k", "2"],
-        "kmeans-np: error: unrecognized arguments: b.png; see kmeans-np --help",
+        "unexpected argument b.png; see kmeans-np palette --help",
     ),
     "no picture": (
         ["palette", "-k", "2"],
-        "kmeans-np palette: error: the following arguments are required: IMAGE; see "
-        "kmeans-np palette --help",
+        "IMAGE must be given; see kmeans-np palette --help",
+    ),
+    "neither picture nor k": (
+        ["palette"],
+        "IMAGE and -k must be given; see kmeans-np palette --help",
     ),
     "no k": (
         ["segment", "photo.png"],
-        "kmeans-np segment: error: one of the arguments -k --palette is required; see "
-        "kmeans-np segment --help",
+        "-k or --palette must be given; see kmeans-np segment --help",
+    ),
+    "two that exclude each other": (
+        ["segment", "photo.png", "-k", "2", "--palette", "a.txt"],
+        "--palette and -k cannot be combined; see kmeans-np segment --help",
     ),
     "k a word": (
         ["segment", "photo.png", "-k", "x"],
-        "kmeans-np segment: error: argument -k: invalid int value: 'x'; see kmeans-np "
-        "segment --help",
+        "-k must be a whole number, got 'x'; see kmeans-np segment --help",
     ),
     "k a float": (
         ["palette", "photo.png", "-k", "2.5"],
-        "kmeans-np palette: error: argument -k: invalid int value: '2.5'; see "
-        "kmeans-np palette --help",
+        "-k must be a whole number, got '2.5'; see kmeans-np palette --help",
     ),
     "tol a word": (
         ["segment", "photo.png", "-k", "2", "--tol", "low"],
-        "kmeans-np segment: error: argument --tol: invalid float value: 'low'; see "
-        "kmeans-np segment --help",
+        "--tol must be a number, got 'low'; see kmeans-np segment --help",
+    ),
+    "n-init a word": (
+        ["segment", "photo.png", "-k", "2", "--n-init", "many"],
+        "--n-init must be a whole number or auto, got 'many'; see kmeans-np segment "
+        "--help",
+    ),
+    "page a word": (
+        ["segment", "photo.png", "-k", "2", "--page", "last"],
+        "--page must be a whole number or all, got 'last'; see kmeans-np segment "
+        "--help",
+    ),
+    "axis a word": (
+        ["cloud", "photo.png", "--channel-axis", "last"],
+        "--channel-axis must be a whole number, auto or none, got 'last'; see "
+        "kmeans-np "
+        "cloud --help",
+    ),
+    "a choice misspelt": (
+        ["segment", "photo.png", "-k", "2", "--init", "kmeans++"],
+        "--init must be random, k-means++ or optimal, got 'kmeans++'; did you mean "
+        "k-means++? See kmeans-np segment --help",
     ),
     "an option without its value": (
         ["segment", "photo.png", "-k"],
-        "kmeans-np segment: error: argument -k: expected one argument; see kmeans-np "
-        "segment --help",
+        "-k needs a value; see kmeans-np segment --help",
     ),
 }
 
@@ -1594,23 +1630,7 @@ USAGE = {
 @pytest.mark.parametrize("problem", USAGE)
 def test_wrong_usage_is_one_line_and_status_2(run, problem):
     args, line = USAGE[problem]
-    assert run(*args) == (2, "", line + "\n")
-
-
-@pytest.mark.parametrize(
-    ("args", "words"),
-    [
-        (["cluster", "photo.png"], ["COMMAND", "'cluster'", "segment", "palette"]),
-        (["segment", "a.png", "-k", "2", "--init", "x"], ["--init", "random", "'x'"]),
-        (["segment", "a.png", "-k", "2", "--n-init", "x"], ["--n-init", "'x'"]),
-    ],
-    ids=["unknown command", "unknown init", "n-init a word"],
-)
-def test_a_wrong_choice_is_one_line_that_names_it(run, args, words):
-    status, out, err = run(*args)
-    assert (status, out) == (2, "")
-    assert re.fullmatch(r"kmeans-np.*: error: .*; see kmeans-np.* --help\n", err)
-    assert all(word in err for word in words)
+    assert run(*args) == (2, "", f"kmeans-np: error: {line}\n")
 
 
 def test_a_lack_of_memory_is_one_line(photo, run, monkeypatch):
@@ -1619,7 +1639,7 @@ def test_a_lack_of_memory_is_one_line(photo, run, monkeypatch):
 
     monkeypatch.setattr(clusters, "cluster_image", no_memory)
     assert run("segment", photo, "-k", 2) == (
-        2,
+        1,
         "",
         "kmeans-np: error: not enough memory for this picture\n",
     )
@@ -1941,18 +1961,17 @@ def test_the_module_runs(photo):
     done = spawn("segment", photo, "-k", 3)
     target = photo.with_name("photo-k3.png")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith(f"{target}: 3 colors after ")
+    assert done.stdout.startswith(f"{target}: 3 colors, best of ")
     assert np.array_equal(read_image(target), segment_image(PICTURE, 3, rng=0))
 
 
 @pytest.mark.slow
-def test_a_process_fails_with_one_line_and_status_2(tmp_path):
+def test_a_process_fails_with_one_line_and_status_1(tmp_path):
     done = spawn("segment", tmp_path / "missing.png", "-k", 3)
-    assert (done.returncode, done.stdout) == (2, "")
+    assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
-        "kmeans-np: error: IMAGE must be an image file that can be read, got "
-        f"{tmp_path / 'missing.png'}, which does not exist or whose folder does not; "
-        "check the spelling\n"
+        f"kmeans-np: error: {tmp_path / 'missing.png'}: no such file or folder; check "
+        f"the spelling\n"
     )
 
 
@@ -1961,8 +1980,7 @@ def test_a_process_without_a_command_fails_with_one_line_and_status_2():
     done = spawn()
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
-        "kmeans-np: error: the following arguments are required: COMMAND; see "
-        "kmeans-np --help\n"
+        "kmeans-np: error: no command was given; see kmeans-np --help\n"
     )
 
 
@@ -2006,7 +2024,7 @@ def test_nobody_reads_what_is_printed(photo, stdout, capsys):
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a full device")
 def test_what_is_printed_finds_no_space(photo, stdout, capsys):
     stdout(os.fdopen(os.open("/dev/full", os.O_WRONLY), "w"))
-    assert cli.main(["palette", str(photo), "-k", "3"]) == 2
+    assert cli.main(["palette", str(photo), "-k", "3"]) == 1
     error = capsys.readouterr().err
     assert re.fullmatch(r"kmeans-np: error: .*No space left on device\n", error)
 
@@ -2068,10 +2086,10 @@ def test_libraries_in_c_are_quiet(photo, tmp_path, option):
     if option == "--mask":
         paths = [photo, "--mask", *paths]
     done = spawn("segment", *paths, "-k", 3)
-    assert (done.returncode, done.stdout) == (2, "")
+    assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
-        f"kmeans-np: error: {option} must be an image file, got {paths[-1]}, {DAMAGED}"
-        "\n"
+        f"kmeans-np: error: {'' if option == 'IMAGE' else f'{option} '}{paths[-1]}"
+        f"{DAMAGED}\n"
     )
 
 
@@ -2080,7 +2098,7 @@ def test_what_is_said_after_a_picture_was_read_is_heard(photo, tmp_path, capfd):
     small = tmp_path / "small.png"
     write_image(small, PICTURE[:1, :1])
     paths = [str(path) for path in (tmp_path / "broken.tif", small, photo)]
-    assert cli.main(["segment", *paths, "-k", "2"]) == 2
+    assert cli.main(["segment", *paths, "-k", "2"]) == 1
     said = capfd.readouterr().err.splitlines()
     assert [line.split(":")[1] for line in said] == [" error"] * 2
     assert photo.with_name("photo-k2.png").exists()
@@ -2090,7 +2108,7 @@ def test_what_is_said_after_a_picture_was_read_is_heard(photo, tmp_path, capfd):
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a full device")
 def test_output_that_cannot_be_written_is_one_line(photo):
     done = in_a_shell('"$@" > /dev/full', "palette", photo, "-k", 3)
-    assert (done.returncode, done.stdout) == (2, "")
+    assert (done.returncode, done.stdout) == (1, "")
     assert re.fullmatch(r"kmeans-np: error: .*No space left on device\n", done.stderr)
 
 
@@ -2107,7 +2125,7 @@ def test_a_closed_stream_is_no_error(photo, stream):
 @pytest.mark.slow
 def test_an_error_does_not_go_to_stdout_when_stderr_is_closed(tmp_path):
     done = in_a_shell('"$@" 2>&-', "palette", tmp_path / "missing.png", "-k", 3)
-    assert (done.returncode, done.stdout, done.stderr) == (2, "", "")
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "")
 
 
 @pytest.mark.slow

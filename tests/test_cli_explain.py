@@ -23,7 +23,7 @@ def test_it_writes_a_page_beside_the_picture(photo, run):
     status, out, errors = run("explain", photo, "-k", 3)
     page = photo.with_name("photo-k3.html")
     assert (status, errors) == (0, "")
-    assert re.fullmatch(rf"{page}: 3 clusters, stopped by '\w+' after \d+ steps\n", out)
+    assert re.fullmatch(rf"{page}: 3 clusters, converged in \d+ steps\n", out)
     told = run_of(page)
     expected = explain(read_image(photo), 3, rng=0)
     assert told["inertias"] == expected.inertias.tolist()
@@ -134,7 +134,7 @@ def test_fewer_colors_than_asked_for_are_noted(tmp_path, run):
     write_image(tmp_path / "two.png", np.eye(8, dtype=np.uint8) * 255)
     status, _, errors = run("explain", tmp_path / "two.png", "-k", 5)
     assert status == 0
-    assert errors.startswith("kmeans-np: note: k = 5 clusters were asked for")
+    assert errors.startswith("kmeans-np: note: asked for k = 5, but there are")
     assert errors.count("\n") == 1
 
 
@@ -185,13 +185,11 @@ def test_fewer_colors_than_asked_for_are_noted(tmp_path, run):
         ),
         (
             ["photo.png", "-k", 2, "-o", "nowhere/page.html"],
-            "-o must be a file that can be written, got nowhere/page.html, which does "
-            "not exist or whose folder does not; check the spelling",
+            "-o nowhere/page.html: no such file or folder; check the spelling",
         ),
         (
             ["missing.png", "-k", 2],
-            "IMAGE must be an image file that can be read, got missing.png, which does "
-            "not exist or whose folder does not; check the spelling",
+            "missing.png: no such file or folder; check the spelling",
         ),
         (
             ["photo.png", "-k", 2, "--tol", -1],
@@ -209,7 +207,7 @@ def test_mistakes_are_one_line_and_nothing_is_written(
     monkeypatch.chdir(photo.parent)
     before = everything_in(photo.parent)
     status, out, errors = run("explain", *args)
-    assert (status, out) == (2, "")
+    assert (status, out) == (1 if ": no such" in sentence else 2, "")
     assert errors.startswith(f"kmeans-np: error: {sentence}")
     assert errors.count("\n") == 1
     assert everything_in(photo.parent) == before
@@ -277,7 +275,7 @@ def test_points_are_read_from_an_array(tmp_path, run):
         ("a.csv", b"1,nan\n2,3\n", [], "finite"),
         ("a.csv", b"1,2\n3,4\n", ["--mask", "m.png"], "--mask must be left out for"),
         ("a.csv", b"1,2\n3,4\n", ["--color-space", "lab"], "--color-space must be le"),
-        ("b.csv", None, [], "which does not exist"),
+        ("b.csv", None, [], "no such file"),
     ],
 )
 def test_what_is_no_table_of_points_is_refused(
@@ -286,7 +284,8 @@ def test_what_is_no_table_of_points_is_refused(
     if content is not None:
         (tmp_path / name).write_bytes(content)
     status, out, errors = run("explain", tmp_path / name, "-k", 2, *options)
-    assert (status, out, errors.count("\n")) == (2, "", 1)
+    given = bool(options) or words == "finite"
+    assert (status, out, errors.count("\n")) == (2 if given else 1, "", 1)
     assert words in errors
     assert {path.name for path in tmp_path.iterdir()} <= {name}
 

@@ -48,7 +48,7 @@ def test_an_array_stays_one_if_nobody_says_otherwise(tmp_path, capsys, suffix):
     status, out, _ = run(capsys, "segment", source, "-k", 5)
     target = tmp_path / f"scene-k5{suffix}"
     assert status == 0
-    assert out.startswith(f"{target}: 5 colors after")
+    assert out.startswith(f"{target}: 5 colors, ")
     assert np.array_equal(whole(target), ANSWER.image)
 
 
@@ -115,8 +115,13 @@ def test_what_cannot_be_read_is_one_line(tmp_path, capsys):
     (tmp_path / "no.npy").write_bytes(b"nothing")
     for name in ("no.zarr", "no.npy", "none.zarr"):
         status, out, err = run(capsys, "segment", tmp_path / name, "-k", 3)
-        assert (status, out) == (2, "")
-        assert err.startswith("kmeans-np: error: IMAGE must be ")
+        assert (status, out) == (1, "")
+        assert err.startswith(
+            (
+                "kmeans-np: error: IMAGE must be ",
+                f"kmeans-np: error: {tmp_path / name}: ",
+            )
+        )
         assert err.count("\n") == 1
 
 

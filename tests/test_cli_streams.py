@@ -52,7 +52,7 @@ def test_a_picture_goes_through_a_pipe(output, tmp_path):
     assert found.returncode == 0
     image = np.asarray(Image.open(io.BytesIO(found.stdout)).convert("RGB"))
     assert np.array_equal(image, segment_image(PICTURE, 4, rng=0))
-    assert found.stderr.startswith(b"standard output: 4 colors after ")
+    assert found.stderr.startswith(b"standard output: 4 colors, best of ")
     assert [*tmp_path.iterdir()] == []
 
 
@@ -116,8 +116,12 @@ def test_the_page_goes_to_standard_output(tmp_path):
 
 
 BAD_STREAMS = {
-    "nothing": (["segment", "-", "-k", 2], b"", "standard input, which is empty"),
-    "text": (["palette", "-", "-k", 2], b"hello", "standard input, which is damaged"),
+    "nothing": (["segment", "-", "-k", 2], b"", "standard input: is empty"),
+    "text": (
+        ["palette", "-", "-k", 2],
+        b"hello",
+        "standard input: not a readable image",
+    ),
     "two": (["segment", "-", "-k", 2, "--mask", "-"], b"", "if IMAGE is -"),
     "several": (["segment", "a.png", "b.png", "-k", 2, "-o", "-"], b"", "be a folder"),
     "two out": (
@@ -132,7 +136,7 @@ BAD_STREAMS = {
 def test_a_bad_stream_is_one_line(case, tmp_path):
     command, data, words = BAD_STREAMS[case]
     found = spawn(*command, data=data, cwd=tmp_path)
-    assert (found.returncode, found.stdout) == (2, b"")
+    assert (found.returncode, found.stdout) == (1 if ": " in words else 2, b"")
     lines = found.stderr.decode().splitlines()
     assert len(lines) == 1
     assert words in lines[0]
@@ -281,7 +285,7 @@ def test_a_file_whose_name_was_not_given_is_not_replaced(
     before = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
     status, _, err = run(*command)
     assert (status, err.count("\n")) == (2, 1)
-    assert "which exists; say where to with" in err
+    assert "already exists; name the output with" in err
     after = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
     assert after == before
     assert run(*command, "--force")[0] == 0

@@ -188,7 +188,7 @@ def one_color(china):
 
 @SEEDINGS
 @pytest.mark.parametrize("image", [many_bands, few_colors, one_color])
-@pytest.mark.filterwarnings("ignore:k = 4")
+@pytest.mark.filterwarnings("ignore:asked for k = 4")
 def test_other_images_do_without_it(china, image, init):
     image = image(china)
     answers = {

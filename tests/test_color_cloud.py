@@ -94,7 +94,7 @@ def test_on_the_command_line(tmp_path, run, monkeypatch):
     assert np.array_equal(read_image("photo-cloud.png"), color_cloud(PICTURE))
     how = ("-k", 4, "--init", "k-means++", "-o", "drawn.png")
     status, out, _ = run("cloud", "photo.png", *how)
-    assert out.startswith("drawn.png: the colors, 4 colors after ")
+    assert out.startswith("drawn.png: the colors, 4 colors, best of ")
     answer = cluster_image(PICTURE, 4, init="k-means++", rng=0)
     assert np.array_equal(read_image("drawn.png"), color_cloud(PICTURE, answer))
     assert run("cloud", "photo.png")[0] == 2

@@ -316,7 +316,7 @@ def test_an_image_that_was_read_keeps_no_file_open(tmp_path):
     read_image(path)
     path.unlink()
     (tmp_path / "text.png").write_text("no picture")
-    with pytest.raises(ValueError, match="no image"):
+    with pytest.raises(ValueError, match="not a readable image"):
         read_image(tmp_path / "text.png")
 
 
@@ -324,8 +324,8 @@ def test_an_image_that_was_read_keeps_no_file_open(tmp_path):
 
 
 DAMAGED = (
-    "path must be an image file, got {path}, which is damaged, cut short, no image "
-    "or of a kind that cannot be read; get it anew or convert it to PNG"
+    "path must be an image file, got {path}: not a readable image (unsupported format "
+    "or damaged file); convert it to PNG"
 )
 
 
@@ -333,8 +333,8 @@ def test_a_missing_file_is_refused(tmp_path):
     path = tmp_path / "missing.png"
     refused(
         FileNotFoundError,
-        f"path must be an image file that can be read, got {path}, which does not "
-        "exist or whose folder does not; check the spelling",
+        f"path must be an image file that can be read, got {path}: no such file or "
+        f"folder; check the spelling",
         read_image,
         path,
     )
@@ -345,8 +345,8 @@ def test_a_folder_is_refused(tmp_path):
         pytest.skip("Windows says that it is not permitted")
     refused(
         IsADirectoryError,
-        f"path must be an image file that can be read, got {tmp_path}, "
-        "which is a folder; check the spelling",
+        f"path must be an image file that can be read, got {tmp_path}: is a folder; "
+        f"name a file in it",
         read_image,
         str(tmp_path),
     )
@@ -358,8 +358,8 @@ def test_a_path_through_a_file_is_refused(tmp_path):
     path = saved(tmp_path / "picture.png", RGB) / "inside.png"
     refused(
         NotADirectoryError,
-        f"path must be an image file that can be read, got {path}, "
-        "part of which is a file, not a folder; check the spelling",
+        f"path must be an image file that can be read, got {path}: a part of it is a "
+        f"file, not a folder; check the spelling",
         read_image,
         path,
     )
@@ -373,8 +373,8 @@ def test_a_file_that_may_not_be_read_is_refused(tmp_path):
     path.chmod(0)
     refused(
         PermissionError,
-        f"path must be an image file that can be read, got {path}, which is not "
-        "permitted; check the permissions of the file and its folder",
+        f"path must be an image file that can be read, got {path}: permission "
+        "denied; check the permissions of the file and its folder",
         read_image,
         path,
     )
@@ -388,8 +388,8 @@ def test_a_file_that_the_system_does_not_permit_is_refused(tmp_path, monkeypatch
     monkeypatch.setattr(Path, "open", open_not)
     refused(
         PermissionError,
-        f"path must be an image file that can be read, got {path}, which is not "
-        "permitted; check the permissions of the file and its folder",
+        f"path must be an image file that can be read, got {path}: permission "
+        "denied; check the permissions of the file and its folder",
         read_image,
         path,
     )
@@ -401,8 +401,8 @@ def test_a_name_that_is_too_long_is_refused(tmp_path):
     path = tmp_path / ("long" * 100 + ".png")
     refused(
         OSError,
-        f"path must be an image file that can be read, got {path}, of which the system "
-        "says: File name too long; mend that or choose another path",
+        f"path must be an image file that can be read, got {path}: file name too "
+        "long; choose another path",
         read_image,
         path,
     )
@@ -435,7 +435,8 @@ def test_an_empty_file_is_refused(tmp_path):
     path.touch()
     refused(
         ValueError,
-        f"path must be an image file, got {path}, which is empty; get the file anew",
+        f"path must be an image file, got {path}: is empty; download it or write it "
+        f"again",
         read_image,
         path,
     )
@@ -792,8 +793,8 @@ def test_a_failure_leaves_everything_as_it_was(
     assert before is None or path.read_bytes() == before
     if error is OSError:
         assert str(caught.value) == (
-            f"path must be a file that can be written, got {path}, of which the system "
-            "says: No space left on device; mend that or choose another path"
+            f"path must be a file that can be written, got {path}: no space left on "
+            f"device; choose another path"
         )
 
 
@@ -801,8 +802,8 @@ def test_a_missing_folder_is_refused(tmp_path):
     path = tmp_path / "missing" / "picture.png"
     refused(
         FileNotFoundError,
-        f"path must be a file that can be written, got {path}, which does not exist or "
-        "whose folder does not; check the spelling",
+        f"path must be a file that can be written, got {path}: no such file or "
+        f"folder; check the spelling",
         write_image,
         path,
         RGB,
@@ -815,8 +816,8 @@ def test_a_folder_is_not_replaced_by_a_file(tmp_path):
     path.mkdir()
     refused(
         IsADirectoryError,
-        f"path must be a file that can be written, got {path}, "
-        "which is a folder; check the spelling",
+        f"path must be a file that can be written, got {path}: is a folder; name a "
+        f"file in it",
         write_image,
         path,
         RGB,
@@ -831,8 +832,8 @@ def test_a_file_is_not_used_as_a_folder(tmp_path):
     inside = saved(tmp_path / "picture.png", RGB) / "inside.png"
     refused(
         NotADirectoryError,
-        f"path must be a file that can be written, got {inside}, part of which is a "
-        "file, not a folder; check the spelling",
+        f"path must be a file that can be written, got {inside}: a part of it is a "
+        f"file, not a folder; check the spelling",
         write_image,
         inside,
         RGB,
@@ -1535,7 +1536,7 @@ def test_a_tiff_of_another_kind_is_refused(tmp_path, image, model, what):
 # ---- Without the extra -----------------------------------------------------------
 
 MISSING = pytest.mark.parametrize("missing", ["imagecodecs", "tifffile"])
-INSTALL = 'install what it needs: pip install "kmeans-np[deep]"'
+INSTALL = "install what it needs: pip install tifffile imagecodecs"
 NEEDS_EXTRA = (
     "path must be an image with 8 bits a channel, or gray of type uint16, int32 or "
     "float32, as long as tifffile and imagecodecs are missing, got {path}, {what}; "

@@ -57,7 +57,7 @@ def called(function, *args, **options):
             raise Refused from None
     assert {warning.category for warning in caught} <= {UserWarning}
     texts = [str(warning.message) for warning in caught]
-    assert all("clusters were asked for" in text for text in texts)
+    assert all(text.startswith("asked for k = ") for text in texts)
     event(f"{function.__name__} right" + (" with a warning" if texts else ""))
     return result, texts
 

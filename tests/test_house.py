@@ -138,6 +138,7 @@ LADDER = [
     "cli/inputs",
     "cli/palettes",
     "cli/outputs",
+    "cli/parser",
     "cli/clusters",
     "cli/commands",
     "cli/explaining",
@@ -218,6 +219,8 @@ def test_nothing_but_numpy_imageio_and_the_standard_library():
         if name in ("explanation/canvas", "explanation/film"):
             # It writes text and films, too.
             allowed |= {"PIL"}
+        if name == "cli/parser":
+            allowed |= {"shtab"}
         if name == "files/zarr":
             allowed |= {"zarr"}
         if name in ("image/dask_source", "arrays/dask_rows", "clustering/outside"):

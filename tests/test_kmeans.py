@@ -174,10 +174,7 @@ def test_a_cluster_that_the_last_move_emptied_is_filled():
 
 def test_one_warning_with_both_numbers_when_points_are_too_few():
     points = [[0.0], [0.0], [1.0], [1.0], [5.0]]
-    message = (
-        "k = 4 clusters were asked for, the answer has 3: there are no more distinct "
-        "points"
-    )
+    message = "asked for k = 4, but there are only 3 distinct points"
     for init in ("random", "k-means++", [[0.0], [0.1], [0.2], [9.0]]):
         with pytest.warns(UserWarning, match="k = 4") as caught:
             result = kmeans(points, 4, init=init, rng=0)
@@ -437,7 +434,7 @@ def test_the_callback_cannot_disturb_the_run(iris):
 
 
 def test_the_warning_says_when_points_without_weight_are_left_out():
-    with pytest.warns(UserWarning, match="no more distinct points with a weight"):
+    with pytest.warns(UserWarning, match="k = 3, but there are only 2 distinct points"):
         kmeans([[0.0], [1.0], [1.0], [5.0]], 3, weights=[1, 1, 1, 0], rng=0)
 
 

@@ -128,8 +128,8 @@ def test_many_copies_of_few_points(data):
         texts = [str(warning.message) for warning in caught]
         assert len(texts) == (expected < k)
         for text in texts:
-            assert f"k = {k:,} " in text
-            assert f" {expected:,}: " in text
+            assert f"k = {k:,}, " in text
+            assert f"only {expected:,} distinct" in text
         assert len(answer.centroids) == expected
         assert set(answer.labels.ravel().tolist()) == set(range(expected))
         assert (answer.counts > 0).all()
@@ -152,7 +152,7 @@ def test_more_clusters_than_colors_give_the_picture_back(dtype, channels, init, 
     # Seven pixels over and over.
     image = pixels[:1, :7].repeat(30, axis=0).repeat(4, axis=1)
     n = len(np.unique(image.reshape(-1, channels or 1), axis=0))
-    message = f"k = 40 clusters were asked for, the answer has {n}: there are no more "
+    message = f"asked for k = 40, but there (is|are) only {n} distinct colors?$"
     how = {"alpha": False, "init": init, "rng": 0}
     with pytest.warns(UserWarning, match=message) as caught:
         painted = segment_image(image, 40, **how)
@@ -554,7 +554,9 @@ def test_the_curve_ends_at_0_for_as_many_clusters_as_colors(options, rng):
     n = 4 - len(options)
     curve = inertia_curve(image, [1, n - 1, n], channel_axis=None, rng=0, **what)
     assert curve[1] > curve[2] == 0
-    with pytest.warns(UserWarning, match=f"k = 9 .* {n}: ") as caught:
+    with pytest.warns(
+        UserWarning, match=f"k = 9, but there (is|are) only {n} distinct"
+    ) as caught:
         curve = inertia_curve(image, [1, n, 9], channel_axis=None, rng=0, **what)
     assert len(caught) == 1
     assert caught[0].filename == __file__

@@ -498,7 +498,7 @@ def test_other_palettes_are_refused(text, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     write_image("photo.png", THREE)
     (tmp_path / "bad.txt").write_text(text)
-    assert main(["segment", "photo.png", "--palette", "bad.txt"]) == 2
+    assert main(["segment", "photo.png", "--palette", "bad.txt"]) == 1
     words = capsys.readouterr().err
     assert words.startswith("kmeans-np: error: --palette must be what kmeans-np")
     assert words.count("\n") == 1

@@ -96,7 +96,7 @@ def two_links(path):
 
 
 CIRCLE = (
-    "path must be a file that can be written, got {}, whose links lead in a circle; "
+    "path must be a file that can be written, got {}: its links lead in a circle; "
     "choose another path"
 )
 SPECIAL = {
@@ -317,7 +317,7 @@ def test_the_old_folder_is_kept_when_it_cannot_go_back(tmp_path, monkeypatch):
         return rename(old, new)
 
     monkeypatch.setattr(Path, "rename", only_once)
-    with pytest.raises(OSError, match="Input/output error"):
+    with pytest.raises(OSError, match="input/output error"):
         write_image(path, NEW)
     (part,) = tmp_path.iterdir()
     monkeypatch.undo()

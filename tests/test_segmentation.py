@@ -126,7 +126,7 @@ def test_what_is_written_to_an_answer_changes_no_other():
         (
             lambda: cluster_image(RGB / 2, 1),
             "<Segmentation of a 2 x 2 x 3 image of float64 into 1 color: inertia "
-            "41.4375, stopped by 'labels' after 2 steps>",
+            "41.4375, best of 10 starts, stopped by 'labels' after 2 steps>",
         ),
         (
             lambda: apply_palette(GRAY.astype(">u2"), [0, 50, 99]),

@@ -534,7 +534,7 @@ def test_a_background_keeps_its_color(where):
 
 
 def test_the_smallest_numbers_keep_their_color():
-    with pytest.warns(UserWarning, match="no more distinct colors"):
+    with pytest.warns(UserWarning, match="only . distinct color"):
         answer = cluster_image([[5e-324, 5e-324]], 2, weights=[[0.5, 0.5]])
     assert answer.image.tolist() == [[5e-324, 5e-324]]
 

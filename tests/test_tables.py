@@ -39,7 +39,7 @@ def rgb_from_yiq(yiq):
 
 @pytest.fixture
 def yiq(monkeypatch):
-    space = ColorSpace(yiq_from_rgb, rgb_from_yiq, "in YIQ, as televisions did")
+    space = ColorSpace("YIQ", yiq_from_rgb, rgb_from_yiq, "in YIQ, as televisions did")
     monkeypatch.setitem(COLOR_SPACES, "yiq", space)
 
 
@@ -158,4 +158,5 @@ def test_every_reason_to_stop_is_in_the_table():
         reasons.add(stop_reason(step, -1, step.iteration))
     assert reasons - {None} == {*STOP_REASONS}
     for reason in STOP_REASONS.values():
-        assert "pixel" in reason.until.format(noun="pixel") or "{" not in reason.until
+        assert "3 steps" in reason.end.format(steps="3 steps")
+        assert "{" not in reason.because.format(noun="pixel")

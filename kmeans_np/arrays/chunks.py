@@ -1,4 +1,4 @@
-"""Arrays that lie outside of memory: files, and whatever else is read in slices."""
+"""Arrays outside of memory that are read in slices, such as files."""
 
 import itertools
 import math
@@ -13,16 +13,16 @@ from kmeans_np.lloyd import Array
 
 Place = tuple[slice, ...]
 
-# How many pixels are read together: several pieces of work for every core, and not
-# much of any machine's memory.
+# The number of pixels per block: enough to occupy every core, and not much of the
+# memory of any machine.
 BLOCK = 2**23
 
 
 def is_sliced(value: Any) -> bool:
-    """Return whether something is an array that should be read in slices.
+    """Return whether a value is an array that should be read in slices.
 
-    That is a memory map, or anything else that is no array of NumPy's but has a shape,
-    a type that NumPy knows, and slices, as the arrays of Zarr and HDF5 do.
+    That is a memory map, or an object that is not a NumPy array but has a shape, a
+    NumPy dtype and slices, such as a Zarr or HDF5 array.
     """
     if isinstance(value, np.memmap):
         return True
@@ -36,22 +36,23 @@ def is_sliced(value: Any) -> bool:
 def tiles(
     shape: Sequence[int], chunks: Sequence[int] | None, size: int | None = None
 ) -> Iterator[Place]:
-    """Cut an array into blocks of whole chunks, in the order of memory.
+    """Cut an array into blocks of whole chunks, in memory order.
 
     Parameters
     ----------
     shape : sequence of int
         The lengths of the axes.
     chunks : sequence of int or None
-        Those of the pieces that are best read as a whole; None if any are.
+        The shape of the chunks that are best read as a whole; None if any shape will
+        do.
     size : int, optional
-        How many elements a block has at most, unless a chunk has more; when not given,
+        The maximum number of elements per block, unless a chunk has more; by default,
         `BLOCK`.
 
     Yields
     ------
     tuple of slice
-        Where a block is.
+        The place of a block.
     """
     size = BLOCK if size is None else size
     block = [min(n, c) for n, c in zip(shape, chunks or [1] * len(shape))]
@@ -65,14 +66,14 @@ def tiles(
 
 
 class BlockReader:
-    """An array outside of memory, of which blocks are read.
+    """Reads blocks of an array outside of memory.
 
     Parameters
     ----------
     array : memory map or array-like with shape, dtype and slices
-        The array. If it is one of NumPy's that is no memory map, blocks are views.
+        The array. For a NumPy array that is not a memory map, blocks are views.
     name : str
-        What errors call it.
+        The name of the argument in errors.
     """
 
     def __init__(self, array: Any, name: str = "image") -> None:
@@ -84,9 +85,9 @@ class BlockReader:
         self.chunks = chunks_of(array)
 
     def __getstate__(self) -> dict[str, Any]:
-        # A memory map of a whole file goes to another process by its name. Of a part it
-        # is not known where it is in the file, and what is written to a copy on write
-        # ("c") is in no file: their numbers go.
+        # A memory map of a whole file is sent to another process by file name. For a
+        # part of a file, its place in the file is not known, and changes to a
+        # copy-on-write map ("c") are in no file: the values of these are sent.
         array, by_name = self.array, None
         is_whole = isinstance(array, np.memmap) and isinstance(array.base, mmap.mmap)
         if is_whole and array.mode != "c":
@@ -106,10 +107,10 @@ class BlockReader:
             block = np.asarray(self.array[place], self.dtype)
         except MemoryError:
             raise
-        # Whoever it is that cannot read a chunk, and whatever they call it.
+        # Any library may fail to read a chunk, with any exception.
         except Exception as error:
             if type(self.array).__module__.startswith("kmeans_np."):
-                # It says so itself.
+                # It is an error of this package already.
                 raise
             raise unreadable(self.name, place, error) from error
         if isinstance(self.array, np.memmap):
@@ -131,7 +132,7 @@ def unreadable(name: str, place: Place, error: Exception) -> ArgumentOSError:
 
 
 def in_memory(value: Any, name: str = "image") -> Any:
-    """Return all of what is read in slices, and anything else as it is."""
+    """Read an array that is read in slices as a whole; return others unchanged."""
     if not is_sliced(value):
         return value
     source = BlockReader(value, name)
@@ -139,7 +140,7 @@ def in_memory(value: Any, name: str = "image") -> Any:
 
 
 def check_known_shape(array: Any, name: str) -> None:
-    """Refuse a Dask array that does not know its own shape."""
+    """Reject a Dask array of unknown shape."""
     if any(math.isnan(length) for length in array.shape):
         rule = "have a known shape as a Dask array"
         remedy = f"call {name}.compute_chunk_sizes() first"
@@ -147,9 +148,9 @@ def check_known_shape(array: Any, name: str) -> None:
 
 
 def shape_only(array: Any, name: str = "image") -> Any:
-    """Return zeros of the same shape and type, without their memory.
+    """Return zeros of the same shape and dtype that take no memory.
 
-    What is not read in slices is returned as it is. Errors call it `name`.
+    Values that are not read in slices are returned unchanged. Errors call it `name`.
     """
     if not is_sliced(array):
         return array
@@ -158,24 +159,25 @@ def shape_only(array: Any, name: str = "image") -> Any:
 
 
 def chunks_of(array: Any) -> tuple[int, ...] | None:
-    """Return the shape of the chunks of an array, None if it has none of one shape."""
+    """Return the shape of the chunks of an array, None if it has no common one."""
     chunks = getattr(array, "chunks", None)
     if not isinstance(chunks, tuple) or len(chunks) != len(array.shape):
         return None
-    # Those of Dask may differ: each axis has a tuple of them.
+    # Chunks of Dask may differ: each axis has a tuple of sizes.
     sizes = tuple(max(c) if isinstance(c, tuple) else int(c) for c in chunks)
     return sizes if all(size > 0 for size in sizes) else None
 
 
 def release_pages(array: np.memmap[Any, Any]) -> None:
-    """Give back the memory of what was read of a file, or written to it.
+    """Release the memory of pages of a file that have been read or written.
 
-    The system would take it back when it needs it; until then it counts as ours.
+    The system would reclaim it when it needs it; until then it counts as memory of this
+    process.
     """
     base: Any = array
     while isinstance(base, np.ndarray) and base.base is not None:
         base = base.base
-    # Changes to a copy on write ("c") are nowhere but in memory.
+    # Changes to a copy-on-write map ("c") exist only in memory.
     if isinstance(base, mmap.mmap) and array.mode in ("r", "r+", "w+"):
         if array.mode != "r":
             array.flush()

@@ -1,7 +1,7 @@
-"""Points that are a Dask array, one a row, looked at where they are.
+"""Points in a Dask array, one per row, processed where the chunks are stored.
 
-Each chunk is looked at by a task, and findings are merged in a tree of tasks, so that
-the points never come together.
+Each chunk is processed by a task, and findings are merged in a tree of tasks, so that
+the points are never collected.
 """
 
 import sys
@@ -28,22 +28,22 @@ from kmeans_np.checks import ArgumentError
 from kmeans_np.lloyd import Array
 from kmeans_np.tree_sums import piece_of
 
-# How many findings of chunks a task merges.
+# The number of findings that a task merges.
 TOGETHER = 16
 
 
 def is_dask(value: Any) -> bool:
-    """Return whether something is a Dask array, without importing Dask."""
+    """Return whether a value is a Dask array, without importing Dask."""
     dask = sys.modules.get("dask.array")
     return dask is not None and isinstance(value, dask.Array)
 
 
 @contextmanager
 def locate_errors(array: Any, name: str) -> Iterator[None]:
-    """Say where a Dask array cannot be read, if that is why a computation fails.
+    """Report which part of a Dask array cannot be read, if a computation fails.
 
-    Dask does not tell which chunk it was. So chunks are read again, half of them, half
-    of the half that cannot be read, and so on. None for no array.
+    Dask does not report the chunk. So chunks are read again by bisection: half of them,
+    half of the half that cannot be read, and so on. `array` may be None.
     """
     try:
         yield
@@ -82,7 +82,7 @@ def _readable(array: Any, numbers: list[tuple[int, ...]]) -> bool:
 
 
 def merge_in_tree(found: list[Any], merge: Callable[[list[Any]], Any]) -> Any:
-    """Return a delayed object that merges all of these, some at a time."""
+    """Return a delayed object that merges all findings, some at a time."""
     import dask
 
     together = dask.delayed(merge, pure=True)
@@ -95,22 +95,21 @@ def merge_in_tree(found: list[Any], merge: Callable[[list[Any]], Any]) -> Any:
 class DaskRows(Rows):
     """Points (n, d) that are a Dask array.
 
-    They are read in every `gather`, unless they are persisted.
+    They are read again in every `gather`, unless they are persisted.
 
     Parameters
     ----------
     values : (n, c) dask.array.Array
-        The numbers that are stored of each.
+        The stored values of each point.
     weights : (n,) dask.array.Array, optional
-        How many times each counts, more than 0, in the same chunks; once when not
-        given.
+        How many times each point counts, above 0, in the same chunks; by default, once.
     numbers : (n,) dask.array.Array of int, optional
         The numbers of the points, in the same chunks.
     place_of : callable, optional
-        Returns the places, (m, axes), of points with some numbers.
+        Returns the positions, (m, axes), of points with these numbers.
     name : str, optional
-        What errors call them that say which chunk cannot be read; not given if whoever
-        asks for a `gather` says so.
+        The name of the argument in errors that report an unreadable chunk; not needed
+        if callers of `gather` locate errors themselves.
     """
 
     def __init__(
@@ -123,7 +122,7 @@ class DaskRows(Rows):
     ) -> None:
         self.shape, self.dtype = values.shape, values.dtype
         self.source, self.name = values, name
-        # A row is in one chunk.
+        # Each row must be in one chunk.
         self.values = values.rechunk({1: -1})
         self.weights, self.numbers, self.place_of = weights, numbers, place_of
         self.report: Report | None = None
@@ -145,7 +144,7 @@ class DaskRows(Rows):
         merge: Callable[[list[Found]], Found],
         *args: Any,
     ) -> Found:
-        """Look at all chunks, on the scheduler that is there, and merge in a tree."""
+        """Call `look` on all chunks, on the scheduler in use, and merge in a tree."""
         import dask
 
         sizes = _whole_pieces(self.values.chunks[0], piece_of(self.shape[1]))
@@ -153,11 +152,11 @@ class DaskRows(Rows):
         numbers = self.numbers if self.with_places else None
         columns = (self.values, self.weights, numbers)
         blocks = [_blocks(column, sizes) for column in columns]
-        # Once for all tasks: it may be many centroids.
+        # One object for all tasks, since it may hold many centroids.
         work = partial(_look_at, look, args, self.transform, self.place_of)
         how = dask.delayed(work, pure=True)
         found = [how(start, *some) for start, *some in zip(starts, *blocks)]
-        # Only what reads may be to blame, not what is done between two passes.
+        # Errors are located only here, not between two passes.
         errors = locate_errors(self.source, self.name) if self.name else nullcontext()
         with errors:
             merged: Found = merge_in_tree(found, merge).compute()
@@ -165,7 +164,7 @@ class DaskRows(Rows):
         return merged
 
     def each(self, work: Callable[..., Array], dtype: Any, *args: Any) -> Any:
-        """Return what `work(points, *args)` gives for each point, as a Dask array."""
+        """Return what `work(points, *args)` returns for each point, as a Dask array."""
         numbers = (self.numbers[:, None],) if self.with_places else ()
         return self.values.map_blocks(
             _compute,
@@ -182,9 +181,9 @@ class DaskRows(Rows):
 
 
 def _whole_pieces(chunks: tuple[int, ...], piece: int) -> tuple[int, ...]:
-    """Return the lengths of chunks that end where pieces do.
+    """Return the lengths of chunks that end where pieces end.
 
-    A few rows of a chunk go to the next.
+    A few rows of a chunk move to the next.
     """
     ends = np.cumsum(chunks)
     n = int(ends[-1])
@@ -193,7 +192,7 @@ def _whole_pieces(chunks: tuple[int, ...], piece: int) -> tuple[int, ...]:
 
 
 def _blocks(column: Any, sizes: tuple[int, ...]) -> list[Any]:
-    """Return the chunks of these lengths as delayed objects; None for no column."""
+    """Return chunks of these lengths as delayed objects; None for no column."""
     if column is None:
         return [None] * len(sizes)
     return [*column.rechunk({0: sizes}).to_delayed().ravel()]
@@ -236,7 +235,7 @@ def select(
     checked: Any = None,
     names_of: Callable[[Array], checks.ErrorContext] | None = None,
 ) -> list[Any]:
-    """Return those rows of Dask arrays with the same chunks that are to be kept.
+    """Return the selected rows of Dask arrays that have the same chunks.
 
     Parameters
     ----------
@@ -245,11 +244,11 @@ def select(
     keep : (n,) dask.array.Array of bool
         Which rows to keep.
     sizes : list of int
-        How many of each chunk these are.
+        The number of rows to keep in each chunk.
     checked : (n,) dask.array.Array of bool, optional
-        Which of the others must be finite as well.
+        Which of the other rows must be finite as well.
     names_of : callable, optional
-        Returns how errors speak of rows with these numbers.
+        Returns how errors refer to rows with these numbers.
     """
     if sum(sizes) == len(keep):
         return columns
@@ -291,9 +290,9 @@ def _keep_values(
 
 
 def as_rows(points: Any, weights: Any = None, name: str = "points") -> Rows:
-    """Return points outside of memory, and their weights, as what is looked at.
+    """Return points outside of memory, with their weights, as `Rows`.
 
-    `name` is what errors call them where they cannot be read.
+    `name` is the name of the argument in errors if they cannot be read.
     """
     if not is_dask(points):
         return ArrayRows(points, weights)
@@ -315,7 +314,7 @@ def as_rows(points: Any, weights: Any = None, name: str = "points") -> Rows:
 
 
 def _say_row(numbers: Any, index: Array) -> str:
-    """Say where a number is, given its row among those that were kept."""
+    """Say where a value is, given its row among those that were kept."""
     row = int(index[0])
     number = int(numbers[row : row + 1].compute()[0])
     return ROW_AND_COLUMN(np.array([number, index[1]]))

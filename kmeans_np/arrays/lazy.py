@@ -16,18 +16,17 @@ from kmeans_np.lloyd import Array
 
 
 class Progress(NamedTuple):
-    """How far the work on an image that is read in blocks has come.
+    """The progress of work on an image that is read in blocks.
 
     Attributes
     ----------
     task : str
-        What is done: "count" the colors, "paint" the pixels, or, where most pixels have
-        a color of their own, "look" at them, in one of many passes.
+        The current task: "count" the colors, "paint" the pixels, or, where most pixels
+        have a color of their own, "look" at them in one of many passes.
     done, total : int
-        How many pixels (of several images, how many images) are done, and how many
-        there are.
+        The number of pixels (for several images, of images) that are done, and of all.
     seconds : float
-        How long it has taken so far.
+        The time since the task began, in seconds.
     """
 
     task: str
@@ -37,7 +36,7 @@ class Progress(NamedTuple):
 
     @property
     def seconds_left(self) -> float:
-        """How long the rest of this task takes at the same speed, in seconds."""
+        """The estimated time for the rest of this task, in seconds."""
         left = self.total / self.done - 1 if self.done else float("inf")
         return self.seconds * left
 
@@ -46,18 +45,18 @@ Report = Callable[[Progress], Any]
 
 
 class Reporter:
-    """Whoever wants to know how far a task is, and what to tell them."""
+    """Reports the progress of a task to a function, if there is one."""
 
     def __init__(self, report: Report | None, task: str, total: int) -> None:
         self.report, self.task, self.total = report, task, total
         self.done, self.begin = 0, time.perf_counter()
 
     def add(self, done: int) -> None:
-        """Tell that so many more pixels are done."""
+        """Report that this many more pixels are done."""
         self.reach(self.done + done)
 
     def reach(self, done: int) -> None:
-        """Tell that so many pixels are done, all in all."""
+        """Report that this many pixels are done in total."""
         self.done = done
         if self.report is not None:
             spent = time.perf_counter() - self.begin
@@ -67,23 +66,25 @@ class Reporter:
 class LazyArray(np.lib.mixins.NDArrayOperatorsMixin):
     """A read-only array that is computed when it is read.
 
-    ``view[rows, columns]`` computes a block, ``np.asarray(view)`` all of it; so do
-    arithmetic, and the methods of an array, such as ``view.max()``. Nothing is kept.
-    Everything else is as with an array of NumPy's whose flag ``writeable`` is False.
+    ``view[rows, columns]`` computes a block, and ``np.asarray(view)`` the whole array;
+    so do arithmetic and the methods of an array, such as ``view.max()``. Nothing is
+    kept. In all other respects, it is like a NumPy array whose flag ``writeable`` is
+    False.
 
     Parameters
     ----------
     shape : tuple of int
         The lengths of the axes.
     dtype : numpy.dtype
-        The type of the elements.
+        The dtype of the elements.
     chunks : tuple of int, or None
-        The shape of the pieces that are best read as a whole; None if any are.
+        The shape of the chunks that are best read as a whole; None if any shape will
+        do.
     compute : callable
-        Returns the block at a place, of slices of positive steps.
+        Returns the block at a place, given as slices with positive steps.
     """
 
-    # No others can be set by mistake, as with an array.
+    # As with an array, no other attributes can be set by mistake.
     __slots__ = ("_chunks", "_compute", "_dtype", "_shape", "_token")
 
     def __init__(
@@ -103,12 +104,12 @@ class LazyArray(np.lib.mixins.NDArrayOperatorsMixin):
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """The type of the elements."""
+        """The dtype of the elements."""
         return self._dtype
 
     @property
     def chunks(self) -> tuple[int, ...] | None:
-        """The shape of the pieces that are best read as a whole."""
+        """The shape of the chunks that are best read as a whole."""
         return self._chunks
 
     @property
@@ -123,12 +124,12 @@ class LazyArray(np.lib.mixins.NDArrayOperatorsMixin):
 
     @property
     def itemsize(self) -> int:
-        """The bytes of an element."""
+        """The size of an element, in bytes."""
         return self.dtype.itemsize
 
     @property
     def nbytes(self) -> int:
-        """The bytes of all elements, if they were in memory."""
+        """The size of all elements in memory, in bytes."""
         return self.size * self.itemsize
 
     def __len__(self) -> int:
@@ -163,7 +164,7 @@ class LazyArray(np.lib.mixins.NDArrayOperatorsMixin):
         index = index if isinstance(index, tuple) else (index,)
         basic = (int, np.integer, slice, EllipsisType)
         if any(isinstance(one, bool) or not isinstance(one, basic) for one in index):
-            # Whatever else NumPy knows how to look up.
+            # All other kinds of NumPy indexing.
             found: Array = np.asarray(self)[index]
             return found
         each = zip(_in_full(index, self.ndim), self.shape, strict=True)
@@ -202,7 +203,7 @@ class LazyArray(np.lib.mixins.NDArrayOperatorsMixin):
         return result
 
     def _whole(self) -> Array:
-        """Return all of it; what is written there would be lost, so that is refused."""
+        """Return the whole array, read-only: changes to it would be lost."""
         whole = np.asarray(self)
         whole.flags.writeable = False
         return whole
@@ -219,8 +220,8 @@ class LazyArray(np.lib.mixins.NDArrayOperatorsMixin):
         return getattr(self._whole(), name)
 
     def __dask_tokenize__(self) -> str:
-        # What it is computed from may be a file, in which something else may stand by
-        # the time when Dask takes another view of it for the same.
+        # The source may be a file whose content changes before Dask compares this array
+        # with another one.
         return self._token
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **how: Any) -> Any:
@@ -235,7 +236,7 @@ class LazyArray(np.lib.mixins.NDArrayOperatorsMixin):
 
 
 def _computed(value: Any) -> Any:
-    """Return a view as an array, and anything else as it is."""
+    """Return a lazy array as an array, and other values unchanged."""
     return np.asarray(value) if isinstance(value, LazyArray) else value
 
 
@@ -258,7 +259,7 @@ def _in_full(index: tuple[Any, ...], ndim: int) -> tuple[Any, ...]:
 
 
 def _forwards(index: Any, n: int) -> tuple[slice, Any]:
-    """Return what to read of an axis, with a positive step, and what to take of it."""
+    """Return what to read of an axis, with a positive step, and how to index that."""
     if not isinstance(index, slice):
         number = operator.index(index)
         if not -n <= number < n:

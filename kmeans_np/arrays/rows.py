@@ -1,8 +1,7 @@
-"""Points, one a row, looked at part by part, in memory or not.
+"""Points, one per row, processed part by part, in memory or not.
 
-`Rows` is what the passes know of points that do not come together: `gather` has parts
-of them looked at and merges what is found, `each` computes something for every point
-when it is read.
+`Rows` is the interface of points for the passes: `gather` calls a function on each part
+and merges the findings, `each` computes a value for every point when it is read.
 """
 
 import copy
@@ -20,29 +19,29 @@ from kmeans_np.lloyd import Array, Floats
 from kmeans_np.tree_sums import piece_of
 
 Found = TypeVar("Found")
-# Makes features, (m, d), of stored numbers and of the place of each row, (m, axes).
+# Returns features, (m, d), given stored values and the position of each row, (m, axes).
 Transform = Callable[[Array, Array | None], Array]
 
-# How many numbers are looked at at once, at most, but for one piece; and how many bytes
-# are read at once, if chunks are so large.
+# The largest number of values processed at once, unless a piece has more; and the
+# largest number of bytes read at once, if chunks are that large.
 BLOCK, CHUNK_BYTES = 2**22, 2**28
 
 
 class Part:
-    """Some points that stand together, of whole pieces but for the last.
+    """Consecutive points, in whole pieces except for the last.
 
     Parameters
     ----------
     values : (m, c) array
-        The numbers that are stored of each.
+        The stored values of each point.
     weights : (m,) array of float64, or None
-        How many times each counts, more than 0; None for once.
+        How many times each point counts, above 0; None for once.
     places : (m, axes) array of int, or None
-        Where each is, if that is compared.
+        The position of each point, if positions are features.
     start : int
-        The number of the first among all points.
+        The number of the first point among all points.
     transform : callable, optional
-        Makes the points of values and places; they are the values when not given.
+        Computes points from values and positions; by default, points are the values.
     """
 
     def __init__(
@@ -70,40 +69,43 @@ class Part:
         return self.transform(self.values, self.places)
 
     def select(self, some: Array) -> "Part":
-        """Return some of the points, (m,) of bool, as all that there are."""
+        """Return a part with only the selected points, (m,) of bool."""
         part = Part(self.values[some], self.weights[some])
         part.points = self.points[some]
         return part
 
     @property
     def piece(self) -> int:
-        """The number of the first piece."""
+        """The number of its first piece."""
         return self.start // piece_of(self.points.shape[1])
 
 
 class Rows(ABC):
-    """Points (n, d), each with a weight, that are looked at part by part.
+    """Points (n, d), each with a weight, that are processed part by part.
 
     Attributes
     ----------
     shape : (n, d)
-        How many points have a weight, and how many features they have.
+        The number of points with a positive weight, and of features.
     dtype : numpy.dtype
-        Their type.
+        The dtype of the points.
     """
 
     shape: tuple[int, int]
     dtype: np.dtype[Any]
-    # Whether they lie outside of memory, and how errors speak of them.
+    # Whether they are stored outside of memory, and how errors refer to them.
     outside: bool = True
     names: checks.ErrorContext = checks.POINTS
-    # How many numbers say where a point is, and whether that is compared.
+    # The number of coordinates of a position, and whether positions are features.
     n_axes: int = 0
     with_places: bool = False
     transform: Transform | None = None
 
     def transformed(self, transform: Transform, d: int, with_places: bool) -> Self:
-        """Return the same points with these d features, made of their places too."""
+        """Return the same points with d features that `transform` computes.
+
+        `with_places` says whether it also needs their positions.
+        """
         other = copy.copy(self)
         other.transform, other.with_places = transform, with_places
         other.shape, other.dtype = (self.shape[0], d), np.dtype(np.float64)
@@ -120,9 +122,9 @@ class Rows(ABC):
         merge: Callable[[list[Found]], Found],
         *args: Any,
     ) -> Found:
-        """Have every part looked at, and merge what is found.
+        """Call a function on every part, and merge the findings.
 
-        `look(part, *args)` is called with each `Part`. It, and `merge`, must be
+        `look(part, *args)` is called with each `Part`. `look` and `merge` must be
         functions of a module, so that they can be sent to another process.
         """
 
@@ -131,25 +133,25 @@ class Rows(ABC):
         """Return what `work(points, *args)` gives for each point, as a lazy array."""
 
 
-# Values, weights and places, as of a `Part`.
+# Values, weights and positions, as in `Part`.
 Selected = tuple[Array, Floats | None, Array | None]
 
 
 class BlockRows(Rows):
-    """Points that are read block by block, in their order, as often as asked for.
+    """Points that are read block by block, in order, as often as needed.
 
     Parameters
     ----------
     shape : (n, d)
-        How many points have a weight, and how many features they have.
+        The number of points with a positive weight, and of features.
     dtype : numpy.dtype
-        Their type.
+        The dtype of the points.
     blocks : list
-        The blocks, each as what `read` finds it by, such as the slices of its place.
+        The blocks, in the form that `read` expects, such as slices.
     sizes : sequence of int
-        How many points of each have a weight.
+        The number of points with a positive weight in each block.
     report : callable, optional
-        Who wants to know how far a pass over the points is.
+        The function to report the progress of passes to.
     """
 
     def __init__(
@@ -161,12 +163,12 @@ class BlockRows(Rows):
         report: Report | None = None,
     ) -> None:
         self.shape, self.dtype, self.report = shape, dtype, report
-        # How many points there are before each block, and in all.
+        # The number of points before each block, and of all.
         self.blocks, self.starts = blocks, np.cumsum([0, *sizes])
 
     @abstractmethod
     def read(self, block: Any) -> Selected:
-        """Read the points of a block that have a weight."""
+        """Read the points of a block that have a positive weight."""
 
     def load(self) -> Part:
         """Return all points, in memory."""
@@ -181,7 +183,7 @@ class BlockRows(Rows):
         merge: Callable[[list[Found]], Found],
         *args: Any,
     ) -> Found:
-        """Look at the points block by block, and merge what is found."""
+        """Call `look` on the points block by block, and merge the findings."""
         found: list[Found] = []
         reporter = Reporter(self.report, "look", self.shape[0])
         for part in self._parts():
@@ -209,7 +211,7 @@ class BlockRows(Rows):
             yield Part(*rest, start, self.transform)
 
     def each(self, work: Callable[..., Array], dtype: Any, *args: Any) -> LazyArray:
-        """Return what `work(points, *args)` gives for each point, when it is read."""
+        """Return what `work(points, *args)` returns for each point, as a lazy array."""
         compute = partial(self._compute, work, args, np.dtype(dtype))
         return LazyArray(self.shape[:1], np.dtype(dtype), None, compute)
 
@@ -236,7 +238,7 @@ class BlockRows(Rows):
 
 
 def bands(shape: tuple[int, ...], chunk: tuple[int, ...], d: int) -> list[Place]:
-    """Cut an array of points with d numbers each into what is read at once."""
+    """Cut an array of points with d numbers each into blocks that are read at once."""
     return [*tiles(shape, chunk, max(1, BLOCK // d))]
 
 
@@ -256,17 +258,17 @@ def _cut(columns: Selected, where: slice) -> Selected:
 
 
 class MemoryRows(Rows):
-    """Points that are in memory, all of them one part.
+    """Points in memory, all of them in one part.
 
     Parameters
     ----------
     values : (n, c) array
-        The numbers that are stored of each.
+        The stored values of each point.
     weights : (n,) array of float64, or None
-        How many times each counts; None for once. Those of weight 0 are there, but are
-        not looked at.
+        How many times each point counts; None for once. `load` returns points of weight
+        0, `gather` excludes them.
     find_places : callable, optional
-        Returns the place of each, (n, axes).
+        Returns the position of each point, (n, axes).
     """
 
     outside = False
@@ -282,7 +284,7 @@ class MemoryRows(Rows):
         self.shape, self.dtype = (n, values.shape[1]), values.dtype
 
     def transformed(self, transform: Transform, d: int, with_places: bool) -> Self:
-        """Return the same points with these d features, made of their places too."""
+        """Return the same points with d features that `transform` computes."""
         other = super().transformed(transform, d, with_places)
         other.__dict__.pop("_part", None)
         return other
@@ -294,7 +296,7 @@ class MemoryRows(Rows):
         return Part(self.values, self.weights, places, 0, self.transform)
 
     def load(self) -> Part:
-        """Return all points, also those of weight 0."""
+        """Return all points, including those of weight 0."""
         return self._part
 
     def gather(
@@ -303,14 +305,14 @@ class MemoryRows(Rows):
         merge: Callable[[list[Found]], Found],
         *args: Any,
     ) -> Found:
-        """Look at all points that have a weight."""
+        """Call `look` on all points with a positive weight."""
         part = self._part
         if self.weights is not None and not self.weights.all():
             part = part.select(self.weights > 0)
         return merge([look(part, *args)])
 
     def each(self, work: Callable[..., Array], dtype: Any, *args: Any) -> Array:
-        """Return what `work(points, *args)` gives for each point."""
+        """Return what `work(points, *args)` returns for each point."""
         return work(self._part.points, *args).astype(dtype, copy=False)
 
 
@@ -318,7 +320,7 @@ ROW_AND_COLUMN = checks.place_along("row", "column")
 
 
 def names_of_rows(numbers: Array) -> checks.ErrorContext:
-    """Return how errors speak of points that have these numbers among all."""
+    """Return how errors refer to points with these numbers."""
 
     def say_place(index: Array) -> str:
         return ROW_AND_COLUMN(np.array([numbers[index[0]], index[1]]))
@@ -334,7 +336,8 @@ class ArrayRows(BlockRows):
     array : memory map or array-like with shape, dtype and slices
         The points.
     weights : (n,) array, or anything with shape, dtype and slices, optional
-        How many times each counts; once when not given. They have passed their checks.
+        How many times each point counts; by default, once. They have passed their
+        checks.
     """
 
     def __init__(self, array: Any, weights: Any = None) -> None:
@@ -344,7 +347,7 @@ class ArrayRows(BlockRows):
         chunk = self.source.chunks[0] if self.source.chunks else 1
         itemsize = self.source.dtype.itemsize
         chunk = min(chunk, max(1, CHUNK_BYTES // (d * itemsize)))
-        # In whole chunks if these are not too large.
+        # Blocks of whole chunks, if these are not too large.
         blocks = [(rows, slice(0, d)) for (rows,) in bands((n,), (chunk,), d)]
         sizes = [rows.stop - rows.start for rows, _ in blocks]
         if self.weights is not None:
@@ -354,7 +357,7 @@ class ArrayRows(BlockRows):
         self.names = checks.POINTS._replace(say_place=self._say_place)
 
     def read(self, block: Place) -> Selected:
-        """Read the points of a block that have a weight; refuse others not finite."""
+        """Read the points of a block with a positive weight; all must be finite."""
         values = self.source[block]
         if self.weights is None:
             return values, None, None
@@ -367,7 +370,7 @@ class ArrayRows(BlockRows):
         return values[some], weights[some], None
 
     def _say_place(self, index: Array) -> str:
-        """Say where a number is, given its row among those with a weight."""
+        """Say where a value is, given its row among those with a positive weight."""
         number = self.block_of(int(index[0]))
         rows, inside = self.blocks[number][0], int(index[0]) - self.starts[number]
         if self.weights is not None:
@@ -375,10 +378,10 @@ class ArrayRows(BlockRows):
         return ROW_AND_COLUMN(np.array([rows.start + inside, index[1]]))
 
     def each(self, work: Callable[..., Array], dtype: Any, *args: Any) -> LazyArray:
-        """Return what `work(points, *args)` gives for each point, when it is read."""
+        """Return what `work(points, *args)` returns for each point, as a lazy array."""
         if self.weights is not None:
             return super().each(work, dtype, *args)
-        # All of them are there, so that none need be read but those asked for.
+        # All points are included, so only those requested need to be read.
         chunks = self.source.chunks and self.source.chunks[:1]
         compute = partial(self._compute_rows, work, args, np.dtype(dtype))
         return LazyArray(self.shape[:1], np.dtype(dtype), chunks, compute)

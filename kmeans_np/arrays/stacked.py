@@ -1,4 +1,4 @@
-"""Several arrays as one: blocks of points that come one after the other."""
+"""Several arrays as one: blocks of points, concatenated."""
 
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,10 +13,10 @@ from kmeans_np.lloyd import Array
 
 
 class ReIterable(Sequence[Any]):
-    """The items of something to iterate over, again and again.
+    """The items of an iterable, which can be iterated over again and again.
 
-    Items that are asked for in order come from one iterator. It belongs to all threads
-    together, since items may come from one place, as the frames of a film do.
+    Items requested in order come from one iterator. All threads share it, since items
+    may have one source, such as the frames of a film.
     """
 
     def __init__(self, items: Iterable[Any], name: str) -> None:
@@ -28,7 +28,7 @@ class ReIterable(Sequence[Any]):
         self.rest, self.next, self.lock = iter(self.items), 0, threading.Lock()
 
     def __getstate__(self) -> dict[str, Any]:
-        # Neither an iterator nor a lock can be sent to another process.
+        # Neither iterators nor locks can be sent to another process.
         return {"items": self.items, "name": self.name, "n": self.n}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -45,7 +45,7 @@ class ReIterable(Sequence[Any]):
         with self.lock:
             if number < self.next:
                 self.rest, self.next = iter(self.items), 0
-            # Until there is an item, so that an iterator that breaks off is not asked
+            # Set before the item arrives, so that an iterator that fails is not used
             # again.
             skipped, self.next = number - self.next, self.n
             for item in islice(self.rest, skipped, None):
@@ -63,7 +63,7 @@ class ReIterable(Sequence[Any]):
 
 
 def re_iterable(items: Any, name: str, why: str) -> Sequence[Any]:
-    """Return items that can be looked at more than once."""
+    """Return items that can be iterated over more than once."""
     if isinstance(items, Sequence):
         return items
     if iter(items) is items:
@@ -78,10 +78,10 @@ def re_iterable(items: Any, name: str, why: str) -> Sequence[Any]:
 
 
 def concatenate_blocks(points: Any) -> Any:
-    """Return blocks of points, (m, d) each, as one array; anything else as it is.
+    """Return blocks of points, (m, d) each, as one array; other values unchanged.
 
-    Blocks are a sequence of arrays with two axes, or something else to iterate over
-    that is no array.
+    Blocks are a sequence of arrays with two axes, or another iterable that is not an
+    array.
     """
     if is_sliced(points) or isinstance(points, (str, bytes)):
         return points
@@ -108,7 +108,7 @@ class ConcatenatedBlocks:
     Parameters
     ----------
     blocks : sequence of (m, d) arrays
-        The points. Each block is asked for whenever some of its rows are.
+        The points. A block is requested whenever some of its rows are read.
     """
 
     def __init__(self, blocks: Sequence[Any]) -> None:
@@ -147,7 +147,7 @@ class ConcatenatedBlocks:
         while len(rows):
             block, end = self._block(number), int(self.ends[number])
             begin = end - block.shape[0]
-            # How many of the rows lie in this block.
+            # The number of rows in this block.
             n = len(range(rows.start, min(end, rows.stop), rows.step))
             if n:
                 inside = slice(rows.start - begin, rows[n - 1] - begin + 1, rows.step)

@@ -1,7 +1,7 @@
-"""Checks of what callers pass in, which raise the errors of the package.
+"""Checks that validate arguments and raise clear errors.
 
 Each returns its argument in the form that the rest of the package relies on. What can
-only be seen when files are opened is checked in `kmeans_np.files`.
+only be checked when a file is opened is checked in `kmeans_np.files`.
 """
 
 from kmeans_np.checks.arrays import (

@@ -13,9 +13,9 @@ from kmeans_np.checks.errors import (
 )
 from kmeans_np.lloyd import Array
 
-# Numbers up to here, squared, times weights up to here, add up to a finite float64.
+# Sums of squared numbers up to this, times weights up to this, are finite in float64.
 LARGEST = 1e100
-# Every integer up to here is a float64.
+# float64 represents every integer up to this exactly.
 LARGEST_INTEGER = 2**53
 
 _REMEDIES = {
@@ -25,7 +25,7 @@ _REMEDIES = {
 
 
 def real_array(value: Any, name: str) -> Array:
-    """Return `value` as an array of real numbers, of the type that it has."""
+    """Return `value` as an array of real numbers, of its own dtype."""
     if isinstance(value, np.ma.MaskedArray):
         remedy = "fill it or leave the masked values out"
         if name == "image":
@@ -58,25 +58,25 @@ def real_array(value: Any, name: str) -> Array:
 
 
 def place_along(*axes: str) -> Callable[[Array], str]:
-    """Return what says where a value is, by the names of its leading axes."""
+    """Return a function that says where a value is, using the names of the axes."""
     return lambda place: ", ".join(f"{axis} {i}" for axis, i in zip(axes, place))
 
 
 class ErrorContext(NamedTuple):
-    """How errors speak of numbers: what they are called, where they are, what to do."""
+    """How errors refer to values: the argument's name, the place, and the remedy."""
 
-    # The argument.
+    # The name of the argument.
     name: str
-    # Makes words of an index.
+    # Returns an index in words.
     say_place: Callable[[Array], str]
-    # What to do about NaN and infinity, about large numbers, and about NaN and infinity
-    # on the command line.
+    # The remedies for NaN and infinity, for large numbers, and for NaN and infinity on
+    # the command line.
     remedy: str
     if_large: str = "scale it down"
     shell_remedy: str | None = None
 
     def not_finite(self, nan: int, infinite: int, first: Array) -> ArgumentValueError:
-        """Return the error for so many values that are no numbers."""
+        """Return the error for this many NaN and infinite values."""
         got = [pluralize(nan, "NaN value")] if nan else []
         got += [pluralize(infinite, "infinite value")] if infinite else []
         return ArgumentValueError(
@@ -89,7 +89,7 @@ class ErrorContext(NamedTuple):
         )
 
     def check_size(self, dtype: np.dtype[Any], low: float, high: float) -> None:
-        """Refuse numbers of this range whose squares would overflow."""
+        """Reject numbers in this range if their squares would overflow."""
         limit: float = LARGEST_INTEGER
         form, why = ",", "float64 holds it exactly"
         if dtype.kind == "f":
@@ -109,12 +109,12 @@ POINTS = ErrorContext(
 
 
 def finite(array: Array, named: ErrorContext) -> None:
-    """Refuse NaN, infinity, and numbers whose squares would overflow."""
+    """Reject NaN, infinity, and numbers whose squares would overflow."""
     if array.dtype.kind in "biu" and array.dtype.itemsize < 8:
         return
     with np.errstate(invalid="ignore"):
         high, low = array.max().item(), array.min().item()
-    # NaN anywhere makes both NaN.
+    # If any value is NaN, both are.
     if not (np.isfinite(high) and np.isfinite(low)):
         good = np.isfinite(array)
         nan = int(np.isnan(array).sum())
@@ -132,7 +132,7 @@ def points(value: Any) -> Array:
 
 
 def points_shape(shape: tuple[int, ...]) -> None:
-    """Refuse shapes that are not (n, d) with at least one number."""
+    """Reject shapes that are not (n, d) with at least one value."""
     if len(shape) != 2:
         remedy = "pass one row for each point and one column for each feature"
         if len(shape) == 1:

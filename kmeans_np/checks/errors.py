@@ -1,15 +1,15 @@
-"""Errors that know which argument broke which rule, and how they show values."""
+"""Errors that name the argument, the rule, the value received and the remedy."""
 
 from typing import Any
 
-# So many characters of a value are shown.
+# The number of characters of a value that are shown.
 LONGEST = 60
 
 
 def printable(text: object) -> str:
-    """Return text with an escape for each character that cannot be shown.
+    """Return text with an escape for each character that cannot be displayed.
 
-    Names of files may hold anything, and a terminal obeys some of it.
+    File names may contain any character, and some control the terminal.
     """
     text = str(text)
     if text.isprintable():
@@ -19,14 +19,14 @@ def printable(text: object) -> str:
 
 def _escaped(character: str) -> str:
     code = ord(character)
-    # So Python has the bytes of a file name that are no UTF-8.
+    # Python represents bytes of a file name that are not UTF-8 like this.
     if 0xDC80 <= code <= 0xDCFF:
         return f"\\x{code - 0xDC00:02x}"
     return character.encode("unicode_escape").decode("ascii")
 
 
 def describe(value: Any, with_type: bool = False) -> str:
-    """Return a value in words that fit on one line."""
+    """Return a value as text that fits on one line."""
     text = repr(value)
     # A string keeps its spaces.
     text = printable(text if isinstance(value, str) else " ".join(text.split()))
@@ -35,36 +35,38 @@ def describe(value: Any, with_type: bool = False) -> str:
 
 
 def pluralize(number: int, noun: str) -> str:
-    """Return a number with its noun in singular or plural."""
+    """Return a number with its noun, singular or plural."""
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 def sentence(argument: str, rule: str, got: str, found: str, remedy: str) -> str:
-    """Return the sentence that an error says, all of it printable."""
-    came = "".join(f", {part}" for part in (got and f"got {got}", found) if part)
+    """Return the sentence of an error, with only printable characters."""
+    came = f", got {got}" if got else ""
+    if found:
+        came += found if found[0] == ":" else f", {found}"
     return printable(f"{argument} must {rule}{came}; {remedy}")
 
 
 class ArgumentError(Exception):
-    """An argument that is not as it must be, and what to do about it.
+    """An error about an argument: which rule it breaks, and what to do.
 
-    Code looks at the fields; the sentence, made of them, is for people. One of the
-    classes below is raised, which are also the built-in errors that callers expect.
+    Code should check the fields, not the sentence made of them. What is raised is one
+    of the subclasses below, which are also the built-in errors that callers expect.
 
     Parameters
     ----------
     argument : str
-        What the argument is called.
+        The name of the argument.
     rule : str
-        What it must, such as "be finite".
+        What it must do, such as "be finite".
     got : object
-        What came instead, in words or as a path; "" if the rule already says it.
+        The value received, in words or as a path; "" if the rule already says it.
     remedy : str
         What to do, such as "pass another mask".
     found : str, optional
-        What is wrong with what came, such as "which is a folder".
+        What is wrong with the value, such as "which is empty", or ": is a folder".
     shell_rule, shell_remedy : str, optional
-        What the command line says for `rule` and `remedy` where these are Python.
+        The `rule` and `remedy` for the command line, if these are about Python.
     """
 
     def __init__(
@@ -88,7 +90,8 @@ class ArgumentError(Exception):
         return sentence(self.argument, self.rule, self.got, self.found, self.remedy)
 
     def __reduce__(self) -> Any:
-        # Exceptions are made again from `args`, which here is the sentence alone.
+        # By default, exceptions are unpickled from `args`, which here is only the
+        # sentence.
         return _blank, (type(self),), {**vars(self), "args": self.args}
 
 
@@ -97,7 +100,7 @@ def _blank(kind: type[ArgumentError]) -> ArgumentError:
 
 
 class ArgumentValueError(ArgumentError, ValueError):
-    """An argument of the right type and a wrong value."""
+    """An argument of the right type with a wrong value."""
 
 
 class ArgumentTypeError(ArgumentError, TypeError):
@@ -105,13 +108,13 @@ class ArgumentTypeError(ArgumentError, TypeError):
 
 
 class ArgumentIndexError(ArgumentError, IndexError):
-    """An index beyond what there is."""
+    """An index out of range."""
 
 
 class ArgumentOSError(ArgumentError, OSError):
-    """A file or other source that the operating system or a library cannot serve.
+    """A file or another source that cannot be read or written.
 
-    `errno`, `strerror` and `filename` may be set, as those of any OSError.
+    `errno`, `strerror` and `filename` may be set, as in any OSError.
     """
 
     def __reduce__(self) -> Any:
@@ -121,11 +124,11 @@ class ArgumentOSError(ArgumentError, OSError):
 
 
 class ArgumentFileNotFoundError(ArgumentOSError, FileNotFoundError):
-    """A path at which nothing is."""
+    """A path that does not exist."""
 
 
 class ArgumentIsADirectoryError(ArgumentOSError, IsADirectoryError):
-    """A folder in place of a file."""
+    """A folder instead of a file."""
 
 
 class ArgumentNotADirectoryError(ArgumentOSError, NotADirectoryError):

@@ -1,4 +1,4 @@
-"""Checks of what is compared, of palettes, and of what is asked of an answer."""
+"""Checks of features, of palettes, and of arguments of methods of results."""
 
 from typing import Any
 
@@ -20,12 +20,12 @@ from kmeans_np.checks.errors import (
 from kmeans_np.checks.options import at_least_0, one_of
 from kmeans_np.lloyd import Array, Floats
 
-# With more columns, an array of 2 axes is taken for points only if that is said.
+# An array of 2 axes with more columns is taken as points only if `kind` says so.
 FEW_COLUMNS = 16
 
 
 def position_weight(value: Any) -> float:
-    """Return how much the place of a pixel counts beside its color."""
+    """Return how much the position of a pixel counts relative to its color."""
     remedy = "pass 0 to compare colors only, or about 1 for regions that hold together"
     weight = at_least_0(value, "position_weight", remedy)
     if weight > 1e6:
@@ -35,7 +35,7 @@ def position_weight(value: Any) -> float:
 
 
 def white(dtype: np.dtype[Any], channels: int, space: str) -> float:
-    """Return the value of white in an RGB image, to compare it in a color space."""
+    """Return the value of white in an RGB image that is converted to a color space."""
     if channels != 3:
         rule = "have the channels red, green and blue for"
         raise ArgumentValueError(
@@ -52,7 +52,7 @@ def white(dtype: np.dtype[Any], channels: int, space: str) -> float:
 
 
 def range_of_rgb(dtype: np.dtype[Any], low: Floats, high: Floats, space: str) -> None:
-    """Refuse an image that is not in RGB, with numbers from `low` to `high`."""
+    """Reject an image with values from `low` to `high` that cannot be RGB."""
     if dtype.kind == "b" or (dtype.kind == "u" and dtype.itemsize < 8):
         return
     if dtype.kind != "f" or low.min() < 0 or high.max() > 1:
@@ -77,10 +77,10 @@ def image_or_points(
     position_weight: Any = 0,
     color_profile: Any = None,
 ) -> bool:
-    """Return whether something is an image; otherwise it is points, (n, d).
+    """Return whether a value is an image; otherwise it is points, (n, d).
 
-    An array of 2 axes may be either: a gray image, or points with a row each. Unless
-    `kind` says so, it is taken for points only if it cannot well be an image.
+    An array of 2 axes may be a gray image, or points with one row each. Unless `kind`
+    decides, it is taken as points only if it is unlikely to be an image.
     """
     one_of(kind, "kind", ("auto", "image", "points"))
     array = real_array(value, "image_or_points")
@@ -105,7 +105,7 @@ def image_or_points(
             f"np.reshape(points, (-1, {array.shape[-1]}))",
         )
     rows, columns = array.shape
-    # Without any numbers it is neither, which the check of points says.
+    # An empty array is neither; the check of points rejects it.
     plainly_points = columns <= FEW_COLUMNS and (rows > columns or 0 in array.shape)
     if kind == "auto" and not plainly_points:
         raise ArgumentValueError(
@@ -127,7 +127,7 @@ def image_or_points(
     return False
 
 
-# What only images have, and its default.
+# The arguments that are only for images, and their defaults.
 _OF_IMAGES = {
     "mask": None,
     "channel_axis": -1,
@@ -139,7 +139,7 @@ _OF_IMAGES = {
 
 
 def _only_of_images(**arguments: Any) -> None:
-    """Refuse what was given for points, but only images have."""
+    """Reject arguments that are only for images, but were given for points."""
     for name, given in arguments.items():
         default = _OF_IMAGES[name]
         if given is default or (np.isscalar(given) and given == default):
@@ -155,7 +155,7 @@ def _only_of_images(**arguments: Any) -> None:
 
 
 def check_color_profile(value: Any) -> None:
-    """Refuse what cannot be an ICC profile: that is bytes, or None."""
+    """Reject values that are neither bytes nor None."""
     if value is not None and not isinstance(value, bytes):
         rule, remedy = "be bytes or None", "pass what Metadata.color_profile holds"
         got = describe(value, with_type=True)
@@ -165,9 +165,9 @@ def check_color_profile(value: Any) -> None:
 def palette(
     value: Any, channels: int, dtype: np.dtype[Any], white: float | None
 ) -> Floats:
-    """Return a palette for images of this type as (k, channels) float64.
+    """Return a palette for images of this dtype as (k, channels) float64.
 
-    `white` is the value of white if they are in sRGB, None if they may be anything.
+    `white` is the value of white if the colors are sRGB, None if they may be anything.
     """
     array = real_array(value, "palette")
     if channels == 1 and array.ndim == 1:
@@ -201,7 +201,7 @@ def palette(
 
 
 def like(value: Any, n_axes: int, dtype: np.dtype[Any]) -> Array:
-    """Return another image, if it has the axes and the type of the first."""
+    """Return another image, which must have the axes and the dtype of the first."""
     array = real_array(value, "image")
     if array.ndim != n_axes:
         rule = f"have as many axes as the image that was clustered, {n_axes}"
@@ -215,7 +215,7 @@ def like(value: Any, n_axes: int, dtype: np.dtype[Any]) -> Array:
 
 
 def same_channels(channels: int, first: int) -> None:
-    """Refuse another image that has not as many channels as the first."""
+    """Reject another image whose number of channels differs from that of the first."""
     if channels != first:
         what = "channels without alpha as the image that was clustered"
         rule = f"have as many {what}, {first}"
@@ -223,7 +223,7 @@ def same_channels(channels: int, first: int) -> None:
 
 
 def check_label(value: Any, k: int) -> int:
-    """Return the number of one of k clusters."""
+    """Return the label of one of k clusters."""
     rule, remedy = (
         f"be a whole number from 0 to {k - 1}",
         "pass the number of a cluster",
@@ -245,7 +245,7 @@ def check_fraction(value: Any, name: str) -> float:
 
 
 def several_k(value: Any) -> list[int]:
-    """Return several numbers of clusters, each at least 1."""
+    """Return the numbers of clusters as a list, each at least 1."""
     array = real_array(value, "ks")
     remedy = "pass the numbers of clusters to try, such as range(1, 11)"
     if array.ndim != 1 or array.size == 0:
@@ -261,17 +261,17 @@ def several_k(value: Any) -> list[int]:
 
 
 def largest_k(k: int, n: int, noun: str) -> None:
-    """Refuse several numbers of clusters if the largest is above that of `noun`."""
+    """Reject the largest of several k if there are not that many points (`noun`)."""
     if k > n:
         rule = f"be from 1 to the number of {noun}, {n:,}"
         raise ArgumentValueError("ks", rule, f"{k:,}", "leave it out")
 
 
 def features(array: Array, name: str) -> None:
-    """Refuse features that got too large on the way from the values of `name`."""
+    """Reject features that got too large; they were computed from `name`."""
     if not array.size:
         return
-    # NaN is not within any limits.
+    # NaN fails this comparison, too.
     if not (array.min() >= -LARGEST and array.max() <= LARGEST):
         raise ArgumentValueError(
             name,

@@ -1,4 +1,4 @@
-"""Checks of images, and of the masks and weights that lie over them."""
+"""Checks of images, and of their masks and weights."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +15,7 @@ AXES = ("plane", "row", "column")
 
 
 def image(value: Any, channel_axis: Any) -> tuple[Array, int | None]:
-    """Return the image as an array, and which axis has its channels; None for gray.
+    """Return the image as an array, and the axis of its channels; None for gray.
 
     An array of 2 axes is gray.
     """
@@ -54,11 +54,11 @@ def image(value: Any, channel_axis: Any) -> tuple[Array, int | None]:
 
 
 def has_alpha(value: Any, channels: int | None) -> bool:
-    """Return whether the last of some channels (None for gray) is alpha."""
+    """Return whether the last channel is alpha; `channels` is None for gray."""
     if isinstance(value, str) and value == "auto":
         return channels in (2, 4)
     if isinstance(value, str) and value == "weights":
-        # Of three channels the last is blue.
+        # With three channels, the last one is blue.
         return channels is not None and channels > 1 and channels != 3
     if not isinstance(value, (bool, np.bool_)):
         raise ArgumentTypeError(
@@ -92,7 +92,7 @@ def mask(value: Any, shape: tuple[int, ...]) -> NDArray[np.bool_] | None:
 def _check_shape(
     array: Array, shape: tuple[int, ...], name: str, noun: str, reduce: str
 ) -> None:
-    """Refuse what has not one value for each pixel of an image of this shape."""
+    """Reject arrays that do not have one value for each pixel of an image."""
     if array.shape != shape:
         remedy = "pass one that fits the image"
         if array.ndim > len(shape):
@@ -102,9 +102,10 @@ def _check_shape(
 
 
 def some_take_part(n: int, size: int, n_masked: int | None) -> None:
-    """Refuse an image of which none of its pixels, `size`, takes part.
+    """Reject an image of which no pixel is included.
 
-    `n_masked` says how many the mask lets take part, None if there is none.
+    `n` and `size` are the numbers of included and of all pixels; `n_masked` is the
+    number of pixels that the mask includes, None without a mask.
     """
     if n:
         return
@@ -137,7 +138,7 @@ def some_take_part(n: int, size: int, n_masked: int | None) -> None:
 def _place_of_pixel(
     shape: tuple[int, ...], part: NDArray[np.bool_] | None
 ) -> Callable[[Array], str]:
-    """Return what says where the pixel is that has a number among those taking part."""
+    """Return a function that says where an included pixel is, given its number."""
 
     def say(place: Array) -> str:
         number = place[0] if part is None else np.flatnonzero(part)[place[0]]
@@ -157,7 +158,7 @@ def finite_pixels(
     part: NDArray[np.bool_] | None,
     channel_axis: int | None,
 ) -> None:
-    """Refuse NaN and infinity among (n, channels) values of an image of this shape.
+    """Reject NaN and infinity among values (n, channels) of an image of this shape.
 
     `part` says which pixels these are, None for all.
     """
@@ -166,14 +167,14 @@ def finite_pixels(
 
 
 def names_of_pixels(places: Array, channel_axis: int | None) -> ErrorContext:
-    """Return how errors speak of pixels at these places, (n, axes)."""
+    """Return how errors refer to pixels at these positions, (n, axes)."""
     return named_pixels(lambda index: place_of_pixel(places[index[0]]), channel_axis)
 
 
 def named_pixels(
     say_place: Callable[[Array], str], channel_axis: int | None
 ) -> ErrorContext:
-    """Return how errors speak of the pixels of an image."""
+    """Return how errors refer to the pixels of an image."""
     good = "np.isfinite(image)"
     if channel_axis is not None:
         good += f".all(axis={channel_axis})"
@@ -192,7 +193,7 @@ def weights_image(value: Any, shape: tuple[int, ...]) -> Array:
 
 
 def pixel_weights(weights: Array, part: NDArray[np.bool_] | None) -> Floats:
-    """Return the weights of the pixels that take part."""
+    """Return the weights of the included pixels."""
     flat = weights.ravel() if part is None else weights[part]
     among = "" if part is None else " that takes part"
     say_place = _place_of_pixel(weights.shape, part)

@@ -1,7 +1,7 @@
-"""Checks of numbers and choices: how many clusters, and how to run."""
+"""Checks of the options of a run, such as k, the starts and the stopping rule."""
 
-# NumPy loads numpy.random when it is first named, which takes as long as the rest of
-# this package: so it is not named in annotations that are evaluated.
+# NumPy loads numpy.random when it is first used, which takes as long as loading the
+# rest of this package. So annotations that name it must not be evaluated.
 from __future__ import annotations
 
 import operator
@@ -16,12 +16,12 @@ from kmeans_np.lloyd import Floats, Step
 from kmeans_np.seeding import SEEDINGS
 
 Callback = Callable[[Step], Any]
-# A `tol` that is never reached: only labels that stay stop the run.
+# A tolerance that is never reached: only unchanged labels stop the run.
 NEVER = -1.0
 
 
 class Options(NamedTuple):
-    """How to run: arguments that have passed their checks. `n_init` None is "auto"."""
+    """The options of a run, after their checks. `n_init` is None for "auto"."""
 
     init: str | Floats
     n_init: int | None
@@ -32,12 +32,12 @@ class Options(NamedTuple):
     coarse_start: bool
 
     def from_the_best_start(self) -> Options:
-        """Return how to run from the best start: until the labels confirm it."""
+        """Return options for an optimal start, which the loop only has to confirm."""
         return self._replace(n_init=1, tol=NEVER, coarse_start=False)
 
 
 def whole_number(value: Any, name: str, remedy: str, least: int = 1) -> int:
-    """Return `value` as an int of at least 1, or another number."""
+    """Return `value` as an int of at least `least`."""
     rule = f"be a whole number of at least {least}"
     is_bool = isinstance(value, (bool, np.bool_))
     try:
@@ -52,7 +52,7 @@ def whole_number(value: Any, name: str, remedy: str, least: int = 1) -> int:
 
 
 def n_clusters(value: Any, n: int, noun: str) -> int:
-    """Return k as an int from 1 to the number of points (`noun`) that take part."""
+    """Return k as an int from 1 to n, the number of included points (`noun`)."""
     k = whole_number(value, "k", "pass the number of clusters to find, such as 8")
     if k > n:
         rule = f"be at most the number of {noun}, {n:,}"
@@ -107,7 +107,7 @@ def check_bool(value: Any, name: str) -> bool:
 
 
 def check_str(value: Any, name: str) -> str:
-    """Return `value`, a string that a file can hold."""
+    """Return `value`, a string that can be written to a file."""
     if not isinstance(value, str):
         got = describe(value, with_type=True)
         raise ArgumentTypeError(name, "be a string", got, "pass one, or ''")
@@ -121,9 +121,9 @@ def check_str(value: Any, name: str) -> str:
 
 
 def one_of(value: Any, name: str, names: Collection[str], other: str = "") -> str:
-    """Return `value` if it is one of some names.
+    """Return `value` if it is one of these names.
 
-    `other` says what else could have been passed.
+    `other` describes other allowed values for the error.
     """
     if not isinstance(value, str) or value not in names:
         *first, last = (*map(repr, names), *([other] if other else []))
@@ -133,7 +133,7 @@ def one_of(value: Any, name: str, names: Collection[str], other: str = "") -> st
 
 
 def function(value: Any, name: str, argument: str) -> None:
-    """Refuse what is neither a function nor None."""
+    """Reject values that are neither callable nor None."""
     if value is not None and not callable(value):
         rule, got = f"be a function of one {argument}", describe(value, with_type=True)
         raise ArgumentTypeError(name, rule, got, "pass a function, or None")
@@ -151,7 +151,7 @@ def options(
     callback: Any,
     coarse_start: Any = False,
 ) -> Options:
-    """Return how to run K-means with k clusters of points with d features."""
+    """Return the options for running K-means on points with d features."""
     same_starts = not isinstance(init, str)
     if isinstance(init, str):
         one_of(init, "init", SEEDINGS, "an array of centroids")

@@ -11,28 +11,28 @@ from kmeans_np.lloyd import Array, Floats
 
 
 class WeightStats(NamedTuple):
-    """What is known of weights after a look at them."""
+    """What is known of weights after examining them."""
 
-    # How many are positive, NaN and infinite.
+    # The numbers of positive, NaN and infinite weights.
     n: int
     nan: int
     infinite: int
-    # The number of the first that is NaN or infinite.
+    # The index of the first that is NaN or infinite.
     not_finite: int | None
-    # The number of the first that is negative, too small or too large, and it.
+    # The index and value of the first that is negative, too small or too large.
     bad: tuple[int, float] | None
-    # The extremes of those that are positive and finite; infinity and 0 if none is.
+    # The extremes of the positive and finite ones; infinity and 0 if there are none.
     least: float
     largest: float
 
 
 def weight_stats(weights: Array, numbers: Sequence[int] | Array) -> WeightStats:
-    """Look at weights (n,) that have these numbers among others."""
-    # In float64, since others do not hold the limits.
+    """Examine weights (n,); `numbers` are their indices among all weights."""
+    # In float64, since smaller types cannot represent the limits.
     sizes = weights.astype(np.float64, copy=False)
     least, largest = float(sizes.min(initial=np.inf)), float(sizes.max(initial=0))
     if least >= 1 / LARGEST and largest <= LARGEST:
-        # As most are: none is 0, and none is bad.
+        # The usual case: none is 0, and none is bad.
         return WeightStats(len(sizes), 0, 0, None, None, least, largest)
     finite = np.isfinite(sizes)
     with np.errstate(invalid="ignore"):
@@ -53,7 +53,7 @@ def weight_stats(weights: Array, numbers: Sequence[int] | Array) -> WeightStats:
 
 
 def merge_weight_stats(parts: list[WeightStats]) -> WeightStats:
-    """Return what is known of several parts."""
+    """Return the merged findings of several parts."""
     n, nan, infinite, not_finite, bad, least, largest = zip(*parts)
     firsts = [number for number in not_finite if number is not None]
     return WeightStats(
@@ -74,7 +74,7 @@ def check_weight_stats(
     among: str = "",
     name: str = "weights",
 ) -> int:
-    """Refuse weights of which this has been found; return how many are positive."""
+    """Reject bad weights, given what was found; return how many are positive."""
     remedy = f"give {noun}s that do not count a weight of 0"
     if found.not_finite is not None:
         names = ErrorContext(name, say_place, remedy)
@@ -99,14 +99,14 @@ def not_negative(
     among: str = "",
     name: str = "weights",
 ) -> Floats:
-    """Return weights as float64; refuse what are none."""
+    """Return weights as float64; reject invalid ones."""
     found = weight_stats(array, range(len(array)))
     check_weight_stats(found, say_place, noun, among, name)
     return array.astype(np.float64)
 
 
 def weights(value: Any, n: int) -> Floats:
-    """Return the weights as an (n,) array of float64; all 1 if they are None."""
+    """Return the weights as an (n,) array of float64; all 1 for None."""
     if value is None:
         return np.broadcast_to(np.float64(1), n)
     array = real_array(value, "weights")
@@ -115,7 +115,7 @@ def weights(value: Any, n: int) -> Floats:
 
 
 def check_weights_shape(shape: tuple[int, ...], n: int) -> None:
-    """Refuse weights that are not one for each of n points."""
+    """Reject weights that are not one for each of n points."""
     if shape != (n,):
         raise ArgumentValueError(
             "weights",

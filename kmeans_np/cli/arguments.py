@@ -2,27 +2,18 @@
 
 import argparse
 from collections.abc import Mapping
-from typing import Any, NoReturn
+from typing import Any
 
 import kmeans_np
-from kmeans_np.checks import printable
 from kmeans_np.cli.commands import DEMO_FOLDER, demo, palette, segment
 from kmeans_np.cli.explaining import cloud, explain
 from kmeans_np.cli.outputs import holds_labels
+from kmeans_np.cli.parser import Parser, PrintCompletion
 from kmeans_np.colors import COLOR_SPACES
 from kmeans_np.files.formats import FORMATS, either, suffixes
 from kmeans_np.seeding import SEEDINGS
 
 _ONE_PICTURE = "the picture to read, or - for standard input"
-
-
-class Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line."""
-
-    def error(self, message: str) -> NoReturn:
-        """Print the message on one line and exit with status 2."""
-        line = printable(f"{self.prog}: error: {message}; see {self.prog} --help")
-        self.exit(2, f"{line}\n")
 
 
 def number_of_starts(text: str) -> int | str:
@@ -352,16 +343,26 @@ COMMANDS = (
 )
 
 
+_STATUS = """exit status:
+  0  everything was done
+  1  a file could not be read or written; of several, the others are done
+  2  an option or argument is wrong; nothing is done
+  130  interrupted"""
+
+
 def build_parser() -> Parser:
     """Return the parser of all the commands."""
     parser = Parser(
         prog="kmeans-np",
         description="Segment pictures by color with K-means.",
-        epilog="kmeans-np COMMAND --help has the options of a command and examples.",
+        epilog="For the options of a command, and examples: kmeans-np COMMAND --help"
+        f"\n\n{_STATUS}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "--version", action="version", version=f"kmeans-np {kmeans_np.__version__}"
     )
+    parser.add_argument("--print-completion", action=PrintCompletion)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for run, add_options, summary, examples in COMMANDS:
         command = commands.add_parser(
@@ -371,6 +372,12 @@ def build_parser() -> Parser:
             epilog="examples:" + "".join(f"\n  kmeans-np {line}" for line in examples),
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-        command.set_defaults(run=run)
+        command.set_defaults(run=run, parser=command)
         add_options(command)
+        command.add_argument(
+            "-q",
+            "--quiet",
+            action="store_true",
+            help="print errors only, and what was asked for",
+        )
     return parser

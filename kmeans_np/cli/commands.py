@@ -24,6 +24,8 @@ from kmeans_np.cli.messages import (
     print_lines,
     report,
     shown,
+    status_of,
+    swatch,
 )
 from kmeans_np.cli.outputs import (
     Output,
@@ -57,7 +59,7 @@ def segment(args: argparse.Namespace) -> int:
         paths = [each.source for each in pictures]
         find, good = common_palette(args, overlays, paths)
         pictures = [each for each in pictures if each.source in good]
-    status = 0 if len(pictures) == len(plan.pictures) else 2
+    status = 0 if len(pictures) == len(plan.pictures) else 1
     for outputs in pictures:
         about = outputs.source if several else ""
         try:
@@ -65,7 +67,7 @@ def segment(args: argparse.Namespace) -> int:
                 lines = _segmented(outputs, plan, find, several)
         except PROBLEMS as error:
             report(error, about)
-            status = 2
+            status = 1 if several else status_of(error)
         else:
             print_lines(*lines)
     return status
@@ -134,11 +136,12 @@ def palette(args: argparse.Namespace) -> None:
     is_weighted = answer.counts.dtype.kind == "f"
     form, noun = (",.1f", "weighted pixels") if is_weighted else (",", "pixels")
     width = len(format(clusters[0]["count"], form))
-    for row in clusters:
+    for number, row in enumerate(clusters):
+        patch = "" if colors is None else swatch(colors[number])
         # Of more than 8 bits, a hex color would say less than the numbers do.
         is_short = answer.palette.dtype == np.uint8 and row["hex"]
         name, count = is_short or row["color"], format(row["count"], form)
-        print(f"{name}  {row['share']:7.2%}  {count:>{width}} {noun}")
+        print(f"{patch}{name}  {row['share']:7.2%}  {count:>{width}} {noun}")
 
 
 def demo(args: argparse.Namespace) -> None:

@@ -19,6 +19,7 @@ from kmeans_np.cli.inputs import (
 )
 from kmeans_np.cli.messages import (
     Progress,
+    describe_end,
     describe_segmentation,
     named,
     noted,
@@ -32,7 +33,6 @@ from kmeans_np.cli.outputs import (
     make_folder,
     output_of,
 )
-from kmeans_np.clustering import describe_stop
 from kmeans_np.explanation import as_playground, check_suffix, color_cloud
 from kmeans_np.explanation import explain as explained
 from kmeans_np.files import as_path, check_writable, write_image
@@ -76,7 +76,7 @@ def explain(args: argparse.Namespace) -> None:
         make_folder(output.path.parent, "-o")
     with named("-o"):
         answer.save(output.path)
-    end = describe_stop(answer.n_iter, answer.stopped_by)
+    end = describe_end(answer.n_iter, answer.stopped_by)
     print_lines(f"{output.path}: {checks.pluralize(k, 'cluster')}, {end}")
     if args.open and not webbrowser.open(output.path.resolve().as_uri()):
         print_lines(f"no browser was found; open {output.path} in one")

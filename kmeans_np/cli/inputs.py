@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from kmeans_np.arrays import LazyArray, shape_only
 from kmeans_np.checks import ArgumentValueError, image_or_points, pluralize
-from kmeans_np.cli.messages import named
+from kmeans_np.cli.messages import named, reading
 from kmeans_np.files import (
     Metadata,
     as_path,
@@ -92,7 +92,7 @@ def read_overlays(args: argparse.Namespace) -> Overlays:
 
 def read_array(path: Path, option: str, page: int | str = 1) -> Array:
     """Read a picture, or another array, that was named by an option or argument."""
-    with named(option), _quiet():
+    with reading(), named(option), _quiet():
         if is_opened(path) and page in (1, "all"):
             with open_image(path) as image:
                 return np.asarray(image)
@@ -132,7 +132,7 @@ def open_picture(
 def _in_slices(path: Path) -> Any:
     """Return an opened picture if it is too large to be read, or cannot be."""
     if is_opened(path):
-        with named("IMAGE"):
+        with reading(), named("IMAGE"):
             return open_image(path)
     if format_of(path).open is not None:
         # Not all files of such a format can be read in slices, and few need it.
@@ -171,6 +171,7 @@ def read_points(path: Path) -> Array | None:
     return _read_table(path) if path.suffix.lower() in TABLES else None
 
 
+@reading()
 def _read_table(path: Path) -> Array:
     """Return the numbers of a table with a point a row; it may have a head."""
     rule = "a table of numbers, one point a row"

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Self
+from weakref import WeakSet
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from kmeans_np.arrays import Progress as BlocksDone
 from kmeans_np.checks import ArgumentError, pluralize, printable, sentence
 from kmeans_np.clustering import STOP_REASONS
 from kmeans_np.image import Segmentation
-from kmeans_np.lloyd import Step
+from kmeans_np.lloyd import Array, Step
 
 SECONDS_BEFORE_PROGRESS = 0.5
 LONGEST_NAME = 30
@@ -38,11 +39,27 @@ _FLAGS = {
 }
 
 
+# Errors that are not in what was asked for, but in a file that was read.
+_OF_FILES: "WeakSet[BaseException]" = WeakSet()
+
+
 class _Streams:
     """What paths are called, of files that stand for standard input and output."""
 
     names: Mapping[str, str] = {}
     stdout_is_taken = False
+    # Whether only errors are printed.
+    quiet = False
+
+
+@contextmanager
+def quieted(quiet: bool) -> Iterator[None]:
+    """Print only errors, if so."""
+    _Streams.quiet = quiet
+    try:
+        yield
+    finally:
+        _Streams.quiet = False
 
 
 @contextmanager
@@ -78,6 +95,16 @@ def named(option: str) -> Iterator[None]:
         raise ValueError(f"{option}: {error}") from error
 
 
+@contextmanager
+def reading() -> Iterator[None]:
+    """Let errors be those of a file, and not of an option; also as a decorator."""
+    try:
+        yield
+    except (ArgumentError, ValueError) as error:
+        _OF_FILES.add(error)
+        raise
+
+
 def report(error: BaseException, about: object = "") -> None:
     """Say on stderr what went wrong, and with which picture, if there are several."""
     words = str(error) or "not enough memory for this picture"
@@ -85,7 +112,12 @@ def report(error: BaseException, about: object = "") -> None:
     if isinstance(error, ArgumentError):
         flag, is_named = _FLAGS.get(error.argument), error.got == str(about)
         rule, remedy = error.shell_rule, error.shell_remedy
-        words = sentence(flag or error.argument, rule, error.got, error.found, remedy)
+        argument = flag or error.argument
+        words = sentence(argument, rule, error.got, error.found, remedy)
+        if error.found.startswith(":"):
+            # As other commands report a file: its name, and what is wrong.
+            option = f"{argument} " if argument.startswith("-") else ""
+            words = f"{option}{error.got}{error.found}; {remedy}"
     begin = f"{about}: " if about and not is_named else ""
     print(shown(f"kmeans-np: error: {begin}{words}"), file=sys.stderr)
 
@@ -97,17 +129,39 @@ def noted(about: object = "") -> Iterator[None]:
     with warnings.catch_warnings(record=True) as notes:
         warnings.simplefilter("always", UserWarning)
         yield
+    if _Streams.quiet:
+        return
     for words in dict.fromkeys(str(note.message) for note in notes):
         print(shown(f"kmeans-np: note: {begin}{words}"), file=sys.stderr)
 
 
 def print_lines(*lines: str) -> None:
-    """Print lines now, if there is somebody to read them."""
+    """Print lines now, unless they are not wanted."""
+    if _Streams.quiet:
+        return
     to = sys.stderr if _Streams.stdout_is_taken else sys.stdout
     try:
         print(*map(shown, lines), sep="\n", flush=True, file=to)
     except BrokenPipeError:
         discard_stdout()
+
+
+def swatch(rgb: Array) -> str:
+    """Return a patch of a color, if standard output is a terminal that shows it.
+
+    See https://no-color.org for `NO_COLOR`.
+    """
+    term = os.environ.get("TERM", "")
+    if os.environ.get("NO_COLOR") or term == "dumb" or not sys.stdout.isatty():
+        return ""
+    red, green, blue = rgb.tolist()
+    if os.environ.get("COLORTERM") in ("truecolor", "24bit"):
+        return f"\x1b[48;2;{red};{green};{blue}m    \x1b[0m "
+    if "256color" in term:
+        # The cube of 6 levels a channel begins at 16.
+        red, green, blue = (round(level / 51) for level in (red, green, blue))
+        return f"\x1b[48;5;{16 + 36 * red + 6 * green + blue}m    \x1b[0m "
+    return ""
 
 
 def discard_stdout() -> None:
@@ -143,7 +197,9 @@ class Progress:
         self._show(f"{doing}: {share:.0%}, {left:,.0f} s left")
 
     def _show(self, words: str) -> None:
-        if sys.stderr.isatty() and time.monotonic() >= self.due:
+        if _Streams.quiet or not sys.stderr.isatty():
+            return
+        if time.monotonic() >= self.due:
             self.due = time.monotonic() + 0.1
             self.shown = True
             sys.stderr.write(f"\r\x1b[K{self.begin}{words}")
@@ -163,6 +219,16 @@ def describe_segmentation(answer: Segmentation) -> str:
     colors = pluralize(len(answer.palette), "color")
     if answer.stopped_by == "given":
         return f"{np.count_nonzero(answer.counts)} of {colors} used"
-    after = pluralize(answer.n_iter, "step")
-    until = STOP_REASONS[answer.stopped_by].until.format(noun="pixel")
-    return f"{colors} after {after}, {until}"
+    best = f"best of {answer.n_starts:,} starts, " if answer.n_starts > 1 else ""
+    return f"{colors}, {best}{describe_end(answer.n_iter, answer.stopped_by)}"
+
+
+def describe_end(n_iter: int, stopped_by: str) -> str:
+    """Say after how many steps a run ended, and whether it converged."""
+    return STOP_REASONS[stopped_by].end.format(steps=pluralize(n_iter, "step"))
+
+
+def status_of(error: BaseException) -> int:
+    """Return the exit status for an error: 1 for a file's, 2 for an argument's."""
+    is_of_file = error in _OF_FILES or isinstance(error, (OSError, MemoryError))
+    return 1 if is_of_file else 2

@@ -235,9 +235,9 @@ def check_new(output: Output, force: bool) -> None:
         is_folder = path.is_dir() and format_of(path).folder
         is_there = path.is_file() or is_folder
     if is_there and not force:
-        rule, got = "be a new file, unless it is named", f"{output.path}, which exists"
-        remedy = f"say where to with {output.option}, or pass --force to replace it"
-        raise ArgumentValueError("the output", rule, got, remedy)
+        rule, found = "be a new file, unless it is named", ": already exists"
+        remedy = f"name the output with {output.option}, or pass --force to replace it"
+        raise ArgumentValueError("the output", rule, path, remedy, found=found)
 
 
 def check_output(output: Output) -> None:

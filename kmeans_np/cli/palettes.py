@@ -10,7 +10,7 @@ import numpy as np
 
 from kmeans_np.checks import ArgumentValueError
 from kmeans_np.cli.inputs import Picture, read_array
-from kmeans_np.cli.messages import named
+from kmeans_np.cli.messages import named, reading
 from kmeans_np.files import Metadata, as_path, check_readable, path_errors
 from kmeans_np.files.profiles import from_srgb, named_color, to_srgb
 from kmeans_np.lloyd import Array
@@ -72,6 +72,7 @@ def shown_colors(colors: Array, about: Metadata) -> Array | None:
     return to_srgb(colors, about.color_profile)
 
 
+@reading()
 def read_palette(path: str) -> Palette:
     """Read what `kmeans-np palette` prints, or lines of colors."""
     with named("--palette"), path_errors(Path(path), "a file that can be read"):

@@ -1,4 +1,4 @@
-"""`kmeans`, and the runs that it shares with images."""
+"""`kmeans`, and the code of its runs, which images use as well."""
 
 from kmeans_np.clustering.choose_sweep import (
     direct_inertia,

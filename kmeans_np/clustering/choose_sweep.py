@@ -1,4 +1,4 @@
-"""The choice of a pass over points, and of their origin."""
+"""Chooses the pass over points, and the origin of their coordinates."""
 
 from collections.abc import Iterator
 
@@ -12,12 +12,12 @@ from kmeans_np.sweeps.scaling import extremes, find_scaling, sample_step
 from kmeans_np.sweeps.totals import TEXTBOOK
 from kmeans_np.tree_sums import branches, pieces, tree_sum
 
-# From so many differences in a pass of the textbook on (points times features times
-# clusters), it pays to keep account of which points can change cluster.
+# From this many differences in a textbook pass (points times features times clusters),
+# keeping bounds for each point pays off.
 MUCH_WORK = 100_000
-# From so many distinct 8-bit colors, it pays to ask whole cells of them.
+# From this many distinct 8-bit colors, labeling whole cells of them pays off.
 FEW_COLORS = 1000
-# How many numbers are looked at together to add up the inertia: they stay in the
+# The number of values per block when the inertia is added up: a block fits the
 # processor's cache.
 BLOCK = 2**16
 
@@ -27,7 +27,7 @@ def make_sweep(
 ) -> tuple[Sweep, Floats]:
     """Return the fastest pass over checked points for k clusters, and its origin.
 
-    `cells` says that the points are distinct 8-bit colors in the order of their cells.
+    `cells` says whether the points are distinct 8-bit colors, sorted by cell.
     """
     kind, origin = sweep_type(points, k, cells), np.zeros(points.shape[1])
     if kind is not CellSweep:
@@ -43,45 +43,46 @@ def sweep_type(points: Array, k: int, cells: bool) -> type[Sweep]:
 
 
 def use_tree_sums(n: int, d: int, k: int) -> bool:
-    """Return whether so many points are added up piece by piece, as those in parts are.
+    """Return whether this many points are added up piece by piece, as if in parts.
 
-    Of few, the sums are those of the textbook.
+    For few points, the sums are those of the textbook.
     """
     return n > TEXTBOOK and n * d * k >= MUCH_WORK
 
 
 def exact_origin(low: Floats, high: Floats) -> Floats:
-    """Where to move the origin, for each column, so that no digits are lost.
+    """Return the origin of each column that avoids a loss of digits.
 
-    Far from the origin, float64 keeps few digits for differences and sums: at 1e8,
-    steps of 1.5e-8. So a column whose values are far from 0 compared with their range
-    is moved close to 0. The way is a multiple of a power of two that is not larger
-    than the range; hence the subtraction is exact, and only then is it worth doing.
+    Far from the origin, float64 has few digits for differences and sums: at 1e8, its
+    steps are 1.5e-8. So a column whose values are far from 0 relative to their range is
+    shifted close to 0. The shift is a multiple of a power of two that is not larger
+    than the range; hence the subtraction is exact, which is a condition for it to help.
 
     Parameters
     ----------
     low, high : (d,) arrays of float64
-        The smallest and the largest number of each column.
+        The minimum and maximum of each column.
 
     Returns
     -------
     (d,) array of float64
-        What to subtract from each column; 0 where it would not help.
+        The number to subtract from each column; 0 where it would not help.
     """
     width, middle = high - low, low / 2 + high / 2
-    # The power of two at or below the range; for a constant column any will do, since
-    # its own value is subtracted.
+    # The power of two at or below the range. A constant column may use any, since its
+    # own value is subtracted.
     grid = np.exp2(np.floor(np.log2(np.where(width > 0, width, 1))))
     near = np.where(width > 0, np.round(middle / grid) * grid, low)
     return np.where(np.abs(middle) > 8 * width, near, 0.0)
 
 
 def nearest_centroids(points: Array, centroids: Floats) -> Array:
-    """Return the number of the nearest centroid of each of checked points."""
+    """Return the number of the nearest centroid of each point; points are checked."""
     sample = points[:: sample_step(len(points))]
     low, high = extremes(sample)
     origin = np.zeros(len(low))
-    # Where points of the sample are so near to 0, others cannot make a difference.
+    # If the points of the sample are this near to 0, the others cannot change the
+    # origin.
     if (np.minimum(np.abs(low), np.abs(high)) > 7 * (high - low)).any():
         origin = exact_origin(*extremes(points))
     scaling = find_scaling(shift(sample, origin))
@@ -99,7 +100,7 @@ def direct_inertia(
 def inertias_of_pieces(
     points: Array, weights: Floats, centroids: Floats, labels: Array
 ) -> Iterator[Floats]:
-    """Yield the inertia of the points in each piece."""
+    """Yield the inertia of each piece of the points."""
     step = max(512, BLOCK // points.shape[1])
     for piece in pieces(*points.shape):
         total = np.zeros(())

@@ -1,7 +1,7 @@
-"""Starts chosen on a histogram of the points, where many cost less than one on all."""
+"""Starts chosen on a histogram, where trying many costs less than one full run."""
 
-# NumPy loads numpy.random when it is first named, which takes as long as the rest of
-# this package: so it is not named in annotations that are evaluated.
+# NumPy loads numpy.random when it is first used, which takes as long as loading the
+# rest of this package. So annotations that name it must not be evaluated.
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -18,20 +18,20 @@ from kmeans_np.tree_sums import branches, pieces, tree_sum
 # The means of the cells, (m, d), and the weights in them, (m,).
 Histogram = tuple[Floats, Floats]
 
-# How many distances are looked at together: as many as fit the second-level cache, and
-# few enough that a matrix product is done by one thread. On how many share it depend
-# its last bits.
+# The number of distances per block: they fit the second-level cache, and are few enough
+# that BLAS computes a matrix product in one thread. (The last bits of a product depend
+# on the number of threads.)
 BLOCK = 2**16
-# When a run on a histogram stops: at a smaller shift than on all points, since a step
-# costs less; but not for a shift that never gets small. Fewer steps than the least do
-# not show which starts are worth more of them.
+# When a run on a histogram stops: at a smaller shift than on all points, since its
+# steps cost less, and at a maximum number of steps in case the shift never gets small.
+# Fewer steps than the minimum do not show which starts deserve more of them.
 LAST_TOL, LAST_STEPS, LEAST_STEPS = 1e-5, 100, 10
-# A run on all points looks at each of them about ten times. So the search for its start
-# may take as long as so many of these looks, or as so many distances to centroids:
-# these take a tenth of a second.
+# A run on all points examines each of them about ten times. So the search for its start
+# may take as long as this many passes over the points, or as this many distances to
+# centroids, which take a tenth of a second.
 LOOKS, FEW_DISTANCES = 2, 2**27
-# Into how many slices each axis of points with so many features is cut, for a coarse
-# histogram and a fine one. With more features, most cells would hold one point.
+# The number of slices along each axis, by the number of features, for a coarse and a
+# fine histogram. With more features, most cells would hold one point.
 SLICES = {
     1: (256, 256),
     2: (64, 128),
@@ -40,58 +40,57 @@ SLICES = {
     5: (4, 8),
     6: (4, 6),
 }
-# A histogram can stand for the points if it has some cells for each cluster; a coarse
-# one, if it has many.
+# The number of cells per cluster that a histogram must have to be used at all, and that
+# a coarse histogram must have.
 SOME_CELLS, MANY_CELLS = 4, 32
-# Levels closer than this are too close to be told apart.
+# Levels closer than this cannot be distinguished.
 LEAST_STEP = 1e-290
 
 
 class Histograms(NamedTuple):
-    """Points in short, twice."""
+    """Two histograms of the same points, a coarse and a fine one."""
 
-    # Pairs of ((m, d) array of float64, (m,) array of float64): the means of the cells
-    # and the weights in them. The two may be the same.
+    # Pairs of (m, d) and (m,) arrays of float64: the means of the cells, and the
+    # weights in them. Both histograms may be the same.
     coarse: Histogram
     fine: Histogram
-    # (d,) array of float64: where 0 of the means lies among the points.
+    # (d,) array of float64: the point where all levels are 0.
     low: Floats
-    # How long 1 is there.
+    # The length of one level.
     step: float
 
 
 class Search(NamedTuple):
-    """A search for the best start, on two histograms, and what it may cost."""
+    """A search for the best start on two histograms, with its budget."""
 
-    # Each of at least as many cells as there are clusters. They may be the same.
+    # Both have at least as many cells as there are clusters. They may be the same.
     coarse: Histogram
     fine: Histogram
-    # How many starts to try.
+    # The number of starts to try.
     n_starts: int
-    # How often all of them together may look at a cell.
+    # The budget: how many times cells may be examined in total.
     looks: float = np.inf
 
 
 class HistogramGrid(NamedTuple):
     """A grid that sorts points into cells.
 
-    It reaches from the smallest number to the largest, whatever their unit, which makes
-    them levels from 0 to 255: so whole numbers and floats, large ones and small ones,
-    have the same cells.
+    It reaches from the minimum to the maximum, which become the levels 0 to 255 in any
+    unit. So integers and floats, large and small ones, have the same cells.
     """
 
-    # (d,) array of float64: where level 0 of each feature lies.
+    # (d,) array of float64: the value of level 0 of each feature.
     low: Floats
-    # How far it is from there to level 1.
+    # The length of one level.
     step: float
 
     @property
     def d(self) -> int:
-        """How many features the points have."""
+        """The number of features."""
         return len(self.low)
 
     def sums_of_pieces(self, points: Array, weights: Floats) -> Iterator[Floats]:
-        """Yield the weights in each cell, and the sums of levels: (d + 1, cells)."""
+        """Yield the weights and the sums of levels in each cell: (d + 1, cells)."""
         _, many = SLICES[self.d]
         for piece in pieces(*points.shape):
             w = weights[piece]
@@ -101,14 +100,14 @@ class HistogramGrid(NamedTuple):
                 for x, low in zip(points[piece].T, self.low)
             ]
             for level in levels:
-                # subtle: whole levels are where cells begin, and rounding must not move
-                # any of them to the cell before.
+                # subtle: cells begin at whole levels, and rounding must not move a
+                # level to the cell before.
                 places = places * many + (level * (many / 256) + 1e-6).astype(np.intp)
             rows = [w, *(w * level for level in levels)]
             yield np.stack([np.bincount(places, row, many**self.d) for row in rows])
 
     def histograms(self, totals: Floats) -> Histograms:
-        """Return the histograms of points with these sums over all pieces."""
+        """Return the histograms of points from these sums over all pieces."""
         d, (few, many) = self.d, SLICES[self.d]
         cells = np.flatnonzero(totals[0])
         totals = totals.take(cells, axis=1)
@@ -126,19 +125,20 @@ class HistogramGrid(NamedTuple):
 def histogram_grid(
     low: Floats, high: Floats, origin: Floats, n_alike: int
 ) -> HistogramGrid | None:
-    """Return the grid for points; the same whatever their origin.
+    """Return the grid for points; it does not depend on their origin.
 
-    It does not depend on what is added to all features that are in one unit either.
-    None if there are more than 6 features, or the numbers of each are all the same.
+    Nor does it depend on a number added to all features that have the same unit. None
+    if there are more than 6 features, or all features are constant.
 
     Parameters
     ----------
     low, high : (d,) arrays of float64
-        The smallest and the largest number of each feature, as seen from `origin`.
+        The minimum and maximum of each feature, relative to `origin`.
     origin : (d,) array of float64
-        Where the points have their zero.
+        The origin of the points.
     n_alike : int
-        How many features, the first ones, are in one unit: channels, but not places.
+        The number of leading features that have the same unit: channels, but not
+        positions.
     """
     low, high = low + origin, high + origin
     low[:n_alike], high[:n_alike] = low[:n_alike].min(), high[:n_alike].max()
@@ -150,9 +150,9 @@ def histogram_grid(
 def histograms(
     points: Array, weights: Floats, origin: Floats, n_alike: int
 ) -> Histograms | None:
-    """Return histograms of points; None where there is no grid for them.
+    """Return histograms of points; None if there is no grid for them.
 
-    For the arguments see `histogram_grid`.
+    For the parameters, see `histogram_grid`.
     """
     grid = histogram_grid(*extremes(points), origin, n_alike)
     if grid is None:
@@ -166,13 +166,13 @@ def _means(totals: Floats) -> Histogram:
 
 
 class BatchedStarts(Sweep):
-    """A rough pass for several starts at once, over few weighted points.
+    """An approximate pass for several starts at once, over few weighted points.
 
-    What NumPy takes for each call would outweigh the work for a single start. So the
-    loop is given the centroids of all starts as one long list, and every point has one
-    label from each start. Distances are matrix products in 32 bits, a point between
-    two equally near centroids counts for both, and an emptied centroid stays where it
-    is: good enough for a start, whose every step is done again on all points.
+    For a single start, the overhead of NumPy calls would outweigh the work. So the loop
+    gets the centroids of all starts as one long array, and every point has one label
+    per start. Distances are matrix products in float32, a point between two equally
+    near centroids counts for both, and an emptied centroid stays where it is. That is
+    good enough for choosing a start: the exact run begins anew from it, on all points.
 
     Parameters
     ----------
@@ -202,7 +202,7 @@ class BatchedStarts(Sweep):
         self.to_add_up = rows.astype(np.float32)
 
     def __call__(self, centroids: Floats, _previous: Any = None) -> Tally:
-        """Give each point a centroid of every start, and add up, start after start."""
+        """Assign each point to a centroid of every start, and add up by start."""
         m, d = self.points.shape
         k = len(centroids) // self.n_starts
         c = centroids - self.mean
@@ -235,7 +235,7 @@ class BatchedStarts(Sweep):
         return iter(())
 
     def mean_variance(self) -> float:
-        """Return that of the points, as often as there are starts."""
+        """Return the mean variance of the points, times the number of starts."""
         n_values = self.weights.sum() * self.points.shape[1]
         return self.n_starts * self.scatter / float(n_values)
 
@@ -251,36 +251,35 @@ def coarse_start(
 ) -> Floats:
     """Run K-means from many starts on a histogram, and return the best centroids.
 
-    A histogram stands for many points by few: the mean of each of its cells, weighted
-    by what is in the cell. Where K-means ends there is close to where it ends on all
-    the points, and is found in a fraction of the time: so many starts can be tried,
-    and what is left to do for all points is a few steps. All starts run on the coarse
-    histogram, the better half of them takes some steps on the fine one, and the best
-    goes on there to the end.
+    A histogram represents many points by few: the mean of each cell, weighted by the
+    points in it. K-means on the histogram ends close to where it ends on all points, in
+    a fraction of the time. So many starts can be tried, and few steps are left for all
+    points. All starts run on the coarse histogram, the better half of them takes some
+    steps on the fine one, and the best one runs there to the end.
 
-    It is K-means on a reduced image as a start for the whole, as in [1]_.
+    Using K-means on a reduced image as the start for the whole image is described in
+    [1]_.
 
     Parameters
     ----------
     search : Search
-        The histograms, of at least k cells, and how much may be done with them.
+        The histograms, with at least k cells each, and the budget.
     k : int
         The number of centroids.
     init : str
         The name of the seeding on the coarse histogram.
     rng : numpy.random.Generator
-        Where the random numbers come from.
+        The source of random numbers.
     warm_start : (j, d) array of float64, optional
-        The centroids of a run with fewer clusters. As many more starts are then these
-        with others spread out.
+        The centroids of a run with fewer clusters. They are completed to as many
+        further starts by spreading out others.
     max_iter : int, optional
-        The largest number of steps of a start on a histogram.
+        The maximum number of iterations per start on a histogram.
 
     Returns
     -------
     (k, d) array of float64
-        The centroids of the start with the smallest inertia, that with most points
-        first.
+        The centroids with the smallest inertia, the one with the most points first.
 
     References
     ----------
@@ -290,7 +289,7 @@ def coarse_start(
     """
     coarse, fine, n_starts, looks = search
     points, weights = coarse
-    # Cells have an order of their own, which does not depend on the points' unit.
+    # The order of cells does not depend on the unit of the points.
     choose = SEEDINGS[init].choose
     starts = [choose(points, k, weights, rng) for _ in range(n_starts)]
     if warm_start is not None:
@@ -298,8 +297,9 @@ def coarse_start(
             kmeans_plusplus(points, k, weights, rng, warm_start)
             for _ in range(n_starts)
         ]
-    # Where steps cost next to nothing, all starts run to the end; else, a few steps
-    # show which are worth more of them. Each round may take half of what is left.
+    # On a separate coarse histogram, steps cost almost nothing and all starts run to
+    # the end; otherwise, a few steps show which starts deserve more. Each round may use
+    # half of the remaining budget.
     few = LAST_STEPS if coarse is not fine else LEAST_STEPS
     rounds = (
         (coarse, few, (len(starts) + 1) // 2, 2),
@@ -309,7 +309,7 @@ def coarse_start(
     for (points, weights), most, n_best, part in rounds:
         sweep = BatchedStarts(points, weights, len(starts))
         together, cost = np.concatenate(starts), len(starts) * len(points)
-        # The last look is one at the centroids of the last step.
+        # One more pass follows, over the centroids of the last step.
         n_steps = int(max(1, min(most, max_iter, looks / part // cost - 1)))
         for step in lloyd(sweep, together, max_iter=n_steps, tol=LAST_TOL):
             together = step.new_centroids
@@ -324,17 +324,17 @@ def histograms_of(sweep: Sweep, origin: Floats, n_alike: int) -> Histograms | No
     """Return histograms of the points of a pass; see `histogram_grid`."""
     points = sweep.points
     if isinstance(sweep, CellSweep) and points.min() == 0 and points.max() == 255:
-        # The cells of the pass are those of the histogram.
+        # The pass already has the sums of these cells.
         cells = sweep.histogram(16), sweep.histogram(32)
         return in_32_bits(Histograms(*cells, np.zeros(3), 1.0))
     return in_32_bits(histograms(points, sweep.weights, origin, n_alike))
 
 
 def in_32_bits(short: Histograms | None) -> Histograms | None:
-    """Return histograms with weights that 32 bits can hold."""
+    """Return histograms with weights scaled to fit float32."""
     if short is None:
         return None
-    # By a power of two, no digit changes.
+    # Scaling by a power of two changes no digit.
     unit = np.exp2(np.floor(np.log2(short.fine[1].max())))
     coarse, fine = ((means, weights / unit) for means, weights in short[:2])
     one = short.coarse is short.fine
@@ -342,7 +342,7 @@ def in_32_bits(short: Histograms | None) -> Histograms | None:
 
 
 def choose_histograms(short: Histograms, k: int) -> tuple[Histogram, Histogram] | None:
-    """Return a coarse and a fine histogram for k clusters, or None if too small."""
+    """Return a coarse and a fine histogram for k clusters; None if too small."""
     if len(short.fine[1]) < SOME_CELLS * k:
         return None
     many = len(short.coarse[1]) >= MANY_CELLS * k
@@ -352,16 +352,15 @@ def choose_histograms(short: Histograms, k: int) -> tuple[Histogram, Histogram] 
 def plan_search(
     short: Histograms, n: int, k: int, n_starts: int, all_of_them: bool
 ) -> Search | None:
-    """Return a search for the start of a run on n points; None if it does not pay.
+    """Return the search for a start of a run on n points; None if it does not pay off.
 
-    `all_of_them` says that no fewer than `n_starts` will do, as if each of them were to
-    be run on all points.
+    With `all_of_them`, exactly `n_starts` are tried, with the budget of as many runs.
     """
     pair = choose_histograms(short, k)
     if pair is None:
         return None
     looks = max(FEW_DISTANCES / k, LOOKS * n)
-    # They may not have fewer steps than show which start is worth more of them.
+    # Each start needs enough steps to show whether it deserves more.
     n_paid = int(looks / 2 // (LEAST_STEPS * len(pair[0][1])))
     if not n_paid:
         return None

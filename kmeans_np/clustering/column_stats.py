@@ -1,4 +1,4 @@
-"""The range, mean and variance of each column of points, from one look at them."""
+"""The range, mean and variance of each column of points, from one pass over them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,27 +14,26 @@ from kmeans_np.tree_sums import branches, merge_branches, pieces, tree_sum
 
 
 class ColumnStats(NamedTuple):
-    """What is known of points after the first look."""
+    """What is known of points after the first pass."""
 
-    # (c,) arrays of float64: the smallest and the largest number that is stored in each
-    # column.
+    # (c,) arrays of float64: the minimum and maximum of each stored column.
     stored_low: Floats
     stored_high: Floats
-    # (d,) arrays of float64: the same of the features.
+    # (d,) arrays of float64: the same for the features.
     low: Floats
     high: Floats
-    # (m, d) array: every so many points.
+    # (m, d) array: evenly spaced points.
     sample: Array
-    # (d,) arrays of float64: of each feature, with weights; NaN if they were not asked
-    # for.
+    # (d,) arrays of float64: the weighted mean and variance of each feature; NaN unless
+    # requested.
     mean: Floats
     variance: Floats
 
 
 def column_stats(rows: Rows, spread: bool = False) -> ColumnStats:
-    """Look at points for the first time; refuse those not finite, or too large.
+    """Make the first pass over points; reject those that are not finite or too large.
 
-    `spread` asks for mean and variance.
+    `spread` requests mean and variance.
     """
     found = rows.gather(_look, _merge, sample_step(rows.shape[0]), spread)
     low, high = float(found.stored[0].min()), float(found.stored[1].max())
@@ -53,9 +52,9 @@ def column_stats(rows: Rows, spread: bool = False) -> ColumnStats:
 
 @dataclass(frozen=True)
 class Spread:
-    """The weight and mean of some points, and their squared distances to it, by column.
+    """The weight, mean and sum of squared deviations of some points, by column.
 
-    Those of two parts add up to that of both, as in [1]_.
+    The spreads of two parts add up to that of both, as in [1]_.
 
     References
     ----------
@@ -72,13 +71,13 @@ class Spread:
         weight = self.weight + other.weight
         mean = (self.weight * self.mean + other.weight * other.mean) / weight
         way = self.mean - other.mean
-        # subtle: the same to the last bit if the two change places.
+        # subtle: symmetric in both operands, to the last bit.
         between = way * way * (self.weight * other.weight / weight)
         return Spread(weight, mean, self.squares + other.squares + between)
 
 
 class _Found(NamedTuple):
-    """What is found in a part; `sample` has the numbers of points and these points."""
+    """What was found in a part; `sample` has the numbers of points and the points."""
 
     dtype: np.dtype[Any]
     stored: tuple[Floats, Floats]
@@ -90,7 +89,7 @@ class _Found(NamedTuple):
 def _look(part: Part, every: int, spread: bool) -> _Found:
     stored = extremes(part.values)
     if not (np.abs(stored) <= checks.LARGEST).all():
-        # These will be refused; no features follow from them.
+        # These will be rejected; no features can be computed from them.
         nothing = np.empty(0), np.empty(0)
         return _Found(part.values.dtype, stored, nothing, nothing, {})
     points, first = part.points, -part.start % every
@@ -123,14 +122,14 @@ def _merge(parts: list[_Found]) -> _Found:
 
 
 def _strung(samples: Any) -> tuple[Array, Array]:
-    # Those that are empty may have points of no features.
+    # Empty samples may have another number of features.
     some = [sample for sample in samples if len(sample[0])] or samples[:1]
     numbers, points = (np.concatenate(column) for column in zip(*some))
     return numbers, points
 
 
 def _range_of_all(ranges: Any) -> tuple[Floats, Floats]:
-    # None follow from numbers that are not finite, which will be refused.
+    # There are no features for numbers that are not finite, which will be rejected.
     lows, highs = zip(*ranges)
     if len({len(low) for low in lows}) > 1:
         return lows[0], highs[0]
@@ -138,7 +137,7 @@ def _range_of_all(ranges: Any) -> tuple[Floats, Floats]:
 
 
 class _Bad(NamedTuple):
-    """Numbers that are not finite: how many, and where the first is."""
+    """The position of the first value that is not finite, and how many there are."""
 
     first: tuple[int, int] | None
     nan: int

@@ -1,7 +1,7 @@
-"""Points to run K-means on, in memory or not: the same questions to both."""
+"""Points to run K-means on: one interface for points in memory and outside of it."""
 
-# NumPy loads numpy.random when it is first named, which takes as long as the rest of
-# this package: so it is not named in annotations that are evaluated.
+# NumPy loads numpy.random when it is first used, which takes as long as loading the
+# rest of this package. So annotations that name it must not be evaluated.
 from __future__ import annotations
 
 from functools import cached_property
@@ -27,11 +27,11 @@ class Data(Protocol):
     Attributes
     ----------
     n : int
-        How many have a weight.
+        The number of points with a positive weight.
     origin : (d,) array of float64
-        Where they have their zero in all that follows.
+        The origin of all coordinates below.
     n_alike : int
-        How many features, the first ones, are in one unit.
+        The number of leading features that have the same unit.
     """
 
     n: int
@@ -40,37 +40,38 @@ class Data(Protocol):
 
     @property
     def sweep(self) -> Sweep:
-        """The pass over them, as seen from there."""
+        """The pass over the points, relative to `origin`."""
 
     @property
     def few(self) -> Distinct | None:
-        """The distinct points in order, if there are few."""
+        """The distinct points in order, if they are few; otherwise None."""
 
     def histograms(self) -> Histograms | None:
         """Return histograms of the points, None if there are none."""
 
     def start(self, init: str, k: int, rng: np.random.Generator) -> Floats:
-        """Return starting centroids by the seeding of a name; see `Starts.start`."""
+        """Return starting centroids by the seeding of this name; see `Starts.start`."""
 
     def extend(self, centroids: Floats, k: int, rng: np.random.Generator) -> Floats:
-        """Return some centroids, and others spread out, k in all."""
+        """Return these centroids and others that are spread out, k in all."""
 
     def inertia(self, centroids: Floats, labels: Labels) -> float:
         """Add up the weighted squared distances, point by point."""
 
     def labels_of_all(self, labels: Labels, centroids: Floats) -> Labels:
-        """Return the labels of all points, also of those that have no weight."""
+        """Return the labels of all points, including those of weight 0."""
 
     @property
     def shift(self) -> Shift:
-        """From where the points are looked at."""
+        """The origin and scaling of the points."""
 
     def uniform_clusters(
         self, labels: Labels, centroids: Floats
     ) -> tuple[NDArray[np.bool_], Array]:
-        """Return which clusters have equal points only, and what is stored of one.
+        """Return which clusters have only equal points, and a stored point of each.
 
-        Equal in the features that are in one unit; labels are those of all points.
+        Equal means equal in the features that have the same unit; `labels` has the
+        labels of all points.
         """
 
 
@@ -82,15 +83,16 @@ class PointsInMemory(Starts):
     points : (n, d) array of real numbers
         The points.
     weights : (n,) array of float64
-        How many times each counts. Those of weight 0 get a label.
+        How many times each point counts. Points of weight 0 get a label.
     k : int
         The largest number of clusters.
     values : (n, c) array, optional
-        What is stored of each; the points themselves when not given.
+        The stored values of each point, from which its features were computed; by
+        default, the points themselves.
     cells : bool, default False
-        Whether the points are distinct 8-bit colors in the order of their cells.
+        Whether the points are distinct 8-bit colors, sorted by cell.
     n_alike : int, optional
-        How many features, the first ones, are in one unit; all when not given.
+        The number of leading features that have the same unit; by default, all.
     """
 
     def __init__(
@@ -121,7 +123,7 @@ class PointsInMemory(Starts):
         return direct_inertia(self.points, self.weights, centroids, labels)
 
     def labels_of_all(self, labels: Labels, centroids: Floats) -> Labels:
-        """Return the labels of all points, also of those that have no weight."""
+        """Return the labels of all points, including those of weight 0."""
         if self.counting.all():
             return labels
         others = ~self.counting
@@ -132,14 +134,14 @@ class PointsInMemory(Starts):
 
     @cached_property
     def shift(self) -> Shift:
-        """From where the points are looked at."""
+        """The origin and scaling of the points."""
         points = self.points
         return Shift(self.origin, find_scaling(points[:: sample_step(len(points))]))
 
     def uniform_clusters(
         self, labels: Labels, centroids: Floats
     ) -> tuple[NDArray[np.bool_], Array]:
-        """Return which clusters have equal points only, and what is stored of one."""
+        """Return which clusters have only equal points, and a stored point of each."""
         points, values = self.every_point[:, : self.n_alike], self.values
         if not self.counting.all():
             points, values = points[self.counting], values[self.counting]

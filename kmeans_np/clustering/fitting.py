@@ -1,4 +1,4 @@
-"""The run around the loop: choose the starts, run, keep the best, settle the answer."""
+"""The run around the loop: choose starts, run each, keep the best, assign once more."""
 
 import warnings
 from collections.abc import Iterator
@@ -23,32 +23,35 @@ from kmeans_np.order import Distinct
 from kmeans_np.seeding import SEEDINGS
 from kmeans_np.stack_level import find_stack_level
 
-# Starts that end in the same clusters may differ in the last digits of their inertia.
+# Starts that end in the same clusters may differ in the last digits of the inertia.
 TIED = 1e-9
-# If points occur so many times on average, starts are tried on the distinct ones.
+# If points occur this many times on average, starts are tried on the distinct points.
 SEVERAL_COPIES = 2
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Clustering:
-    """The answer of `kmeans`.
+    """The result of `kmeans`.
 
     Attributes
     ----------
     labels : (n,) array of int32
         The number, 0 to k - 1, of the nearest centroid of each point; of two at the
-        same distance, the lower.
+        same distance, the lower number.
     centroids : (k, d) array of float64
-        The centroids, in the order of those that they started from.
+        The centroids, in the unit of the points and the order of the starting
+        centroids.
     counts : (k,) array of float64
         The number of points in each cluster; with weights, the sum of their weights.
     inertia : float
-        The weighted sum of the squared distances of the points to their centroids.
+        The weighted sum of the squared distances of the points to their centroids, in
+        the squared unit of the points.
     n_iter : int
         The number of steps of the best start.
     stopped_by : str
-        Why it stopped: "labels" (no label changed), "tol" (the centroids hardly
-        moved), "max_iter" (out of steps) or "callback" (the callback said so).
+        Why the run stopped: "labels" (no label changed), "tol" (the centroids hardly
+        moved), "max_iter" (the maximum number of steps) or "callback" (the callback
+        returned a true value).
     """
 
     labels: NDArray[np.int32]
@@ -57,10 +60,11 @@ class Clustering:
     inertia: float
     n_iter: int
     stopped_by: str
+    n_starts: int = 1
 
     def __repr__(self) -> str:
         n, (k, d) = len(self.labels), self.centroids.shape
-        end = describe_stop(self.n_iter, self.stopped_by)
+        end = describe_stop(self.n_iter, self.stopped_by, self.n_starts)
         return (
             f"<Clustering of {pluralize(n, 'point')} with {pluralize(d, 'feature')} "
             f"into {pluralize(k, 'cluster')}: inertia {self.inertia:.6g}, {end}>"
@@ -68,11 +72,11 @@ class Clustering:
 
 
 def warn_if_fewer(found: int, k: int, noun: str) -> None:
-    """Warn that there are fewer clusters than asked for."""
+    """Warn if fewer clusters than requested were found."""
     if found < k:
         warnings.warn(
-            f"k = {k:,} clusters were asked for, the answer has {found:,}: there are "
-            f"no more distinct {noun}",
+            f"asked for k = {k:,}, but there {'is' if found == 1 else 'are'} only "
+            f"{pluralize(found, f'distinct {noun}')}",
             stacklevel=find_stack_level(),
         )
 
@@ -80,24 +84,24 @@ def warn_if_fewer(found: int, k: int, noun: str) -> None:
 def fit(
     data: Data, k: int, options: checks.Options, *, largest_first: bool = False
 ) -> Clustering:
-    """Run K-means on checked input: the best of all starts.
+    """Run K-means on checked input, and return the best of all starts.
 
     Parameters
     ----------
     data : Data
         The points with their weights.
     k : int
-        The number of clusters, at most that of the points with a weight.
+        The number of clusters, at most the number of points with a positive weight.
     options : Options
-        How to run.
+        The options of the run.
     largest_first : bool, default False
-        Whether to put the clusters in order of their counts, and equal ones in order
-        of their centroids, instead of that of the starting centroids.
+        Whether to sort the clusters by their counts, the largest first, and equal ones
+        by their centroids. By default, they are in the order of the starting centroids.
 
     Returns
     -------
     Clustering
-        The answer; of fewer than k clusters if there are fewer distinct points.
+        The result, with fewer than k clusters if there are fewer distinct points.
     """
     searched = options.coarse_start and isinstance(options.init, str)
     result = _best(data, k, options, data.histograms() if searched else None)
@@ -109,20 +113,20 @@ def fit(
 
 
 def fit_path(data: Data, ks: list[int], options: checks.Options) -> list[Clustering]:
-    """Run K-means for rising numbers of clusters, each from the answer before.
+    """Run K-means for rising numbers of clusters, each starting from the result before.
 
-    To the centroids found so far come others, to the number asked for: that can only
-    lower the inertia, and so can all that follows. On histograms, where they cost
-    little, such starts compete with starts anew. The best start needs none of that
-    (`Options.from_the_best_start`). The labels are those of the points
-    with a weight. If the callback ends it, there are fewer answers than `ks`.
+    The centroids found so far are completed to the next number of clusters. This and
+    all further steps can only lower the inertia. On histograms, where they cost little,
+    such starts compete with new starts. Optimal starts need none of this
+    (`Options.from_the_best_start`). The labels are those of the points with a positive
+    weight. If the callback ends the run, there are fewer results than `ks`.
     """
     short = data.histograms() if options.coarse_start else None
     warm_start, last, results = None, np.inf, []
     for k in ks:
         result = _best(data, k, options, short, warm_start)
         if result.inertia > last and result.stopped_by != "callback":
-            # What was best on a histogram need not be so on the points.
+            # The best start on a histogram need not be the best on the points.
             result = _best(data, k, options, None, warm_start)
         result = _with_inertia(data, result)
         results.append(result)
@@ -134,9 +138,9 @@ def fit_path(data: Data, ks: list[int], options: checks.Options) -> list[Cluster
 
 
 def assign_to(data: Data, centroids: Floats) -> Clustering:
-    """Give points the nearest of centroids that stay where they are; some may be empty.
+    """Assign points to the nearest of fixed centroids; some clusters may be empty.
 
-    All points have a weight.
+    All points must have a positive weight.
     """
     tally = data.sweep(centroids - data.origin)
     labels: Any = tally.labels
@@ -160,8 +164,8 @@ def _best(
 ) -> Clustering:
     """Return the best of all runs.
 
-    `short` are the points in short, to choose starts on; `warm_start` are fewer
-    centroids to which others can come, as seen from the origin of the data.
+    `short` has histograms of the points, to choose starts on. `warm_start` has the
+    centroids, relative to the origin of the data, of a run with fewer clusters.
     """
     init, n_starts, search = options.init, 1, None
     if short is not None and isinstance(init, str):
@@ -180,11 +184,12 @@ def _best(
         starts = iter([data.extend(warm_start, k, options.rng)])
     else:
         n_starts = options.n_init or SEEDINGS[init].n_starts
-        # Of many distinct points, one start takes long enough.
+        # With many distinct points, one start takes long enough.
         if options.n_init is None and n_starts > 1 and data.few is None:
             n_starts = 1
         starts = _draw_starts(data, k, options, n_starts)
     best: Clustering | None = None
+    n_tried = n_starts if search is None else search.n_starts
     for start in starts:
         result = _run(data, start, options)
         if n_starts > 1:
@@ -194,13 +199,13 @@ def _best(
         if result.stopped_by == "callback":
             break
     assert best is not None
-    return best
+    return replace(best, n_starts=n_tried)
 
 
 def _draw_starts(
     data: Data, k: int, options: checks.Options, n_starts: int
 ) -> Iterator[Floats]:
-    """Yield starts; only the best, if it costs little to know which that is."""
+    """Yield the starts; or only the best, if finding out which it is costs little."""
     init = str(options.init)
     starts = (data.start(init, k, options.rng) for _ in range(n_starts))
     few = data.few if n_starts > 1 and options.callback is None else None
@@ -213,9 +218,9 @@ def _draw_starts(
 def _best_start(
     starts: Iterator[Floats], few: Distinct, k: int, options: checks.Options
 ) -> Floats:
-    """Return the start that is the best, tried on the distinct points alone.
+    """Return the best start, tried on the distinct points alone.
 
-    With their numbers as weights, they have the inertia of all points.
+    Weighted by their counts, these have the same inertia as all points.
     """
     data = PointsInMemory(*few, k)
     best: tuple[Floats, float] | None = None
@@ -229,24 +234,25 @@ def _best_start(
 
 
 def _run(data: Data, start: Floats, options: checks.Options) -> Clustering:
-    """Run the loop from one start, as seen from the origin of the data."""
+    """Run the loop from one start, given relative to the origin of the data."""
     origin = data.origin
     for step in lloyd(data.sweep, start, max_iter=options.max_iter, tol=options.tol):
         stopped_by = step.stopped_by
         if options.callback is not None and options.callback(_shown(step, origin)):
             stopped_by = "callback"
             break
-    # As they are returned: to move them back to the data's own origin may round them.
+    # Rounded as they will be returned: moving them back to the original coordinates may
+    # round them.
     centroids = (step.new_centroids + origin) - origin
     end = (step.iteration, str(stopped_by))
     return _final_assignment(data, centroids, *end, step.labels)
 
 
 def _shown(step: Step, origin: Floats) -> Step:
-    """Return the step as seen from the data's own origin, for others to look at."""
+    """Return the step in the original coordinates, for the callback."""
     labels = step.labels
     if isinstance(labels, np.ndarray):
-        # Those that are computed when they are read cannot be written to anyway.
+        # Lazy labels are read-only anyway.
         labels = labels.view()
         labels.flags.writeable = False
     return step._replace(
@@ -266,10 +272,10 @@ def _final_assignment(
     """Make labels, counts and inertia those of exactly the centroids returned.
 
     The labels of the last step belong to the centroids before its update. So assign
-    once more, to these centroids, which may be written to. If that leaves a cluster
-    empty, it gets the farthest point: its centroid had no points to lose, so this only
-    makes distances smaller and ends soon. Clusters stay empty only for lack of distinct
-    points; they are left out. The labels of the last step, if given, only save time.
+    once more, to these centroids, which may be modified. If that leaves a cluster
+    empty, its centroid moves to the farthest point: it had no points to lose, so this
+    only makes distances smaller, and soon ends. Clusters that stay empty for lack of
+    distinct points are removed. The labels of the last step, if given, only save time.
     """
     while True:
         tally = data.sweep(centroids, labels)
@@ -294,11 +300,11 @@ def _final_assignment(
 
 
 def _sort_by_size(data: Data, result: Clustering) -> Clustering:
-    """Put the clusters in order of their counts; equal ones, of their centroids.
+    """Sort the clusters by their counts; equal ones, by their centroids.
 
     A point that is equally near to two centroids belongs to the first of them, which
-    may be another one in the new order. That moves points from smaller clusters to
-    larger ones only, so the order settles.
+    may be another one in the new order. That moves points only from smaller to larger
+    clusters, so the order settles.
     """
     while True:
         order = np.lexsort((*result.centroids.T[::-1], -result.counts))
@@ -312,8 +318,8 @@ def _sort_by_size(data: Data, result: Clustering) -> Clustering:
 def _with_inertia(data: Data, result: Clustering) -> Clustering:
     """Add the inertia up directly, if that of the pass may have lost digits.
 
-    Passes may take it as a difference of sums. Where that leaves little, it leaves few
-    digits.
+    A pass may compute it as a difference of sums, which has few correct digits if it is
+    small relative to them.
     """
     weight = len(data.origin) * float(result.counts.sum())
     if result.inertia > data.sweep.mean_variance() * weight / 1000:

@@ -39,73 +39,74 @@ def kmeans(
     Parameters
     ----------
     points : (n, d) array_like of real numbers
-        The points, one a row. Any real type and memory order; never written to. A
-        memory map, or any other array with shape, type and slices (Zarr, h5py, Dask),
-        may be larger than memory; so may blocks of points, (m, d) each: a list of such
-        arrays, or anything that yields them anew each time it is iterated over.
+        The points, one per row, of any real type and memory order, between -1e100 and
+        1e100 (integers: within 2**53). They are never modified. Points outside of
+        memory may be a memory map or another array with a shape, a dtype and slices
+        (Zarr, h5py, Dask), or blocks of points, (m, d) each: a list of such arrays, or
+        an iterable that yields them again each time it is iterated over.
     k : int
-        The number of clusters, from 1 to n.
+        The number of clusters, from 1 to the number of points (with a positive weight).
     weights : (n,) array_like of real numbers, optional
-        How many times each point counts; once when not given. A point of weight 3 is
-        that point three times, a point of weight 0 has no say (but gets a label). If
-        the points are outside of memory, they may be, too, as what points may be.
-    init : "random", "k-means++", "optimal" or (k, d) array_like, default "random"
-        Where the centroids start: at k random distinct points [1]_; at points that
-        are spread out [2]_; for one feature, where they are best of all [4]_, which the
-        loop only confirms (`tol` is not used then); or at these places. Outside of
-        memory, more than 10,000 distinct points are spread out in a few passes,
-        k-means|| [3]_, and the best places are not known.
+        How many times each point counts: 0, or between 1e-100 and 1e100; by default,
+        once. A point of weight 3 counts like three equal points; a point of weight 0
+        does not influence the clusters, but gets a label. If the points are outside of
+        memory, the weights may be, too.
+    init : str or (k, d) array_like of real numbers, default "random"
+        Where the centroids start:
+
+        - "random": at k distinct points drawn at random [1]_;
+        - "k-means++": at points that are spread out [2]_. Outside of memory, more than
+          10,000 distinct points are spread out in a few passes by k-means|| [3]_;
+        - "optimal": at the best centroids of all [4]_, for points with one feature. The
+          loop only confirms them, and `tol` is not used. Outside of memory, there may
+          be at most 10,000 distinct points;
+        - an array: at these centroids, in the unit of the points.
     n_init : int or "auto", default "auto"
-        The number of starts, of which the one with the smallest inertia is kept.
-        "auto" is 10 for random starts among at most 10,000 distinct points and 1
-        otherwise.
+        The number of starts, of which the one with the smallest inertia is kept. "auto"
+        is 10 for random starts among at most 10,000 distinct points, and 1 otherwise.
     max_iter : int, default 300
-        The largest number of steps of a start.
+        The maximum number of iterations per start.
     tol : float, default 1e-4
-        Stop when the squared distances that the centroids moved in a step sum up to
-        at most `tol` times the mean variance of the features. With 0, go on until
-        nothing changes any more.
+        Convergence tolerance, relative to the mean variance of the features, at least
+        0. A run stops when the squared distances that the centroids moved in a step sum
+        up to at most `tol` times that variance; with 0, when nothing changes any more.
     rng : None, int or numpy.random.Generator, optional
-        Where the random numbers come from; all that `numpy.random.default_rng` takes.
-        The same number gives the same result, to the last bit.
+        The source of random numbers: anything that `numpy.random.default_rng` accepts.
+        The same int gives the same result, to the last bit.
     callback : callable, optional
-        Called with each `kmeans_np.Step` of each start. If it returns a true value,
-        all ends there, with the best answer so far. Of points outside of memory, the
-        labels in it are computed when they are read.
+        Called with each `kmeans_np.Step` of each start. If it returns a true value, the
+        run ends with the best result so far. For points outside of memory, its labels
+        are computed when they are read.
 
     Returns
     -------
     Clustering
-        Labels, centroids, counts, inertia, number of steps, and why it stopped.
-        The labels are those of the nearest of these centroids, also when the run was
-        cut short. No cluster is empty. Of points outside of memory, the labels are
-        computed when they are read (of a Dask array, by Dask).
+        Labels, centroids, counts, inertia, number of steps, and why the run stopped.
+        The labels are those of the nearest of these centroids, even if the run was cut
+        short. No cluster is empty. For points outside of memory, the labels are
+        computed when they are read (for a Dask array, by Dask).
 
     Raises
     ------
     TypeError
-        If `points`, `weights` or `init` is not an array of real numbers, or `points`
-        can be iterated over only once, as a generator.
-    TypeError
-        If `k`, `n_init` or `max_iter` is not an integer, or `tol` not a number.
-    TypeError
-        If `rng` is nothing that `numpy.random.default_rng` takes, or `callback` is
-        not callable.
+        - If `points`, `weights` or `init` is not an array of real numbers, or `points`
+          can be iterated over only once, as a generator.
+        - If `k`, `n_init` or `max_iter` is not an integer, or `tol` not a number.
+        - If `rng` is nothing that `numpy.random.default_rng` accepts, or `callback` is
+          not callable.
     ValueError
-        If `points` has not two axes, is empty, or holds NaN, infinity or numbers
-        whose squares overflow, or blocks of different types or numbers of features.
-    ValueError
-        If `weights` has another length than `points`, is negative, not finite, or 0
-        everywhere.
-    ValueError
-        If `k` is below 1 or above the number of points (with a positive weight).
-    ValueError
-        If the shape of a Dask array is not known.
-    ValueError
-        If `init` is an unknown word, or an array of another shape or not finite.
-    ValueError
-        If `n_init` or `max_iter` is below 1, or `n_init` above 1 with given
-        centroids, or `tol` or `rng` is negative, or `tol` not finite.
+        - If `points` does not have two axes, is empty, has NaN, infinity or numbers
+          whose squares overflow, has blocks of different types or numbers of features,
+          or is a Dask array of unknown shape.
+        - If `weights` has another length than `points`, or is negative, not finite, out
+          of range, or 0 everywhere.
+        - If `k` is below 1 or above the number of points (with a positive weight).
+        - If `init` is an unknown name, or an array of another shape or not finite; or
+          is "optimal" for several features, or for more than 10,000 distinct points
+          outside of memory.
+        - If `n_init` or `max_iter` is below 1, or `n_init` is above 1 with given or
+          optimal centroids.
+        - If `tol` is negative or not finite, or `rng` is negative.
     OSError
         If points outside of memory cannot be read; the message says where.
 
@@ -117,27 +118,26 @@ def kmeans(
 
     See Also
     --------
-    lloyd : the same a step at a time, from given centroids.
+    lloyd : the same step by step, from given centroids.
     segment_image : the same for the pixels of an image.
 
     Notes
     -----
-    A cluster that loses all its points starts again at the point that is farthest
-    from its centroid. Points nearer to each other than about 1e-160 count as equal.
+    A cluster that loses all its points restarts at the point that is farthest from its
+    centroid. Points closer to each other than about 1e-160 count as equal.
 
-    Starts are drawn among the distinct points in the order of their values. So neither
-    the order of the points, nor their type and unit, nor whether they are repeated or
-    have weights, makes a difference to them.
+    Starts are drawn from the distinct points in order of their values. So they do not
+    depend on the order of the points, on their type and unit, or on whether points are
+    repeated or have weights.
 
-    Points outside of memory are read a block at a time, in every step once; of a Dask
-    array, by the workers that have them, on whatever scheduler there is. Starts that
-    are random or given lead to the answer that the points would have in memory, to the
-    last bit, for any chunks and any number of workers; so does "k-means++" among at
-    most 10,000 distinct points.
+    Points outside of memory are read a block at a time, once per step; a Dask array is
+    read by its workers, on any scheduler. From random or given starts, the result
+    equals that of the same points in memory, to the last bit, for any chunks and any
+    number of workers; so does "k-means++" among at most 10,000 distinct points.
 
-    In memory, the memory needed besides the input is about 60 + 4 d bytes for each
-    point, whatever k is; and that of a copy in float64, if a column is far from 0
-    beside its range.
+    For points in memory, the additional memory needed is about 60 + 4 d bytes per
+    point, for any k, and a copy in float64 if a column is far from 0 relative to its
+    range.
 
     References
     ----------
@@ -185,7 +185,7 @@ def kmeans(
         data: Data = PartitionedPoints(as_rows(array, weights))
         result = fit(data, k, options)
         labels: Any = result.labels
-        # Of all points, also those that have no weight.
+        # Of all points, including those of weight 0.
         args = labels.centroids, labels.shift
         labels = as_rows(array).each(label_rows, np.int32, *args)
     else:
@@ -196,5 +196,5 @@ def kmeans(
         )
         result = fit(data, k, options)
         labels = result.labels.astype(np.int32, copy=False)
-    warn_if_fewer(len(result.centroids), k, noun)
+    warn_if_fewer(len(result.centroids), k, "point")
     return replace(result, labels=labels)

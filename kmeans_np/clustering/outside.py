@@ -1,4 +1,4 @@
-"""Checks of points outside of memory, and of weights wherever they lie."""
+"""Checks of points outside of memory, and of weights in memory or outside of it."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ from kmeans_np.lloyd import Array
 
 
 class _Column:
-    """Weights (n,) as one column (n, 1), which is read in slices."""
+    """Weights (n,) as one column (n, 1) that is read in slices."""
 
     def __init__(self, weights: Any) -> None:
         self.source, self.dtype = BlockReader(weights, "weights"), weights.dtype
@@ -32,7 +32,7 @@ class _Column:
 
 
 def check_outside(points: Any) -> Any:
-    """Return points outside of memory, of which only shape and type can be judged."""
+    """Check points outside of memory, of which only shape and dtype are known."""
     checks.real_array(np.empty(0, points.dtype), "points")
     checks.points_shape(points.shape)
     if is_dask(points):
@@ -43,7 +43,7 @@ def check_outside(points: Any) -> Any:
 def checked_weights(weights: Any, points: Any) -> tuple[Any, int]:
     """Check the weights of points; return them, and how many are positive.
 
-    They stay where they are if the points do; None for None.
+    They stay outside of memory if the points are; None for None.
     """
     n = points.shape[0]
     if weights is None:

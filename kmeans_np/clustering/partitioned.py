@@ -1,8 +1,7 @@
-"""Points that do not come together, from a second look at them to the answer.
+"""Points outside of memory: everything that a run needs of them besides the passes.
 
-All that is asked of such points beside the passes: which of them are the starts (random
-ones, or k-means|| [1]_), their histograms, and the inertia. Each is a look at all parts
-whose findings are merged.
+This is the drawing of starts (random ones, or k-means|| [1]_), the histograms, and the
+inertia. Each is a pass over all parts, whose findings are merged.
 
 References
 ----------
@@ -13,8 +12,8 @@ References
    (1998), 149-162.
 """
 
-# NumPy loads numpy.random when it is first named, which takes as long as the rest of
-# this package: so it is not named in annotations that are evaluated.
+# NumPy loads numpy.random when it is first used, which takes as long as loading the
+# rest of this package. So annotations that name it must not be evaluated.
 from __future__ import annotations
 
 from functools import cached_property
@@ -68,10 +67,10 @@ from kmeans_np.sweeps.partitioned import (
 from kmeans_np.sweeps.scaling import find_scaling
 from kmeans_np.tree_sums import Branches, branches, merge_branches, tree_sum
 
-# k-means||: how many rounds, and how many points for each cluster are taken in each.
+# k-means||: the number of rounds, and of points drawn per cluster in each round.
 ROUNDS, TAKEN = 5, 2
-# How many numbers are brought together at most to find those at some ranks, and about
-# how many points divide the others.
+# The largest number of values that are collected to find the points at some ranks, and
+# about how many points divide the others.
 MOST_NUMBERS, SPLITTERS = 2**22, 2**12
 
 
@@ -81,13 +80,13 @@ class PartitionedPoints:
     Parameters
     ----------
     rows : Rows
-        The points that have a weight.
+        The points with a positive weight.
     n_alike : int, optional
-        How many features, the first ones, are in one unit; all when not given.
+        The number of leading features that have the same unit; by default, all.
     stats : ColumnStats, optional
-        What is known of them; not given if they have not been looked at.
+        What the first pass found, if there was one already.
     coarse_start : bool, default False
-        Whether their histograms will be asked for.
+        Whether histograms will be needed.
     """
 
     def __init__(
@@ -107,7 +106,7 @@ class PartitionedPoints:
         self.cells: HistogramGrid | None = None
         if coarse_start:
             self.cells = histogram_grid(low, high, self.origin, self.n_alike)
-        # Of the first column that varies.
+        # Buckets are ranges of the first column that varies.
         column = int((low < high).argmax())
         self.buckets = Buckets(column, float(low[column]), float(high[column]))
         self.sweep = PartitionedSweep(rows, self.shift)
@@ -119,16 +118,16 @@ class PartitionedPoints:
         return float(tree_sum(found))
 
     def labels_of_all(self, labels: Labels, _centroids: Floats) -> Labels:
-        """Return the labels, also of those that have no weight: there are none."""
+        """Return the labels; there are no points of weight 0."""
         return labels
 
     def uniform_clusters(
         self, labels: Any, centroids: Floats
     ) -> tuple[NDArray[np.bool_], Array]:
-        """Return which clusters have equal points only, and what is stored of one."""
+        """Return which clusters have only equal points, and a stored point of each."""
         k, own = len(centroids), labels.centroids
         sampled = label_rows(self.sample, own, self.shift)
-        # Some points show of most clusters that they have several.
+        # A sample shows for most clusters that their points differ.
         single, _ = single_points(self.sample[:, : self.n_alike], sampled, k)
         values = np.zeros((k, 1))
         if single.any():
@@ -139,11 +138,11 @@ class PartitionedPoints:
                 values[label], single[label] = stored, point is not None
         return single, values
 
-    # ---- The second look, for all that is asked before the first step ---------------
+    # ---- The second pass, for everything needed before the first step ---------------
 
     @cached_property
     def second_look(self) -> SecondLook:
-        """What is found by a look that serves all that comes before the first step."""
+        """Everything that is needed before the first step, from one pass."""
         args = self.shift, self.buckets, self.cells
         found = self.rows.gather(_look, _merge_looks, *args)
         self.sweep.moments = found.moments
@@ -159,11 +158,11 @@ class PartitionedPoints:
 
     @property
     def few(self) -> Distinct | None:
-        """The distinct points in order, if there are few."""
+        """The distinct points in order, if they are few; otherwise None."""
         return self.second_look.few
 
     def start(self, init: str, k: int, rng: np.random.Generator) -> Floats:
-        """Return starting centroids by the seeding of a name; see `Starts.start`."""
+        """Return starting centroids by the seeding of this name; see `Starts.start`."""
         seeding = SEEDINGS[init]
         if self.few is not None:
             points, weights = self.few
@@ -182,17 +181,18 @@ class PartitionedPoints:
         )
 
     def sampler(self) -> PartitionedSampler:
-        """Return what draws from the points."""
+        """Return a sampler of the points."""
         return PartitionedSampler(self)
 
     def extend(self, centroids: Floats, k: int, rng: np.random.Generator) -> Floats:
-        """Spread k starting centroids out in a few looks: k-means|| [1]_.
+        """Spread k starting centroids out in a few passes: k-means|| [1]_.
 
-        In each round some points come to the centroids so far, not one but 2 k of them,
-        with chances as in k-means++. In the end they are far more than k; each stands
-        for the points that are nearest to it, and k-means++ chooses among them. In the
-        paper every point throws its own dice; here the dice decide which are the first
-        2 k of all [2]_, whatever their squared distances sum up to.
+        Each round adds not one but 2 k points to the centroids so far, with chances as
+        in k-means++. In the end there are far more than k; each is weighted by the
+        points that are nearest to it, and k-means++ chooses among them. In the paper,
+        every point is drawn independently; here exactly 2 k points are drawn per round,
+        by sequential Poisson sampling [2]_, whatever the sum of their squared distances
+        is.
         """
         for _ in range(ROUNDS):
             key, n = int(rng.integers(2**63)), TAKEN * k
@@ -204,16 +204,16 @@ class PartitionedPoints:
 
 
 class SecondLook(NamedTuple):
-    """What is needed before the first step, and known after one look."""
+    """What is needed before the first step, and found in one pass."""
 
-    # What the variance follows from.
+    # The moments, which give the variance.
     moments: Moments
-    # The distinct points in order, if there are few.
+    # The distinct points in order, if they are few; otherwise None.
     few: Distinct | None
-    # (2, m) array of float64: the weight of the points in each bucket, and how many
-    # there are.
+    # (2, m) array of float64: the weight of the points in each bucket, and their
+    # number.
     counts: Floats
-    # The sums of the cells of a histogram; none if it has no cells.
+    # The sums of the cells of a histogram; empty if there is no histogram.
     cells: Branches
 
 
@@ -249,10 +249,10 @@ def _cells(part: Part, shift: Shift, cells: HistogramGrid) -> Branches:
 
 
 class PartitionedSampler:
-    """Points outside of memory to draw from, each with a chance as its weight is.
+    """Draws points outside of memory, each with a chance in proportion to its weight.
 
-    It draws what a `kmeans_np.seeding.WeightedSampler` of the distinct points in order
-    draws.
+    It draws the same points as a `kmeans_np.seeding.WeightedSampler` of the distinct
+    points in order.
 
     Parameters
     ----------
@@ -263,22 +263,22 @@ class PartitionedSampler:
     def __init__(self, points: PartitionedPoints) -> None:
         self.rows, self.shift, self.buckets = points.rows, points.shift, points.buckets
         self.sample, self.counts = points.sample, points.second_look.counts
-        # The points that are left out.
+        # The points that are excluded.
         self.out = np.empty((0, points.rows.shape[1]))
 
     def draw(self, size: int, rng: np.random.Generator) -> Floats:
-        """Draw some points, (size, d), and put them back."""
+        """Draw points (size, d), with replacement."""
         ranks = rng.random(size) * self.counts[0].cumsum()[-1]
         return self.at_ranks(ranks).astype(np.float64)
 
     def leave_out(self, chosen: Floats) -> bool:
-        """Leave out all copies of chosen points; say whether any others are left."""
+        """Exclude all copies of the chosen points; return whether any others remain."""
         self.out = np.concatenate([self.out, chosen])
         self.counts = self._gather(_bucket_counts, _sum, self.buckets)
         return bool(self.counts[0].any())
 
     def at_ranks(self, ranks: Floats) -> Array:
-        """Return the points at some ranks, in weight, in the order of values."""
+        """Return the points at these ranks, counted in weight, in order of values."""
         weights, numbers = self.counts
         selection, d = Selection(weights, ranks), self.rows.shape[1]
         if numbers[selection.wanted].sum() * d <= MOST_NUMBERS:
@@ -286,14 +286,14 @@ class PartitionedSampler:
             some = self._gather(_in_buckets, merge_distinct, self.buckets, wanted)
             return selection.find(some)
         # Most points are in a few buckets, or equal to each other. Then more and more
-        # of the points themselves divide them.
+        # of the points themselves are used to divide them.
         splitters = self.shift.apply(self.sample)
         while True:
             splitters, _ = distinct(splitters)
             weights, numbers = self._gather(_class_counts, _sum, splitters)
             selection = Selection(weights, ranks)
             wanted = selection.wanted.copy()
-            # All points of these are known: they are equal to a splitter.
+            # The points of these classes are known: they are equal to a splitter.
             wanted[1::2] = False
             if numbers[wanted].sum() * d <= MOST_NUMBERS:
                 break
@@ -319,7 +319,7 @@ def _points_in(part: Part, shift: Shift, out: Array) -> tuple[Array, Floats]:
 
 
 def _count(numbers: Array, weights: Floats, n: int) -> Floats:
-    """Return the weight of what has each number below n, and how often it occurs."""
+    """Return the total weight and the count of each number below n."""
     return np.stack([np.bincount(numbers, weights, n), np.bincount(numbers, None, n)])
 
 
@@ -362,13 +362,13 @@ def _some_of_classes(
 
 
 def _thin(parts: list[Array]) -> Array:
-    """Return every so many of some points, so that they are not too many."""
+    """Return evenly spaced points, so that there are not too many."""
     points = np.concatenate(parts)
     return points[:: max(1, len(points) // SPLITTERS)].copy()
 
 
 class DrawnPoints(NamedTuple):
-    """The n points that came first, and what orders them."""
+    """The n points that come first, and the keys that order them."""
 
     n: int
     turns: Floats
@@ -379,8 +379,8 @@ def _draw(part: Part, shift: Shift, centroids: Floats, n: int, key: int) -> Draw
     labels = label_rows(part.points, centroids, shift)
     points = shift.apply(part.points)
     distances = squared_distances(points, centroids[labels])
-    # The dice of a point depend on its number only, not on the part that it is in: the
-    # generator gives four numbers for each count.
+    # The random number of a point depends only on its number, not on its part: the
+    # generator gives four random numbers per count.
     dice = np.random.Philox(key=key, counter=[part.start // 4, 0, 0, 0])
     skipped = part.start % 4
     numbers = np.random.Generator(dice).random(len(points) + skipped)[skipped:]
@@ -389,12 +389,12 @@ def _draw(part: Part, shift: Shift, centroids: Floats, n: int, key: int) -> Draw
         turns = np.where(chances > 0, (1 - numbers) / chances, np.inf)
     few = np.argpartition(turns, n)[:n] if len(turns) > n else np.arange(len(turns))
     few = few[np.isfinite(turns[few])]
-    # In order, also where no others come to be merged with.
+    # Sorted, even if there is nothing to merge with.
     return _first([DrawnPoints(n, turns[few], points[few].astype(np.float64))])
 
 
 def _first(parts: list[DrawnPoints]) -> DrawnPoints:
-    """Return the points of several parts that come first, in this order."""
+    """Return those points of several parts that come first, in order."""
     n = parts[0].n
     turns, points = (np.concatenate(some) for some in list(zip(*parts))[1:])
     order = np.lexsort((*points.T[::-1], turns))[:n]

@@ -7,32 +7,31 @@ from kmeans_np.arrays.rows import Part
 from kmeans_np.lloyd import Array, Floats
 from kmeans_np.sweeps.partitioned import Shift, label_rows
 
-# About how many points show whether clusters have different ones, and how many are
-# looked at together then.
+# About how many points are examined first, and how many are then examined together.
 SAMPLE, BLOCK = 2**12, 2**18
-# For each cluster the stored numbers of one of its points, and, if all are equal, its
-# features; None if they differ.
+# For each cluster, the stored values of one of its points, and the features of that
+# point if all points are equal; None if they differ.
 OneOfEach = dict[int, tuple[Array, Array | None]]
 
 
 def single_points(
     points: Array, labels: Array, k: int
 ) -> tuple[NDArray[np.bool_], NDArray[np.intp]]:
-    """Return which clusters have equal points only.
+    """Return which clusters have only equal points.
 
     Parameters
     ----------
     points : (n, d) array
         The points.
     labels : (n,) array of int
-        The cluster of each, 0 to k - 1.
+        The cluster of each point, 0 to k - 1.
     k : int
         The number of clusters.
 
     Returns
     -------
     single : (k,) array of bool
-        Whether no two of the points of each cluster differ; also True if there is none.
+        Whether all points of each cluster are equal; True if there are none.
     first : (k,) array of int
         The number of a point of each cluster, if there is one.
     """
@@ -42,14 +41,14 @@ def single_points(
     def look(numbers: NDArray[np.intp]) -> None:
         own = labels[numbers]
         new = numbers[~found[own]]
-        # Written backwards, so that the first of a cluster stays.
+        # Assigned backwards, so that the first point of a cluster is kept.
         first[labels[new][::-1]] = new[::-1]
         found[own] = True
         differ = (points[numbers] != points[first[own]]).any(axis=1)
         single[own[differ]] = False
 
-    # Some points show of most clusters that they have several; then all are looked at
-    # of the others.
+    # A sample shows for most clusters that their points differ; then all points of the
+    # others are examined.
     look(np.arange(0, n, max(1, n // SAMPLE)))
     for start in range(0, n, BLOCK) if single.any() else ():
         look(start + np.flatnonzero(single.take(labels[start : start + BLOCK])))
@@ -59,7 +58,7 @@ def single_points(
 def one_of_each(
     part: Part, shift: Shift, centroids: Floats, wanted: Array, n_alike: int
 ) -> OneOfEach:
-    """Return one point of each wanted cluster that has any in a part."""
+    """Return one point of each wanted cluster that has any in this part."""
     labels = label_rows(part.points, centroids, shift)
     points = part.points[:, :n_alike]
     single, first = single_points(points, labels, len(wanted))
@@ -74,7 +73,7 @@ def one_of_each(
 
 
 def merge_one_of_each(parts: list[OneOfEach]) -> OneOfEach:
-    """Return the same of several parts."""
+    """Merge the points of several parts."""
     found: OneOfEach = {}
     for part in parts:
         for label, (values, point) in part.items():

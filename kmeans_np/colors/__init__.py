@@ -1,4 +1,4 @@
-"""Colors: which there are, where they are, and how they look beside each other."""
+"""Colors: counting them, looking them up, and converting between color spaces."""
 
 from kmeans_np.colors.counts import ColorCounts, ColorPacking, Units, merge_counts
 from kmeans_np.colors.distinct import (

@@ -1,8 +1,8 @@
-"""The colors of an image that is read block by block: counts that grow.
+"""Color counts of an image that is read block by block.
 
-The colors of two parts of an image are those of either, and how often each occurs adds
-up; so an image of any size has at most as many colors as its type allows, and a block
-of it is forgotten when it has been counted.
+The colors of two parts of an image are merged, and their counts added. So a block can
+be released once it has been counted, and the number of counts is limited by the type of
+the image, not by its size.
 """
 
 import math
@@ -28,27 +28,28 @@ from kmeans_np.colors.distinct import (
 from kmeans_np.lloyd import Array, Floats
 from kmeans_np.threads import in_threads
 
-# With more codes than this for each pixel, a table of all takes longer than to merge.
+# With more possible codes per pixel than this, a table of all takes longer than
+# merging.
 CODES_PER_PIXEL = 16
-# Codes of more bits than a table has are merged when so many have come together.
+# Codes with too many bits for a table are merged when this many have been collected.
 MANY_COLORS = 2**22
 
-# The smallest and the largest number of each channel.
+# The minimum and maximum of each channel.
 Ranges = Sequence[tuple[int, int]]
 
 
 class ColorPacking:
-    """Pixels as one number each, by the range of their type, or by one that is given.
+    """How pixels are packed into one number each, using the range of each channel.
 
     Parameters
     ----------
     dtype : numpy.dtype
-        The type of the pixels.
+        The dtype of the pixels.
     channels : int
-        How many numbers a pixel has.
+        The number of channels.
     ranges : sequence of (int, int), optional
-        The smallest and the largest number of each channel, none larger than 2**53;
-        when not given, those of the type.
+        The minimum and maximum of each channel, within 2**53; by default, those of the
+        dtype.
     """
 
     def __init__(
@@ -68,7 +69,7 @@ class ColorPacking:
 
     @property
     def is_possible(self) -> bool:
-        """Whether such pixels can be written as one number."""
+        """Whether such pixels can be packed into one number."""
         safe = self.is_known or self.dtype.itemsize < 8
         return self.dtype.kind in "bui" and self.n_bits <= 64 and safe
 
@@ -84,8 +85,8 @@ class ColorPacking:
     def count(self, pixels: Array, weights: Floats | None = None) -> list[Counted]:
         """Return the distinct codes in parts of pixels (n, c), and their counts.
 
-        Those are the sums of `weights`, (u, n), as `Units.split` gives them, if there
-        are any.
+        With `weights`, (u, n), as `Units.split` returns them, the counts are their
+        sums.
         """
 
         def count_block(start: int) -> Counted:
@@ -95,23 +96,23 @@ class ColorPacking:
                 return sum_weights(codes, weights[:, block])
             return count_codes(codes, self.n_bits)
 
-        # At least one part, if only of no pixels.
+        # At least one part, even without pixels.
         starts = range(0, max(1, len(pixels)), COUNT_BLOCK)
         return in_threads(count_block, starts)
 
     def is_worth_counting(self, n_colors: int, n_pixels: int) -> bool:
-        """Return whether to compare colors is better than to compare pixels.
+        """Return whether to cluster distinct colors instead of pixels.
 
-        It is for 8-bit gray and RGB in any case; for others, see `worth_counting`.
+        Always for 8-bit gray and RGB; for other types, see `worth_counting`.
         """
         return self.is_gray or self.is_rgb or worth_counting(n_colors, n_pixels)
 
     def are_too_many(self, n_colors: int) -> bool:
-        """Return whether so many colors do not pay, whatever comes besides."""
+        """Return whether so many colors do not pay off, whatever pixels follow."""
         return not self.is_worth_counting(n_colors, 2 * n_colors)
 
     def colors(self, counted: Counted) -> Colors:
-        """Return the colors of codes and their counts, without any pixels."""
+        """Return the colors of codes with their counts, without any pixels."""
         order = np.argsort(counted[0])
         color_codes, counts = (array.take(order, axis=-1) for array in counted)
         if counts.ndim == 2:
@@ -126,19 +127,19 @@ class ColorPacking:
 
 
 class Units(NamedTuple):
-    """What weights are split into, so that their sums are exact in any order.
+    """The units that weights are split into, so that their sums are exact in any order.
 
-    Of a weight, the multiple of the largest unit that is nearest to it, then that of
-    the next one nearest to the rest, and so on. The units are so large that float64
-    holds the sums over all pixels; and there are so many that the smallest weight keeps
-    48 bits.
+    A weight is split into the nearest multiple of the largest unit, the multiple of the
+    next unit that is nearest to the rest, and so on. The units are so large that
+    float64 can represent the sums over all pixels exactly, and so many that the
+    smallest weight keeps 48 bits.
     """
 
     sizes: tuple[float, ...]
 
     @classmethod
     def of(cls, least: float, largest: float, n: int) -> "Units":
-        """Return the units for n weights between these two, which are positive."""
+        """Return the units for n weights from `least` to `largest`, both positive."""
         of_all = math.ceil(math.log2(n))
         first = math.ceil(math.log2(largest)) + of_all - 52
         last = math.floor(math.log2(least)) - 48
@@ -164,7 +165,7 @@ def sum_weights(codes: Array, weights: Floats) -> Counted:
 
 
 def merge_counts(parts: list[Counted]) -> Counted:
-    """Return the counts of all parts together, with rising codes."""
+    """Return the merged counts of all parts, sorted by code."""
     if parts[0][1].ndim == 1:
         return merge_codes(parts)
     codes, weights = (np.concatenate(arrays, axis=-1) for arrays in zip(*parts))
@@ -172,29 +173,30 @@ def merge_counts(parts: list[Counted]) -> Counted:
 
 
 class ColorCounts:
-    """How often each color occurs in blocks that come one after the other.
+    """The counts of colors in consecutive blocks of an image.
 
     Parameters
     ----------
     packing : ColorPacking
-        How the pixels are written as numbers.
+        How pixels are packed into codes.
     n : int
-        How many pixels the image has.
+        The number of pixels of the image.
     """
 
     def __init__(self, packing: ColorPacking, n: int) -> None:
         self.packing, self.n_pixels, self.n_merged = packing, 0, 0
         self.parts: list[Counted] = []
         self.are_too_many = False
-        # What nobody writes to takes no memory, but it takes time to look for the rest.
+        # Unused parts of a table take no memory, but time to search.
         n_codes = 2**packing.n_bits
         self.in_table = packing.n_bits <= TABLE_BITS and n_codes <= CODES_PER_PIXEL * n
         self.table = np.zeros(n_codes if self.in_table else 0, np.uint64)
 
     def add(self, pixels: Array, weights: Floats | None = None) -> None:
-        """Count the pixels (n, c) of a block, unless their colors are too many.
+        """Count the pixels (n, c) of a block, unless there are too many colors already.
 
-        All blocks have weights (u, n), as `Units.split` gives them, or none has.
+        Either all blocks have weights (u, n), as `Units.split` returns them, or none
+        has.
         """
         self.n_pixels += len(pixels)
         if self.are_too_many:
@@ -216,7 +218,7 @@ class ColorCounts:
             self.are_too_many, self.parts = True, []
 
     def colors(self) -> Colors | None:
-        """Return the colors and counts; None if it does not pay to have them."""
+        """Return the colors and counts; None if clustering colors does not pay off."""
         if self.in_table and not self.parts:
             codes = np.flatnonzero(self.table).astype(np.uint32)
             counts = self.table[codes]

@@ -1,9 +1,10 @@
 """An image of integers as its distinct colors and how often each occurs.
 
-A photograph of 8 bits has far fewer colors than pixels, equal pixels always share a
-cluster, and a weighted mean of colors is the mean of their pixels. So it is enough to
-cluster the colors, each weighted by its number of pixels, and to look up each pixel's
-label afterwards: the answer is that of clustering all the pixels [1]_.
+An 8-bit photograph has far fewer colors than pixels, equal pixels always share a
+cluster, and the weighted mean of colors is the mean of their pixels. So it is enough to
+cluster the colors, each weighted by its number of pixels, and to look up the label of
+each pixel afterwards: the result is that of clustering all pixels from the same start
+[1]_.
 
 References
 ----------
@@ -21,23 +22,23 @@ from kmeans_np.lloyd import Array, Floats
 from kmeans_np.sweeps.cells import cell_numbers
 from kmeans_np.threads import in_threads
 
-# Up to this many pixels, searching for the code of each is faster than to fill and
-# read a table for all 16.7 million codes. Codes of more bits are always searched for,
-# and those of few are counted in a table of all.
+# Up to this many pixels, a binary search for each code is faster than a table of all
+# 16.7 million codes. Codes of more bits than the second number are always searched for;
+# codes of up to the third number of bits are counted in a table.
 FEW_PIXELS, TABLE_BITS, COUNT_BITS = 2**14, 24, 16
-# How many pixels a thread counts or searches for at a time: enough for the work to
+# The number of pixels that a thread counts or searches for at a time: enough work to
 # outweigh the thread.
 COUNT_BLOCK, SEARCH_BLOCK = 2**21, 2**18
-# From so many pixels on, a processor that sorts slowly had better not.
+# From this many pixels on, a processor that sorts slowly counts in a table.
 MANY_PIXELS = 2**16
-# So many distinct values are the most that are counted, but for 8-bit RGB.
+# The largest number of distinct values to count, except for 8-bit RGB.
 MOST_COLORS = 2**23
-# The counts of the blocks are merged in so many ranges of colors, each by a thread, and
-# each by itself in ranges of so many codes; if there are more codes than this for each
-# color, sorting is faster.
+# The counts of blocks are merged in this many ranges of colors, each by one thread, and
+# within these in ranges of this many codes. If there are more codes than the third
+# number per color, sorting is faster.
 MERGE_RANGES, RANGE, SPARSE = 4, 2**17, 16
 
-# Rising codes, all different, and how often each occurs, of 32 bits if that is enough.
+# Distinct codes in rising order, and their counts, of 32 bits if these suffice.
 Counted = tuple[Array, Array]
 
 
@@ -45,17 +46,17 @@ class Colors(NamedTuple):
     """The distinct colors of some pixels."""
 
     # (m, c) array of the type of the pixels: the distinct colors, in the order of their
-    # codes; those of `distinct_colors` in the order of their cells, as
-    # `kmeans_np.sweeps.cells.cell_numbers` gives them, and then of their codes.
+    # codes; those of `distinct_colors` in the order of their cells
+    # (`kmeans_np.sweeps.cells.cell_numbers`), and then of their codes.
     colors: Array
-    # (m,) array of float64: how many pixels have each color.
+    # (m,) array of float64: the number of pixels of each color.
     counts: Floats
-    # (n,) array of uint8, uint32 or uint64: the color of each pixel as one number: its
+    # (n,) array of uint8, uint32 or uint64: the code of each pixel, which is its
     # channels side by side.
     codes: Array
     # (m,) array of uint8, uint32 or uint64: the codes of the distinct colors.
     color_codes: Array
-    # How many bits a code has.
+    # The number of bits of a code.
     n_bits: int
 
     @property
@@ -75,7 +76,7 @@ def distinct_colors(pixels: Array) -> Colors:
     Returns
     -------
     Colors
-        The colors, their counts, and what `look_up` needs to get back to the pixels.
+        The colors, their counts, and what `look_up` needs to map them to pixels.
     """
     if pixels.shape[1] == 1:
         levels = np.bincount(pixels[:, 0], minlength=256)
@@ -104,21 +105,21 @@ def in_cells(color_codes: Array, numbers: Array, codes: Array) -> Colors:
 
 
 def _rgb_colors(color_codes: Array, numbers: Array, codes: Array) -> Colors:
-    # Columns that lie in one piece are what the passes read fastest.
+    # The passes read contiguous columns fastest.
     colors = _channels(color_codes).T
     return Colors(colors, numbers.astype(np.float64), codes, color_codes, 24)
 
 
 def _channels(codes: Array) -> Array:
-    """Return red, green and blue of codes (m,); (3, m)."""
+    """Return red, green and blue of codes (m,), as (3, m)."""
     shifts = np.array([[0], [8], [16]], np.uint32)
     return (codes >> shifts).astype(np.uint8)
 
 
 def pack_rgb(pixels: Array, codes: Array) -> None:
-    """Write one number for each pixel: blue, green and red side by side."""
-    # A window of four bytes from the start of each pixel holds its three channels and
-    # the next pixel's first. But for the last, which has no next.
+    """Write the code of each pixel: blue, green and red side by side."""
+    # A window of four bytes from the start of each pixel has its three channels and the
+    # first channel of the next pixel; but the last pixel has no next one.
     flat = np.ascontiguousarray(pixels).reshape(-1)
     windows = np.ndarray(len(pixels) - 1, "<u4", buffer=flat, strides=3)
     np.bitwise_and(windows, 0xFFFFFF, out=codes[:-1])
@@ -127,7 +128,7 @@ def pack_rgb(pixels: Array, codes: Array) -> None:
 
 
 def count_codes(codes: Array, n_bits: int) -> Counted:
-    """Count codes of so many bits, which are sorted where they are."""
+    """Count codes with this many bits; they are sorted in place."""
     if n_bits <= COUNT_BITS:
         levels = np.bincount(codes)
         found = np.flatnonzero(levels)
@@ -141,14 +142,14 @@ def count_codes(codes: Array, n_bits: int) -> Counted:
 
 
 def run_starts(ordered: Array) -> Array:
-    """Return where in ordered numbers each run of equal ones begins."""
+    """Return the start of each run of equal numbers among sorted ones."""
     is_first = np.ones(len(ordered), bool)
     np.not_equal(ordered[1:], ordered[:-1], out=is_first[1:])
     return np.flatnonzero(is_first)
 
 
 def _merge(parts: list[Counted]) -> Counted:
-    """Make one count of distinct codes and their counts from those of several parts."""
+    """Merge the distinct codes and counts of several parts."""
     if len(parts) == 1:
         return parts[0]
     longest, _ = max(parts, key=lambda part: len(part[0]))
@@ -163,7 +164,7 @@ def _merge(parts: list[Counted]) -> Counted:
 
 
 def merge_codes(parts: list[Counted]) -> Counted:
-    """Return the counts of all parts together, with rising codes."""
+    """Return the merged counts of all parts, sorted by code."""
     total = sum(int(counts.sum()) for _, counts in parts)
     parts = [part for part in parts if len(part[0])] or parts[:1]
     if len(parts) == 1:
@@ -175,8 +176,8 @@ def merge_codes(parts: list[Counted]) -> Counted:
         return _merged_in_ranges(parts, low, span, total)
     codes, counts = (np.concatenate(arrays) for arrays in zip(*parts))
     if codes.itemsize <= 4 and total < 2**32:
-        # Code and count in one number: to sort it keeps them together, and sums of it
-        # have the sum of the counts in their lower half.
+        # Code and count in one number: sorting keeps them together, and the lower half
+        # of a sum is the sum of the counts.
         both = codes.astype(np.uint64)
         both <<= np.uint64(32)
         both |= counts
@@ -193,7 +194,7 @@ def merge_codes(parts: list[Counted]) -> Counted:
 
 
 def _merged_in_ranges(parts: list[Counted], low: int, span: int, total: int) -> Counted:
-    """Merge counts of codes that lie close, in a table of one range of them at a time.
+    """Merge counts of dense codes, in a table of one range of codes at a time.
 
     A range is small enough to stay in the processor's cache.
     """
@@ -214,23 +215,23 @@ def _merged_in_ranges(parts: list[Counted], low: int, span: int, total: int) -> 
 
 
 def count_dtype(total: int) -> type[Any]:
-    """Return the type of counts that have this sum: half the bytes where they do."""
+    """Return the smallest dtype for counts that have this sum."""
     return np.uint32 if total < 2**32 else np.uint64
 
 
 def distinct_values(pixels: Array) -> Colors | None:
-    """Find the distinct pixels of any integers and count them, where that pays.
+    """Find the distinct pixels of any integers and count them, if that pays off.
 
     Parameters
     ----------
     pixels : (n, c) array of bool or integers
-        The pixels, none larger than 2**53.
+        The pixels, within 2**53.
 
     Returns
     -------
     Colors or None
-        As of `distinct_colors`, in the order of their codes. None if it does not pay,
-        or if the ranges of the channels side by side take more than 64 bits.
+        As in `distinct_colors`, in the order of their codes. None if it does not pay
+        off, or if the ranges of the channels together take more than 64 bits.
     """
     lows = [int(channel.min()) for channel in pixels.T]
     highs = [int(channel.max()) for channel in pixels.T]
@@ -247,10 +248,10 @@ def distinct_values(pixels: Array) -> Colors | None:
 
 
 def worth_counting(n_colors: int, n_pixels: int) -> bool:
-    """Return whether to compare colors is better than to compare pixels.
+    """Return whether to cluster distinct colors instead of pixels.
 
-    It is if on average two pixels are equal; and so many colors that their counts take
-    hundreds of megabytes are not worth it.
+    That pays off if there are at most half as many colors as pixels, unless there are
+    so many that their counts would take hundreds of megabytes.
     """
     return 2 * n_colors <= n_pixels and n_colors <= MOST_COLORS
 
@@ -269,7 +270,7 @@ def pack(pixels: Array, lows: list[int], bits: list[int]) -> Array:
 def unpack(
     codes: Array, lows: list[int], bits: list[int], dtype: np.dtype[Any]
 ) -> Array:
-    """Return the colors, (m, c), of codes: the way back from `pack_rgb`."""
+    """Return the colors, (m, c), of codes: the inverse of `pack`."""
     colors = np.empty((len(bits), len(codes)), dtype)
     left = codes.astype(np.uint64)
     for row, low, width in reversed([*zip(colors, lows, bits)]):
@@ -279,7 +280,7 @@ def unpack(
 
 
 class Lookup:
-    """To find the value of a color by its code, pixel after pixel.
+    """Looks up the value of each pixel by the code of its color.
 
     Parameters
     ----------
@@ -288,9 +289,9 @@ class Lookup:
     color_codes : (m,) array of uint8, uint32 or uint64
         The codes of the colors.
     n_bits : int
-        How many bits a code has.
+        The number of bits of a code.
     few : bool, default False
-        Whether few pixels will be looked up.
+        Whether only few pixels will be looked up.
     """
 
     def __init__(
@@ -301,12 +302,12 @@ class Lookup:
             order = np.argsort(color_codes)
             self.ordered, self.values = color_codes[order], values[order]
         else:
-            # Only the entries for colors that occur are ever written or read.
+            # Only entries of colors that occur are ever written or read.
             self.values = np.empty(2**n_bits, values.dtype)
             self.values[color_codes] = values
 
     def __call__(self, codes: Array) -> Array:
-        """Return the value, of the type of the values, of each pixel's code."""
+        """Return the value of each code, in the dtype of the values."""
         if not self.searching:
             return take(self.values, codes)
 
@@ -318,7 +319,7 @@ class Lookup:
 
 
 def distinct_of(pixels: Array) -> Colors | None:
-    """Return the distinct colors of pixels (n, c), if it pays to compare these."""
+    """Return the distinct colors of pixels (n, c), if clustering these pays off."""
     if pixels.dtype == np.uint8 and pixels.shape[1] in (1, 3):
         return distinct_colors(pixels)
     return None if pixels.dtype.kind == "f" else distinct_values(pixels)

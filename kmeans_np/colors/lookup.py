@@ -1,16 +1,16 @@
-"""Looking up what belongs to each pixel's number, fast."""
+"""Fast lookup of a table entry for each pixel."""
 
 import numpy as np
 
 from kmeans_np.lloyd import Array
 from kmeans_np.threads import in_threads
 
-# Below this many pixels, a table of pairs takes longer to make than to do without.
+# Below this many pixels, a table of pairs takes longer to build than it saves.
 FEW_PIXELS = 2**14
-# How many pixels a thread looks up at a time: enough for the work to outweigh the
+# The number of pixels that a thread looks up at a time: enough work to outweigh the
 # thread.
 LOOK_UP_BLOCK = 2**20
-# Pixels are looked up in blocks, since NumPy turns the places into 64-bit numbers.
+# Pixels are looked up in blocks, since NumPy converts indices to 64-bit integers.
 BLOCK = 2**16
 
 
@@ -31,8 +31,8 @@ def take_colors(palette: Array, labels: Array) -> Array:
     """
     if len(labels) < FEW_PIXELS or labels.itemsize > 1:
         return take(palette, labels)
-    # NumPy copies color by color. Two labels of a byte each make a number that has its
-    # entry in a table of pairs of colors: half as many copies.
+    # NumPy copies color by color. Two labels of a byte each are one number, which
+    # indexes a table of pairs of colors: half as many copies.
     k, channels = palette.shape
     pairs = np.empty((256, 256, 2, channels), palette.dtype)
     pairs[:k, :k, 0], pairs[:k, :k, 1] = palette, palette[:, np.newaxis]
@@ -45,7 +45,7 @@ def take_colors(palette: Array, labels: Array) -> Array:
 
 
 def take(table: Array, places: Array, out: Array | None = None) -> Array:
-    """Return table[places] without a copy of all places as 64-bit numbers."""
+    """Return table[places] without making all indices 64-bit integers at once."""
     shape = (len(places), *table.shape[1:])
     result = np.empty(shape, table.dtype) if out is None else out
 

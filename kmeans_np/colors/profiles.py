@@ -1,4 +1,4 @@
-"""What the numbers of an image with an ICC profile are in sRGB, and back.
+"""Conversion from the ICC profile of an image to sRGB, and back.
 
 References
 ----------
@@ -23,13 +23,13 @@ from kmeans_np.colors.spaces import (
 )
 from kmeans_np.lloyd import Array, Floats
 
-# Profiles are about daylight of 5,000 K (D50); and the cones of the eye, by which one
-# daylight is made another (Bradford).
+# The white point of profiles, daylight of 5,000 K (D50), and the response of the eye's
+# cones, by which colors are adapted to another white point (Bradford).
 D50 = np.array([0.9642, 1.0, 0.8249])
 CONES = np.array(
     [[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]]
 )
-# A curve is known at as many places as there are numbers of 16 bits.
+# Curves are sampled at every value of 16 bits.
 PLACES = np.arange(2**16) / (2**16 - 1)
 _HEADER, _ENTRY = 128, 12
 UNUSABLE = "the color profile cannot be used, and colors are taken for sRGB"
@@ -38,20 +38,20 @@ UNUSABLE = "the color profile cannot be used, and colors are taken for sRGB"
 class MatrixProfile(NamedTuple):
     """A profile of red, green and blue: a curve for each, and a matrix."""
 
-    # (3, 65536) array: how much light there is for numbers from 0 to 1, rising.
+    # (3, 65536) array: the linear intensity for values from 0 to 1, rising.
     curves: Floats
-    # (3, 3) array: the way from that light to the light of sRGB, both without curves.
+    # (3, 3) array: the conversion from linear colors of the profile to linear sRGB.
     matrix: Floats
 
     def to_srgb(self, rgb: Floats) -> Floats:
-        """Return (n, 3) colors from 0 to 1 in sRGB, which may be outside of 0 to 1."""
+        """Return (n, 3) colors from 0 to 1 in sRGB, possibly outside of 0 to 1."""
         pairs = zip(np.clip(rgb, 0, 1).T, self.curves)
         columns = [np.interp(column, PLACES, curve) for column, curve in pairs]
         light: Floats = np.stack(columns, axis=1)
         return srgb_from_linear(times(light, self.matrix))
 
     def from_srgb(self, srgb: Floats) -> Floats:
-        """Return (n, 3) colors of sRGB in the profile, cut to 0 to 1: the way back."""
+        """Return (n, 3) sRGB colors in the profile, clipped to 0 to 1: the inverse."""
         back: Any = np.linalg.inv(self.matrix)
         light = times(linear_from_srgb(srgb), back)
         pairs = zip(np.clip(light, 0, 1).T, self.curves)
@@ -60,7 +60,7 @@ class MatrixProfile(NamedTuple):
 
 
 def matrix_profile(data: bytes) -> MatrixProfile | None:
-    """Return what an ICC profile says [1]_, None if it is not one of a matrix."""
+    """Return the profile in an ICC file [1]_, None if it has no matrix."""
     try:
         (n,) = struct.unpack_from(">I", data, _HEADER)
         tags = {}
@@ -69,12 +69,12 @@ def matrix_profile(data: bytes) -> MatrixProfile | None:
             tags[name] = data[start : start + size]
         with np.errstate(all="ignore"):
             found = [_curve(tags[name]) for name in (b"rTRC", b"gTRC", b"bTRC")]
-        # Of one that falls there is no way back.
+        # A falling curve has no inverse.
         rises = all(curve[-1] > curve[0] for curve in found)
         curves = np.maximum.accumulate(np.clip(found, 0, 1), axis=1)
         colorants = [_fixed(tags[name], 8, 3) for name in (b"rXYZ", b"gXYZ", b"bXYZ")]
         matrix = RGB_FROM_XYZ @ _adapted(np.array(colorants).T)
-        # Some have no way back.
+        # Some matrices have no inverse.
         np.linalg.inv(matrix)
     except (struct.error, KeyError, ValueError, np.linalg.LinAlgError):
         return None
@@ -83,12 +83,12 @@ def matrix_profile(data: bytes) -> MatrixProfile | None:
 
 
 def _fixed(tag: bytes, start: int, n: int) -> list[float]:
-    """Return numbers that have 16 bits before the point and 16 after it."""
+    """Return fixed-point numbers of 16 bits before and 16 after the binary point."""
     return [number / 2**16 for number in struct.unpack_from(f">{n}i", tag, start)]
 
 
 def _curve(tag: bytes) -> Floats:
-    """Return how much light there is at each of the places."""
+    """Return the linear intensity at each of `PLACES`."""
     kind = tag[:4]
     if kind == b"curv":
         (n,) = struct.unpack_from(">I", tag, 8)
@@ -111,14 +111,14 @@ def _curve(tag: bytes) -> Floats:
     if form == 0:
         a = 1.0
     elif form in (1, 2):
-        # Before the curve there is a straight line, at the height of its begin.
+        # Below the curve there is a constant, the value at which the curve begins.
         c, d, e, f = 0.0, -b / a if a else 0.0, c, c
     power = np.maximum(a * PLACES + b, 0) ** g + e
     return np.where(d <= PLACES, power, c * PLACES + f)
 
 
 def _adapted(xyz: Floats) -> Floats:
-    """Return X, Y and Z of colors, one a column, under daylight of 6,500 K."""
+    """Return X, Y and Z of colors, one per column, for daylight of 6,500 K."""
     scale = (CONES @ WHITE) / (CONES @ D50)
     adapted: Floats = np.linalg.inv(CONES) @ np.diag(scale) @ CONES @ xyz
     return adapted
@@ -126,7 +126,7 @@ def _adapted(xyz: Floats) -> Floats:
 
 @functools.lru_cache(maxsize=8)
 def of_profile(space: ColorSpace, data: bytes) -> ColorSpace | None:
-    """Return a color space for colors with a profile; None if it has no matrix."""
+    """Return a color space for colors with a profile; None if that has no matrix."""
     profile = matrix_profile(data)
     if profile is None:
         return None

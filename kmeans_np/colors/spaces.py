@@ -1,6 +1,6 @@
-"""Color spaces in which colors can be compared, and the way there and back.
+"""Color spaces in which colors can be compared, and conversions to and from them.
 
-`COLOR_SPACES` is the table of them: a new entry is all that a color space needs.
+`COLOR_SPACES` is the table of them; a new color space needs only a new entry.
 
 References
 ----------
@@ -18,8 +18,8 @@ import numpy as np
 from kmeans_np.lloyd import Array, Floats
 from kmeans_np.threads import in_threads
 
-# What the three primaries of sRGB contribute to X, Y and Z [1]_, in the digits that
-# scikit-image uses; and X, Y and Z of white, daylight (D65) seen at 2 degrees.
+# The matrix from linear sRGB to X, Y and Z [1]_, in the digits that scikit-image uses;
+# and X, Y and Z of white, daylight (D65) for the 2 degree observer.
 XYZ_FROM_RGB = np.array(
     [
         [0.412453, 0.357580, 0.180423],
@@ -29,12 +29,12 @@ XYZ_FROM_RGB = np.array(
 )
 RGB_FROM_XYZ = np.linalg.inv(XYZ_FROM_RGB)
 WHITE = np.array([0.95047, 1.0, 1.08883])
-# Where the curve of sRGB, and that of lightness, goes over into a straight line.
+# Where the curve of sRGB, and that of lightness, becomes a straight line.
 DARK, DARK_LINEAR = 0.04045, 0.0031308
 DIM, SLOPE, START = 0.008856, 7.787, 16 / 116
-# For Oklab [3]_: what the primaries contribute to X, Y and Z, in the digits of the
-# standard [1]_; what these contribute to long, medium and short waves, as the cones of
-# the eye see them; and what the cube roots of those contribute to L, a and b.
+# For Oklab [3]_: the matrix from linear sRGB to X, Y and Z, in the digits of the
+# standard [1]_; from these to the responses of the long, medium and short cones; and
+# from the cube roots of those to L, a and b.
 XYZ_OF_STANDARD = np.array(
     [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
 )
@@ -55,19 +55,19 @@ OKLAB_FROM_ROOTS = np.array(
     ]
 )
 ROOTS_FROM_OKLAB = np.linalg.inv(OKLAB_FROM_ROOTS)
-# How many colors a thread converts at a time.
+# The number of colors that a thread converts at a time.
 BLOCK = 2**16
 
 
 def lab_from_rgb(rgb: Array, white: float = 1.0) -> Floats:
-    """Convert colors from sRGB to CIELAB.
+    """Convert colors from sRGB to CIELAB [1]_, [2]_.
 
     Parameters
     ----------
     rgb : (n, 3) array of real numbers
         Red, green and blue, 0 to `white`.
     white : float, default 1
-        Their largest value.
+        The largest value of a channel.
 
     Returns
     -------
@@ -83,7 +83,7 @@ def lab_from_rgb(rgb: Array, white: float = 1.0) -> Floats:
 
 
 def _in_blocks(convert: Callable[[Floats], Floats], rgb: Array, white: float) -> Floats:
-    """Convert colors, 0 to `white`, some at a time."""
+    """Convert colors, 0 to `white`, block by block."""
     converted = np.empty((len(rgb), 3))
 
     def convert_block(start: int) -> None:
@@ -112,7 +112,8 @@ def rgb_from_lab(lab: Array) -> Floats:
     Returns
     -------
     (n, 3) array of float64
-        Red, green and blue; outside of 0 to 1 if no screen can show the color.
+        Red, green and blue, 0 to 1; outside of this range for colors that are not in
+        sRGB.
     """
     light, a, b = np.asarray(lab, np.float64).T
     y = (light + 16) / 116
@@ -129,7 +130,7 @@ def oklab_from_rgb(rgb: Array, white: float = 1.0) -> Floats:
     rgb : (n, 3) array of real numbers
         Red, green and blue, 0 to `white`.
     white : float, default 1
-        Their largest value.
+        The largest value of a channel.
 
     Returns
     -------
@@ -160,17 +161,18 @@ def rgb_from_oklab(oklab: Array) -> Floats:
     Returns
     -------
     (n, 3) array of float64
-        Red, green and blue; outside of 0 to 1 if no screen can show the color.
+        Red, green and blue, 0 to 1; outside of this range for colors that are not in
+        sRGB.
     """
     cones = times(np.asarray(oklab, np.float64), ROOTS_FROM_OKLAB) ** 3
     return srgb_from_linear(times(cones, RGB_FROM_LMS))
 
 
 def linear_from_srgb(rgb: Floats) -> Floats:
-    """Return how much light there is for numbers of sRGB [1]_, 0 to 1.
+    """Return the linear intensities of sRGB values [1]_, 0 to 1.
 
-    The curves are straight lines below 0, so that means of colors, which may lie
-    outside of what a screen can show, have their place, too.
+    Below 0, the curve is continued as a straight line: means of colors may be outside
+    of sRGB.
 
     References
     ----------
@@ -181,36 +183,35 @@ def linear_from_srgb(rgb: Floats) -> Floats:
 
 
 def srgb_from_linear(linear: Floats) -> Floats:
-    """Return the numbers of sRGB for light: the inverse of `linear_from_srgb`."""
+    """Return sRGB values of linear intensities: the inverse of `linear_from_srgb`."""
     curved = 1.055 * np.maximum(linear, DARK_LINEAR) ** (1 / 2.4) - 0.055
     return np.where(linear > DARK_LINEAR, curved, 12.92 * linear)
 
 
 def times(rows: Floats, matrix: Floats) -> Floats:
-    """Multiply every row with a matrix, with the same bits however many rows."""
-    # Not a matrix product, whose last bits depend on how many rows and threads share
-    # it.
+    """Multiply every row with a matrix, with the same bits for any number of rows."""
+    # Not a matrix product, whose last bits depend on the numbers of rows and threads.
     x, y, z = rows.T
     columns = [x * r + y * g + z * b for r, g, b in matrix]
     return np.stack(columns, axis=1)
 
 
 class ColorSpace(NamedTuple):
-    """How colors get to a space and back."""
+    """The conversion of colors to a color space and back."""
 
-    # What people call it.
+    # Its usual name.
     name: str
-    # Makes (n, 3) coordinates of (n, 3) real numbers, red, green and blue in sRGB, and
-    # the value of white.
+    # Returns (n, 3) coordinates, given (n, 3) red, green and blue in sRGB and the value
+    # of white.
     from_rgb: Callable[[Array, float], Floats]
-    # Makes red, green and blue from 0 to 1 of (n, 3) coordinates; outside of that if no
-    # screen can show the color.
+    # Returns red, green and blue, 0 to 1, given (n, 3) coordinates; outside of this
+    # range for colors that are not in sRGB.
     to_rgb: Callable[[Array], Floats]
-    # How colors are compared there, for the help of the command line.
+    # A description for the help of the command line.
     about: str
 
 
-# None compares the channels as they are, whatever they stand for.
+# None compares the channels as they are, whatever they represent.
 COLOR_SPACES: dict[str, ColorSpace | None] = {
     "rgb": None,
     "lab": ColorSpace("CIELAB", lab_from_rgb, rgb_from_lab, "in CIELAB, as they look"),

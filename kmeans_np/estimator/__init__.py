@@ -1,3 +1,3 @@
-"""K-means as an estimator that scikit-learn's tools take for one of theirs."""
+"""K-means as an estimator that works with scikit-learn's tools."""
 
 from kmeans_np.estimator.kmeans import KMeans

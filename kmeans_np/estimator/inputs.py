@@ -1,4 +1,4 @@
-"""Checks of the data and weights of an estimator, in the words of scikit-learn."""
+"""Checks of the data and weights of an estimator, with scikit-learn's messages."""
 
 import numbers
 import sys
@@ -12,21 +12,21 @@ from kmeans_np import checks
 from kmeans_np.lloyd import Array, Floats
 from kmeans_np.stack_level import find_stack_level
 
-# How many names an error lists.
+# The number of names that an error lists.
 LISTED = 5
 KINDS = (np.dtype(np.float64), np.dtype(np.float32))
 
 
 class NotFittedError(ValueError, AttributeError):
-    """The estimator has not been fitted yet; scikit-learn's own if it is there."""
+    """The estimator is not fitted yet; scikit-learn's own class is used if imported."""
 
 
 class ConvergenceWarning(UserWarning):
-    """Fewer clusters were found than asked for; scikit-learn's own if it is there."""
+    """Too few clusters were found; scikit-learn's own class is used if imported."""
 
 
 def known_to_sklearn(kind: type[Any]) -> type[Any]:
-    """Return scikit-learn's exception of that name, if the program has imported it."""
+    """Return scikit-learn's exception of the same name, if it has been imported."""
     found: type[Any] = getattr(
         sys.modules.get("sklearn.exceptions"), kind.__name__, kind
     )
@@ -34,12 +34,12 @@ def known_to_sklearn(kind: type[Any]) -> type[Any]:
 
 
 def is_frame(data: Any) -> bool:
-    """Return whether data come in named columns, as of pandas or polars."""
+    """Return whether data have named columns, as in pandas or polars."""
     return hasattr(data, "columns") and hasattr(data, "to_numpy")
 
 
 def feature_names(data: Any) -> NDArray[np.object_] | None:
-    """Return the names of the columns of a frame, None if they are not strings."""
+    """Return the column names of a data frame, None if they are not strings."""
     if not is_frame(data):
         return None
     names = list(data.columns)
@@ -59,7 +59,7 @@ def feature_names(data: Any) -> NDArray[np.object_] | None:
 
 
 class InputError(checks.ArgumentValueError):
-    """An error in the words of scikit-learn, which other people's code looks for."""
+    """An error with scikit-learn's message, which other code looks for."""
 
     def __init__(self, argument: str, rule: str, got: object, words: str) -> None:
         self.words = words
@@ -70,10 +70,10 @@ class InputError(checks.ArgumentValueError):
 
 
 class Input(checks.ErrorContext):
-    """An argument of an estimator, of which errors speak in scikit-learn's words."""
+    """An argument of an estimator, with scikit-learn's error messages."""
 
     def not_finite(self, nan: int, infinite: int, first: Array) -> InputError:
-        """Return the error for NaN, or otherwise for infinity."""
+        """Return the error for NaN, or for infinity if there is no NaN."""
         if nan:
             words = f"Input {self.name} contains NaN.\n{self.remedy}"
             return InputError(self.name, "be finite", "NaN", words)
@@ -98,7 +98,7 @@ def array_of(data: Any, name: str) -> Array:
             f"pass {name}.toarray() if it fits in memory",
         )
     if isinstance(data, np.ma.MaskedArray):
-        return checks.real_array(data, name)  # It refuses it.
+        return checks.real_array(data, name)  # This raises the error.
     array: Array = data.to_numpy() if is_frame(data) else np.asarray(data)
     if array.dtype.kind == "c":
         words = f"Complex data not supported\n{array}\n"
@@ -115,16 +115,16 @@ def array_of(data: Any, name: str) -> Array:
 
 
 def _objects(data: Any, array: Array, name: str) -> Array:
-    """Return objects as float64; refuse whole numbers that it does not hold."""
+    """Return objects as float64; reject integers that it cannot represent."""
     try:
         if hasattr(data, "isna"):
-            # Columns of pandas with missing values of its own.
+            # Columns of pandas, with its own missing values.
             values: Array = data.to_numpy(dtype=np.float64, na_value=np.nan)
         else:
             values = array.astype(np.float64)
     except OverflowError:
         raise _too_large(name) from None
-    # Those beyond are too large for a float, too.
+    # Larger values are rejected as too large for a float.
     sizes = np.abs(values)
     large = array[(sizes >= checks.LARGEST_INTEGER) & (sizes <= checks.LARGEST)]
     whole = [int(each) for each in large if isinstance(each, numbers.Integral)]
@@ -138,10 +138,10 @@ def _named(name: str, remedy: str = "") -> Input:
 
 
 def floats_of(array: Array, who: str, name: str) -> Array:
-    """Return an array as float64, or as float32 if it is that.
+    """Return an array as float64, or as float32 if it is float32.
 
-    Raises ValueError for NaN and infinity, and, as `kmeans` does, for floats whose
-    squares overflow and for whole numbers that float64 does not hold.
+    Raises ValueError for NaN and infinity, and, like `kmeans`, for floats whose squares
+    overflow and integers that float64 cannot represent.
     """
     if array.size:
         remedy = f"{who} does not accept missing values encoded as NaN natively."
@@ -204,7 +204,7 @@ def weights_of(value: Any, n: int, who: str) -> Floats:
 
 
 def check_names(fitted: Any, seen: Any, who: str) -> None:
-    """Warn or raise if the columns have other names than when it was fitted."""
+    """Warn or raise if the columns have other names than in `fit`."""
     if (fitted is None) != (seen is None):
         note = f"X has feature names, but {who} was fitted without feature names"
         if seen is None:

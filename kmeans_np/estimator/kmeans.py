@@ -30,56 +30,62 @@ from kmeans_np.lloyd import Array, Floats, Step, squared_distances
 from kmeans_np.seeding import SEEDINGS
 from kmeans_np.stack_level import find_stack_level
 
-# How many random starts there are if nobody says.
+# The number of random starts for n_init="auto".
 AUTO = 10
 
 
 class KMeans(Parameters):
-    """K-means clustering, in place of `sklearn.cluster.KMeans`.
+    """K-means clustering, a replacement for `sklearn.cluster.KMeans`.
 
-    The answer is that of scikit-learn from the same starting centroids: labels, number
-    of steps and centroids. scikit-learn is neither needed nor imported.
+    From the same starting centroids, the result equals that of scikit-learn: labels,
+    number of steps and centroids. scikit-learn is neither needed nor imported.
 
     Parameters
     ----------
     n_clusters : int, default 8
         The number of clusters.
-    init : "random", "k-means++", "optimal", (n_clusters, n_features) array or callable
-        Where the centroids start: at random distinct samples [1]_, the default; at
-        samples that are spread out [2]_; for one feature, where they are best of all
-        [3]_ (scikit-learn does not have that); at these places; or where
-        ``init(X, n_clusters, random_state=...)`` says.
+    init : str, (n_clusters, n_features) array_like of real numbers, or callable
+        Where the centroids start, by default "random":
+
+        - "random": at distinct samples drawn at random [1]_;
+        - "k-means++": at samples that are spread out [2]_;
+        - "optimal": at the best centroids of all [3]_, for one feature (scikit-learn
+          does not have this);
+        - an array: at these centroids;
+        - a callable: at what ``init(X, n_clusters, random_state=...)`` returns.
     n_init : int or "auto", default "auto"
         The number of starts, of which the best is kept. "auto" is 10 for random starts
         and callables, and 1 otherwise.
     max_iter : int, default 300
-        The largest number of steps of a start.
+        The maximum number of iterations per start.
     tol : float, default 1e-4
-        Stop when the squared distances that the centroids moved sum up to at most
-        `tol` times the mean variance of the features.
+        Convergence tolerance, relative to the mean variance of the features, at least
+        0. A run stops when the squared distances that the centroids moved in a step sum
+        up to at most `tol` times that variance.
     verbose : int, default 0
         Whether to print each step.
     random_state : None, int, numpy.random.RandomState or numpy.random.Generator
-        Where the random numbers come from. The same int gives the same result.
+        The source of random numbers. The same int gives the same result.
     copy_x : bool, default True
-        Has no effect: the data are never written to.
+        Has no effect: the data are never modified.
     algorithm : "lloyd" or "elkan", default "lloyd"
-        Has no effect: bounds are used wherever they help, and the answer is the same.
+        Has no effect: bounds are used where they help, and the result is the same.
 
     Attributes
     ----------
     cluster_centers_ : (n_clusters, n_features) array of float64 or float32
         The centroids, rounded to float32 if the data are float32.
     labels_ : (n_samples,) array of int32
-        The nearest of them for each sample; what `predict` says of the same data.
+        The number of the nearest centroid of each sample, as `predict` returns it for
+        the same data.
     inertia_ : float
-        The weighted sum of the squared distances of the samples to them.
+        The weighted sum of the squared distances of the samples to their centroids.
     n_iter_ : int
         The number of steps of the best start.
     n_features_in_ : int
         The number of features.
     feature_names_in_ : (n_features,) array of str objects
-        Their names, if the data came with names.
+        The names of the features, if the data have any.
 
     See Also
     --------
@@ -87,19 +93,18 @@ class KMeans(Parameters):
 
     Notes
     -----
-    Neither the order of the samples nor whether a sample is repeated or has that weight
-    makes a difference to which starts are drawn, and to the centroids none beyond the
-    last bits.
+    Starts do not depend on the order of the samples, or on whether a sample is repeated
+    or has that weight; centroids depend on these only in the last bits.
 
     float32 data have the labels, inertia and number of steps of the same numbers in
-    float64, to the last bit. The centroids stay float64 inside, where `predict`,
-    `transform` and `score` use them, unless `cluster_centers_` is set to others. So an
-    offset that the type of the data holds exactly changes no label, but for exact ties
-    that rounding decides.
+    float64, to the last bit. The centroids stay float64 internally, and `predict`,
+    `transform` and `score` use these, unless `cluster_centers_` is set to other values.
+    So adding an offset that the type of the data can represent exactly changes no
+    label, except for exact ties that rounding decides.
 
-    Pipelines, searches, ``clone`` and ``set_output`` of scikit-learn ask what an
-    estimator can do, and take this one. What asks for a base class, such as
-    ``Birch(n_clusters=...)``, takes a subclass that has it::
+    `KMeans` does not subclass `BaseEstimator` but follows its API, so scikit-learn's
+    pipelines, searches, ``clone`` and ``set_output`` accept it. For code that requires
+    the base class, such as ``Birch(n_clusters=...)``, derive a subclass::
 
         class SklearnKMeans(KMeans, ClusterMixin, BaseEstimator):
             pass
@@ -166,13 +171,13 @@ class KMeans(Parameters):
         Parameters
         ----------
         X : (n_samples, n_features) array_like or data frame of real numbers
-            The samples, between -1e100 and 1e100; integers within 2**53, which float64
-            holds. float32 stays float32, everything else becomes float64.
+            The samples, between -1e100 and 1e100; integers must be within 2**53, where
+            float64 is exact. float32 stays float32, everything else becomes float64.
         y : object, optional
             Has no effect.
         sample_weight : (n_samples,) array_like of real numbers, optional
-            How many times each sample counts: 0, or between 1e-100 and 1e100. Once when
-            not given.
+            How many times each sample counts: 0, or between 1e-100 and 1e100; by
+            default, once.
 
         Returns
         -------
@@ -181,19 +186,20 @@ class KMeans(Parameters):
         Raises
         ------
         ValueError
-            If a parameter, `X` or `sample_weight` is not as said here, or a start
-            holds numbers that `X` may not hold.
+            If a parameter, `X` or `sample_weight` has a wrong value, or a start
+            contains numbers that `X` may not contain.
         TypeError
-            If `X` is sparse, or its columns have names that are and are not strings.
+            If `X` is sparse, or some names of its columns are strings and others are
+            not.
 
         Warns
         -----
         ConvergenceWarning
             If there are fewer distinct samples than `n_clusters`. The last centroids
-            are then copies, to which no sample belongs.
+            are then copies without samples.
         RuntimeWarning
-            If `n_init` is above 1 though `init` is an array, or `algorithm` is "elkan"
-            for one cluster.
+            If `n_init` is above 1 although `init` is an array, or `algorithm` is
+            "elkan" for one cluster.
         """
         who = type(self).__name__
         array = table_of(X, who)
@@ -289,7 +295,7 @@ class KMeans(Parameters):
         return min(runs, key=attrgetter("inertia"))
 
     def _starts(self, k: int) -> int:
-        """Return the number of starts, and warn of what makes no sense."""
+        """Return the number of starts, and warn about useless options."""
         if self.algorithm == "elkan" and k == 1:
             warnings.warn(
                 "algorithm='elkan' doesn't make sense for a single cluster. Using "
@@ -328,7 +334,7 @@ class KMeans(Parameters):
     def _exact_centers(self) -> Floats:
         """Return the centroids before they were rounded to the type of the data.
 
-        Anyone may set `cluster_centers_`: what they round to no longer is what counts.
+        If `cluster_centers_` has been set to other values, these are returned.
         """
         centers = np.asarray(self.cluster_centers_)
         exact: Floats | None = getattr(self, "_float64_centers", None)
@@ -343,7 +349,7 @@ class KMeans(Parameters):
         return nearest_centroids(array, centers).astype(np.int32)
 
     def _checked(self, X: Any) -> Array:
-        """Return data with the features that it was fitted with."""
+        """Check data, which must have the features of `fit`, and return them."""
         self._check_fitted()
         who = type(self).__name__
         check_names(getattr(self, "feature_names_in_", None), feature_names(X), who)
@@ -356,7 +362,7 @@ class KMeans(Parameters):
         return array
 
     def predict(self, X: Any) -> NDArray[np.int32]:
-        """Return the nearest centroid of each sample.
+        """Return the number of the nearest centroid of each sample.
 
         Parameters
         ----------
@@ -366,14 +372,33 @@ class KMeans(Parameters):
         Returns
         -------
         (n_samples,) array of int32
-            Their numbers; of two at the same distance, the lower.
+            The numbers, 0 to n_clusters - 1; of two centroids at the same distance, the
+            lower number.
+
+        Raises
+        ------
+        ValueError
+            If the estimator is not fitted yet, or `X` has a wrong value or other
+            features than in `fit`.
+        TypeError
+            If `X` is sparse, or some names of its columns are strings and others are
+            not.
         """
         return self._labels(self._checked(X))
 
     def fit_predict(
         self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None
     ) -> NDArray[np.int32]:
-        """Find the clusters and return the labels; see `fit`.
+        """Find the clusters and return the labels.
+
+        Parameters
+        ----------
+        X : (n_samples, n_features) array_like or data frame of real numbers
+            The samples, as in `fit`.
+        y : object, optional
+            Has no effect.
+        sample_weight : (n_samples,) array_like of real numbers, optional
+            How many times each sample counts, as in `fit`.
 
         Returns
         -------
@@ -394,7 +419,17 @@ class KMeans(Parameters):
         -------
         (n_samples, n_clusters) array of float64 or float32, or data frame
             The distances, in the unit of the data; float32 if both `X` and
-            `cluster_centers_` are. See `set_output`.
+            `cluster_centers_` are float32. `set_output` chooses between an array and a
+            data frame.
+
+        Raises
+        ------
+        ValueError
+            If the estimator is not fitted yet, or `X` has a wrong value or other
+            features than in `fit`.
+        TypeError
+            If `X` is sparse, or some names of its columns are strings and others are
+            not.
         """
         array = self._checked(X)
         centers = self._exact_centers()
@@ -407,19 +442,28 @@ class KMeans(Parameters):
     def fit_transform(
         self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None
     ) -> Any:
-        """Find the clusters and return the distances; see `fit` and `transform`.
+        """Find the clusters and return the distances to the centroids.
+
+        Parameters
+        ----------
+        X : (n_samples, n_features) array_like or data frame of real numbers
+            The samples, as in `fit`.
+        y : object, optional
+            Has no effect.
+        sample_weight : (n_samples,) array_like of real numbers, optional
+            How many times each sample counts, as in `fit`.
 
         Returns
         -------
         (n_samples, n_clusters) array of float64 or float32, or data frame
-            The distances.
+            The distances, as in `transform`.
         """
         return self.fit(X, sample_weight=sample_weight).transform(X)
 
     def score(
         self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None
     ) -> float:
-        """Return minus the inertia of the samples: the larger, the better.
+        """Return minus the inertia of the samples: larger is better.
 
         Parameters
         ----------
@@ -428,12 +472,23 @@ class KMeans(Parameters):
         y : object, optional
             Has no effect.
         sample_weight : (n_samples,) array_like of real numbers, optional
-            How many times each sample counts; once when not given.
+            How many times each sample counts: 0, or between 1e-100 and 1e100; by
+            default, once.
 
         Returns
         -------
         float
-            Minus the weighted sum of the squared distances.
+            Minus the weighted sum of the squared distances of the samples to their
+            centroids, in the squared unit of the data.
+
+        Raises
+        ------
+        ValueError
+            If the estimator is not fitted yet, or `X` or `sample_weight` has a wrong
+            value, or `X` has other features than in `fit`.
+        TypeError
+            If `X` is sparse, or some names of its columns are strings and others are
+            not.
         """
         array = self._checked(X)
         weights = weights_of(sample_weight, len(array), type(self).__name__)
@@ -442,7 +497,7 @@ class KMeans(Parameters):
 
 
 def _print(step: Step) -> None:
-    """Print a step as scikit-learn does, which counts from 0."""
+    """Print a step like scikit-learn, which counts from 0."""
     number = step.iteration - 1
     if number == 0:
         print("Initialization complete")

@@ -1,6 +1,7 @@
-"""What makes a class an estimator: parameters that can be read, set and copied.
+"""The API of an estimator: parameters to get, set and copy, and the output format.
 
-There is no base class of scikit-learn's, which is imported only when it calls itself.
+No base class of scikit-learn is used. It is imported only when scikit-learn itself asks
+for tags.
 """
 
 import inspect
@@ -17,7 +18,7 @@ OUTPUTS = ("default", "pandas", "polars")
 
 
 class Parameters:
-    """An estimator, as far as its parameters and the form of its output go."""
+    """The parameters of an estimator, and the format of its output."""
 
     n_features_in_: int
     _n_features_out: int
@@ -33,12 +34,12 @@ class Parameters:
         Parameters
         ----------
         deep : bool, default True
-            Has no effect: no parameter is an estimator itself.
+            Has no effect: no parameter is itself an estimator.
 
         Returns
         -------
         dict
-            The values by their names.
+            The values by name.
         """
         return {name: getattr(self, name) for name in sorted(self._defaults())}
 
@@ -48,7 +49,7 @@ class Parameters:
         Parameters
         ----------
         **params : dict
-            The values by their names.
+            The values by name.
 
         Returns
         -------
@@ -57,7 +58,7 @@ class Parameters:
         Raises
         ------
         ValueError
-            If there is no parameter of such a name.
+            If there is no parameter of this name.
         """
         for name, value in params.items():
             if name not in self._defaults():
@@ -71,7 +72,7 @@ class Parameters:
         return self
 
     def __repr__(self, N_CHAR_MAX: int = 700) -> str:
-        """Show the parameters that are not the default, in at most so many letters."""
+        """Show the non-default parameters, in at most N_CHAR_MAX characters."""
         changed = [
             f"{name}={getattr(self, name)!r}"
             for name, default in self._defaults().items()
@@ -92,7 +93,7 @@ class Parameters:
         )
 
     def _wrong(self, name: str, rule: str) -> InputError:
-        """Return the error for a parameter, in the words of scikit-learn."""
+        """Return the error for a parameter, with scikit-learn's message."""
         who, value = type(self).__name__, repr(getattr(self, name))
         words = f"The {name!r} parameter of {who} must be {rule}. Got {value} instead."
         return InputError(name, f"be {rule}", value, words)
@@ -120,12 +121,12 @@ class Parameters:
             )
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
-        """Return the names of the columns of `transform`.
+        """Return the column names of the output of `transform`.
 
         Parameters
         ----------
         input_features : (n_features,) array_like of str, optional
-            The names of the features. They are checked, and have no effect: the names
+            The names of the features. They are checked, but have no effect: the names
             returned are those of the clusters.
 
         Returns
@@ -136,8 +137,8 @@ class Parameters:
         Raises
         ------
         ValueError
-            If `input_features` are not `feature_names_in_`, or not as many as the
-            features.
+            If the estimator is not fitted yet, `input_features` are not
+            `feature_names_in_`, or their number is not that of the features.
         """
         self._check_fitted()
         if input_features is not None:
@@ -162,7 +163,7 @@ class Parameters:
         Parameters
         ----------
         transform : "default", "pandas", "polars" or None
-            An array, or a frame of one of these libraries; None changes nothing.
+            An array, or a data frame of one of these libraries; None changes nothing.
 
         Returns
         -------
@@ -171,7 +172,7 @@ class Parameters:
         Raises
         ------
         ValueError
-            If `transform` is something else.
+            If `transform` has another value.
         """
         if transform is None:
             return self
@@ -183,7 +184,7 @@ class Parameters:
         return self
 
     def _in_its_form(self, values: NDArray[Any], data: Any) -> Any:
-        """Return the values of `data` as an array or frame, as was chosen."""
+        """Return the values of `data` as an array or data frame, as chosen."""
         config = getattr(self, "_sklearn_output_config", {})
         form = config.get("transform")
         if form is None and "sklearn" in sys.modules:

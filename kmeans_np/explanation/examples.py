@@ -49,7 +49,7 @@ QUESTIONS = {
         "assign-1",
         "No point has joined cluster 2. What will happen to its centroid?",
         (
-            "It restarts at the point that is farthest from its centroid.",
+            "It jumps to the point that is farthest from the centroid it has joined.",
             "It stays where it is, without points.",
             "It is taken away: two clusters are left.",
         ),
@@ -104,8 +104,8 @@ def examples() -> list[Example]:
             "Centroid 2 starts far from everything: no point is nearer to it than to "
             "another, and no points have no mean. So its centroid restarts at the "
             "point that is farthest from its own centroid. A program that divides "
-            "anyway gets 0 / 0, \u201cnot a number\u201d, and argmin then takes that "
-            "for the smallest of all distances.",
+            "anyway gets 0 / 0, \u201cnot a number\u201d, which argmin then takes for "
+            "the smallest of all distances.",
             subject_of_points(blobs),
             [blobs[0], blobs[45], [14.0, 11.0]],
         ),

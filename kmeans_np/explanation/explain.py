@@ -270,7 +270,7 @@ def explain(
     if not isinstance(chosen, str):
         options = options._replace(init=material.points_of(chosen, "init"))
     run = _best_run(material, k, options)
-    noun = "colors" if material.is_image else "points"
+    noun = "color" if material.is_image else "point"
     warn_if_fewer(int((run.counts > 0).sum()), k, noun)
     return Explanation(title, run, material, name, k, n_init)
 

@@ -1,4 +1,4 @@
-"""Image files in, image files out, of the formats of one table."""
+"""Reading and writing image files; all formats are in one table."""
 
 from kmeans_np.files.animations import ANY, BMP, GIF, JPEG, WEBP
 from kmeans_np.files.deep_formats import AVIF, HEIC, JPEG_2000, NETPBM

@@ -1,4 +1,4 @@
-"""What Pillow holds without loss, and JPEG; WebP and GIF may hold animations."""
+"""The formats JPEG, BMP, WebP and GIF, and all others that Pillow reads."""
 
 from functools import partial
 
@@ -22,13 +22,14 @@ from kmeans_np.lloyd import Array
 def write_gif(image: Array, _: Metadata) -> bytes:
     """Return the content of a GIF of one image."""
     if image.ndim == 2:
-        # Cut to the grays that occur, its palette would not be known as one of grays.
+        # With a palette of only the grays that occur, it would not be read as gray
+        # again.
         return pillow_bytes(image, ".gif", optimize=False)
     return write_gif_frames(image[np.newaxis], NOTHING)
 
 
 def write_gif_frames(images: Array, metadata: Metadata) -> bytes:
-    """Return the content of a GIF, of at most 256 colors in all frames together."""
+    """Return the content of a GIF with at most 256 colors in all frames together."""
     from PIL import Image
 
     if images.ndim == 3:
@@ -40,7 +41,7 @@ def write_gif_frames(images: Array, metadata: Metadata) -> bytes:
             rule = "be transparent or opaque everywhere to be written to a .gif file"
             got, remedy = "some pixels that are neither", "choose .png"
             raise ArgumentValueError("image", rule, got, remedy)
-        # What cannot be seen is one color.
+        # All transparent pixels are one color.
         pixels = np.where(alpha > 0, pixels, 0)
     found = numbered_colors(pixels)
     if found is None:
@@ -54,13 +55,13 @@ def write_gif_frames(images: Array, metadata: Metadata) -> bytes:
         frames[-1].putpalette(palette[:, :3].tobytes())
     hidden = np.flatnonzero(palette[:, 3:] == 0)
     if len(hidden):
-        # No frame shall show through the next one.
+        # So that no frame shows through the next one.
         how = {"transparency": int(hidden[0]), "disposal": 2}
     return animation_bytes(frames, metadata, ".gif", optimize=False, **how)
 
 
 _HOLDS = ("color_profile", "resolution")
-# Written without loss where they can be, so that a segmented image keeps its k colors.
+# Written without loss where possible, so that a segmented image keeps its k colors.
 JPEG = Format(
     (".jpg", ".jpeg"),
     read_with_pillow,

@@ -31,12 +31,12 @@ from kmeans_np.files.pillow import (
 )
 from kmeans_np.lloyd import Array
 
-HEIF = Extra("pillow-heif", ("pillow_heif",))
-# What a stream of JPEG 2000 begins with, and where the header has its components.
+HEIF = Extra(("pillow_heif",), "pillow-heif")
+# The first bytes of a JPEG 2000 stream, and the place of the number of components.
 _SIZ, _N_COMPONENTS = b"\xff\x4f\xff\x51", 40
 # A color space that is not decoded to RGB: luma and chroma.
 _YCC = b"colr\x01\0\0" + struct.pack(">I", 18)
-# The configuration of an AV1 stream, and where it has the bits of the depth.
+# The configuration of an AV1 stream, and the place of the bits for its depth.
 _AV1C, _DEPTH = b"av1C", 6
 _TURNED, _MIRRORED = b"irot", b"imir"
 _NETPBM = re.compile(rb"P([2356])" + 3 * rb"(?:\s|#[^\n\r]*[\n\r])+(\d+)" + rb"\s")
@@ -45,15 +45,16 @@ _ASCII, _COLOR = b"23", b"36"
 
 
 def _read_jpeg_2000(file: BinaryIO, path: Path, page: int = 0) -> Array:
-    """Read a JPEG 2000; numbers of more than 8 bits, or with signs, as they are."""
+    """Read a JPEG 2000; values of more than 8 bits, or signed ones, are unchanged."""
     data = file.read()
     file.seek(0)
     with decode_errors(path):
-        # What is not found is refused as damaged.
+        # If something is not found, the file is rejected as damaged.
         at = data.index(_SIZ) + _N_COMPONENTS
         (n,) = struct.unpack_from(">H", data, at)
         depths = data[at + 2 :][: 3 * n : 3]
-        # The first bit says whether there are signs, the others are the depth minus 1.
+        # The first bit says whether values are signed, the others are the depth minus
+        # 1.
         is_deep = max(depths) >= 8
     if not is_deep:
         return read_with_pillow(file, path, page)
@@ -99,13 +100,13 @@ def _read_avif(file: BinaryIO, path: Path, page: int = 0) -> Array:
 
 
 def _read_avif_frames(file: BinaryIO, path: Path) -> Array:
-    """Read all frames of an AVIF, as one."""
+    """Read all frames of an AVIF, as one array."""
     frames = _deep_avif(file, path)
     return read_frames(file, path) if frames is None else frames
 
 
 def _deep_avif(file: BinaryIO, path: Path) -> Array | None:
-    """Return all frames of an AVIF of more than 8 bits; None if it has not more."""
+    """Return all frames of an AVIF of more than 8 bits; None if it has 8 bits."""
     data = file.read()
     file.seek(0)
     with decode_errors(path):
@@ -130,7 +131,7 @@ def _bits(bits_of_depth: int) -> int:
 
 
 def _in_16_bits(values: Array, white: int) -> Array:
-    """Return numbers from 0 to white as such from 0 to 65,535."""
+    """Scale values from 0 to white to 0 to 65,535."""
     scaled: Array = (values.astype(np.uint32) * 65_535 + white // 2) // white
     return scaled.astype(np.uint16)
 
@@ -145,12 +146,12 @@ def _read_heic(file: BinaryIO, path: Path, page: int = 0) -> Array:
     """Read a HEIC; of more than 8 bits as uint16, with white as 65,535."""
     with decode_errors(path):
         images = _heif(file, path)
-        # Without a word, the one that viewers show.
+        # By default, the image that viewers show.
         return _of_heif(images[page or images.primary_index], path)
 
 
 def _read_heic_images(file: BinaryIO, path: Path) -> Array:
-    """Read all images in a HEIC, which must be of one size, as one array."""
+    """Read all images of a HEIC, which must have the same size, as one array."""
     with decode_errors(path):
         images = [_of_heif(image, path) for image in _heif(file, path)]
         if len({image.shape for image in images}) > 1:
@@ -176,13 +177,13 @@ def _of_heif(image: Any, path: Path) -> Array:
     array = np.array(image)
     if array.dtype != np.uint16:
         return array
-    # The bits of the file are moved up to the most of 16.
+    # The values are stored in the upper bits of 16.
     bits = int(image.info.get("bit_depth", 16))
     return _in_16_bits(array >> (16 - bits), 2**bits - 1)
 
 
 def _describe_heic(file: BinaryIO, path: Path, page: int = 0) -> Metadata:
-    """Return what a HEIC says about its numbers."""
+    """Return the metadata of a HEIC."""
     try:
         import_module("pillow_heif")
     except ImportError:

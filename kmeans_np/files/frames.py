@@ -18,13 +18,13 @@ from kmeans_np.files.pillow import (
 )
 from kmeans_np.lloyd import Array
 
-# How long a frame is shown, in milliseconds, if nobody says.
+# The default duration of a frame, and the longest one, in milliseconds.
 DURATION = 100.0
 LONGEST = 655_350
 
 
 def read_frames(file: BinaryIO, path: Path) -> Array:
-    """Read all images in a file, which must be of one size, as one array."""
+    """Read all images in a file, which must have the same size, as one array."""
     with decode_errors(path), header(file) as picture:
         frames, turns = [], []
         for each in frames_of(picture):
@@ -34,12 +34,12 @@ def read_frames(file: BinaryIO, path: Path) -> Array:
             raise unlike_images(path, "images of one size")
         modes = "".join({frame.mode for frame in frames})
         if len({frame.mode for frame in frames}) > 1:
-            # Some may be gray or opaque, and others not.
+            # Some frames may be gray or opaque, and others not.
             mode = ("RGB" if "R" in modes else "L") + "A" * ("A" in modes)
             frames = [frame.convert(mode) for frame in frames]
         arrays = [upright(np.asarray(x), turn) for x, turn in zip(frames, turns)]
         images = np.stack(arrays)
-        # An animated WebP has alpha to leave out what stays, seen or not.
+        # An animated WebP may use alpha only to leave unchanged pixels out.
         is_opaque = picture.format == "WEBP" and (images[..., 3:] == 255).all()
         return images[..., :3] if is_opaque else images
 
@@ -49,7 +49,7 @@ def write_frames(
 ) -> bytes:
     """Return the content of an animation of (n, rows, columns[, channels]) images.
 
-    A frame like the one before it is not written; the earlier one is shown longer.
+    A frame equal to the one before it is not written; that one is shown longer.
     """
     from PIL import Image
 
@@ -69,17 +69,17 @@ def animation_bytes(
 
 
 def _timing(n: int, metadata: Metadata, suffix: str) -> dict[str, Any]:
-    """Return how Pillow is told how long n frames are shown, and how often."""
+    """Return Pillow's options for the durations of n frames and for repetitions."""
     names = {name for name, _ in metadata.planes}
     if suffix == ".png" and not names <= {*"TI"}:
-        # Planes are not shown for a time. So those that are alike all stay.
+        # Planes have no durations. So equal ones must all be kept.
         return {}
     durations, loop = metadata.durations, metadata.loop or 0
     if durations is None or len(durations) != n:
         durations = (DURATION,) * n
     shown = [round(min(max(each, 0), LONGEST)) for each in durations]
     if suffix == ".gif":
-        # In hundredths of a second; and that it is repeated, if it is.
+        # In hundredths of a second, with the number of repetitions if there are any.
         shown = [max(round(each / 10), 1) * 10 for each in shown]
         repeated = {0: {"loop": 0}, 1: {}}.get(loop, {"loop": loop - 1})
         return {"duration": shown, **repeated}

@@ -1,4 +1,4 @@
-"""What an image file says about its numbers, so that another file can say it, too."""
+"""The metadata of image files, to be read and written to other files."""
 
 import math
 import os
@@ -13,7 +13,7 @@ from kmeans_np.checks.options import whole_number
 from kmeans_np.files.formats import content_format, format_of
 from kmeans_np.files.paths import READABLE, as_path, check_readable, path_errors
 
-# The tag in which GDAL notes down, as XML, what it knows about the bands.
+# The tag in which GDAL stores, as XML, what it knows about the bands.
 GDAL = 42112
 STATISTICS = re.compile(r'\s*<Item[^>]*name="STATISTICS_[^>]*>.*?</Item>', re.DOTALL)
 ABOUT_BANDS = re.compile(r"\s*<Item[^>]*\ssample=[^>]*>.*?</Item>", re.DOTALL)
@@ -21,37 +21,37 @@ ABOUT_BANDS = re.compile(r"\s*<Item[^>]*\ssample=[^>]*>.*?</Item>", re.DOTALL)
 
 @dataclass(frozen=True)
 class Metadata:
-    """What an image file says about its numbers; None where it says nothing.
+    """What an image file says about its values; None where it says nothing.
 
     Attributes
     ----------
     color_profile : bytes, optional
-        The ICC profile: which colors the numbers stand for. Not where the file has
-        another color model than the one it is read as, such as CMYK.
+        The ICC profile, which defines the colors of the values. None if the file is
+        read as another color model than the one it has, such as CMYK.
     resolution : tuple of float, optional
-        Pixels per inch, across and down.
+        Pixels per inch, horizontally and vertically.
     place : dict of int to (int, value), optional
-        The tags of a GeoTIFF that say where on Earth the pixels are, and what GDAL
-        notes down about the bands, such as their scale and offset: the TIFF type of
-        each tag and its value, by its number.
+        The tags of a GeoTIFF with the location of the pixels on Earth, and GDAL's notes
+        about the bands, such as their scale and offset: the TIFF type and the value of
+        each tag, by its number.
     no_data : float, optional
-        The number that stands for no data, which may be NaN.
+        The value that stands for no data; it may be NaN.
     extra_channels : tuple of str, optional
-        What the channels beside gray or RGB are: "alpha", "premultiplied alpha" (what
-        is read is not multiplied any more) or "unspecified", such as infrared.
+        What the channels besides gray or RGB are: "alpha", "premultiplied alpha" (when
+        read, colors are not multiplied any more) or "unspecified", such as infrared.
     n_pages : int
-        How many images the file holds.
+        The number of images in the file.
     stack : tuple of (str, int), optional
-        The axes of the images in the file, if they are alike: each a letter and a
-        length. "T" is time, as in an animation, "Z" depth, "C" channels; other letters
-        are those of tifffile. ``read_image(path, page="all")`` has channels as its last
-        axis, and all others as its first.
+        The axes of the images in the file, if they are alike: a letter and a length
+        each. "T" is time, as in an animation, "Z" depth, "C" channels; other letters
+        are those of tifffile. ``read_image(path, page="all")`` returns channels as the
+        last axis and all others as the first.
     size : tuple of int, optional
         The rows and columns of an image in the file, upright.
     durations : tuple of float, optional
         How long each frame of an animation is shown, in milliseconds.
     loop : int, optional
-        How often an animation is played, 0 for ever.
+        How many times an animation is played; 0 for endlessly.
     """
 
     color_profile: bytes | None = None
@@ -76,18 +76,18 @@ class Metadata:
 
     @property
     def planes(self) -> tuple[tuple[str, int], ...]:
-        """The axes of `stack` that are the first one of the array."""
+        """The axes of `stack` that make up the first axis of the array."""
         return tuple(pair for pair in self.stack or () if pair[0] != "C")
 
     @property
     def has_channel_pages(self) -> bool:
-        """Whether there are pages that are channels, which are the last axis."""
+        """Whether pages are channels, which become the last axis."""
         return len(self.planes) < len(self.stack or ())
 
     def place_of(self, labels: bool) -> dict[int, tuple[int, Any]] | None:
-        """Return the place for a picture of other numbers on the same grid.
+        """Return the place for an image with other values on the same grid.
 
-        Statistics are not true of them, and in labels nothing that is said of a band.
+        Statistics are removed; for labels, everything about bands is removed.
         """
         place = dict(self.place or {})
         if GDAL in place:
@@ -97,15 +97,15 @@ class Metadata:
         return place or None
 
     def suiting(self, shape: tuple[int, ...]) -> "Metadata":
-        """Return what is true of an image of another shape, too.
+        """Return the metadata that also apply to an image of this shape.
 
-        A profile is for gray or for RGB, and the channels may be others. With planes,
-        the first axis is that of the images; of four axes it always is.
+        A profile is for gray or for RGB, and the channels may differ. With planes, the
+        first axis is that of the images; with four axes, it always is.
         """
         planes, n = self.planes, math.prod(length for _, length in self.planes)
         are_there = bool(planes) and len(shape) > 2 and shape[0] == n
         if len(shape) == 3 and self.size is not None:
-            # A small image may have as many rows as there are images.
+            # An image may happen to have as many rows as there are images.
             are_there = are_there and shape[1:] == self.size
         metadata = self
         if not are_there:
@@ -126,7 +126,7 @@ class Metadata:
 
 
 NOTHING = Metadata()
-# What is kept in a file of another kind, and what it is called if it is not.
+# The metadata that are kept in a file of another format, and the words for errors.
 KEPT = {
     "color_profile": "color profile",
     "resolution": "resolution",
@@ -139,7 +139,7 @@ KEPT = {
 def check_page(
     describe: Callable[..., Metadata] | None, file: BinaryIO, path: Path, page: int
 ) -> None:
-    """Raise IndexError if a file has no such page."""
+    """Raise IndexError if a file does not have this page."""
     n_pages = describe(file, path).n_pages if describe and page else 1
     if page >= n_pages:
         rule = f"be from 0 to {n_pages - 1} for {path}"
@@ -149,38 +149,46 @@ def check_page(
 def has_several(
     describe: Callable[..., Metadata] | None, file: BinaryIO, path: Path
 ) -> bool:
-    """Return whether there are several images in a file."""
+    """Return whether a file has several images."""
     return describe is not None and describe(file, path).n_pages > 1
 
 
 def read_metadata(path: str | os.PathLike[str], *, page: int = 0) -> Metadata:
-    """Read what an image file says about its numbers.
+    """Read what an image file says about its values.
 
     Parameters
     ----------
     path : str or path-like
         A file that `read_image` or `open_image` reads.
     page : int, default 0
-        Which of several images in the file; what all of them are together, such as a
-        stack, is said in any case.
+        Which of several images in the file, from 0. What concerns all images, such as a
+        stack, is returned for any page.
 
     Returns
     -------
     Metadata
-        The color profile, the resolution, the place on Earth, which number stands for
-        no data, what channels beside the colors are, and the number of images. A .npy
-        and a .zarr say nothing.
+        The color profile, the resolution, the location on Earth, the value for no data,
+        the kinds of additional channels, and the number of images. .npy and .zarr files
+        have no metadata.
 
     Raises
     ------
-    FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError, OSError
-        If the file may not or cannot be read.
+    FileNotFoundError
+        If the file does not exist.
+    IsADirectoryError
+        If `path` is a folder.
+    NotADirectoryError
+        If a part of `path` is a file, not a folder.
+    PermissionError
+        If the file may not be read.
+    OSError
+        If the file cannot be read for another reason.
     TypeError
-        If `path` is neither a string nor a path, or `page` is no int.
+        If `path` is neither a string nor a path, or `page` is not an integer.
     IndexError
-        If the file has no such page.
+        If the file does not have this page.
     ValueError
-        If the file is empty or no image.
+        If the file is empty or not an image, or `page` is negative.
     """
     path = as_path(path)
     page = whole_number(page, "page", "pass 0 for the first", least=0)
@@ -197,7 +205,7 @@ def read_metadata(path: str | os.PathLike[str], *, page: int = 0) -> Metadata:
 
 
 def lost(path: Path, metadata: Metadata) -> Sequence[str]:
-    """Return what a file of the kind that the suffix names cannot hold, in words."""
+    """Return the metadata that a file with this suffix cannot hold, in words."""
     row, names = format_of(path), {name for name, _ in metadata.planes}
     found = [
         words
@@ -208,7 +216,7 @@ def lost(path: Path, metadata: Metadata) -> Sequence[str]:
     if KEPT["resolution"] not in found and metadata.resolution is not None:
         fits = all(low <= each <= high for each in metadata.resolution)
         found += [] if fits else [KEPT["resolution"]]
-    # Of an animation, the images follow each other in time.
+    # The images of an animation follow each other in time.
     if row.write_all is not None and not names <= {*row.axes}:
         found.append("axes of the stack")
     return found

@@ -27,12 +27,19 @@ from kmeans_np.files.formats import (
     is_number,
     suffixes_in_slices,
 )
-from kmeans_np.files.paths import READABLE, as_path, check_readable, path_errors
+from kmeans_np.files.paths import (
+    READABLE,
+    UNREADABLE,
+    as_path,
+    check_readable,
+    path_errors,
+)
 from kmeans_np.lloyd import Array
 
-# A larger tile or chunk, in bytes, is no use to a reader of slices, or a lie.
+# A larger tile or chunk, in bytes, is not useful for reading slices, or its size is
+# wrong.
 LARGEST_CHUNK = 2**28
-# What has no chunks is read in parts of this many bytes.
+# Files without chunks are read in parts of this many bytes.
 MAPPED_CHUNK = 2**22
 
 
@@ -42,39 +49,49 @@ def open_image(path: str | os.PathLike[str]) -> "SlicedImage":
     Parameters
     ----------
     path : str or path-like
-        A .npy file; a .zarr folder: an array, or a group, of which the array "0" is
-        taken, or the only one (extra ``kmeans-np[zarr]``); or a .tif or .tiff file,
-        classic or BigTIFF, in tiles or strips, of gray, RGB or any number of bands, of
-        type uint8, uint16, uint32, int8, int16, int32, float32 or float64, of which
-        the first page is taken (extra ``kmeans-np[deep]``).
+        - A .npy file.
+        - A .zarr folder, which is an array or a group; of a group, the array "0" or the
+          only array is opened. Needs zarr.
+        - A .tif or .tiff file, of which the first page is opened: classic or BigTIFF,
+          in tiles or strips, of gray, RGB or any number of bands, of dtype uint8,
+          uint16, uint32, int8, int16, int32, float32 or float64. Needs tifffile and
+          imagecodecs.
 
     Returns
     -------
     SlicedImage
-        With `shape`, `dtype`, `ndim` and `chunks`, and slices of it as arrays.
+        An object with `shape`, `dtype`, `ndim` and `chunks`, whose slices are arrays.
 
     Raises
     ------
-    FileNotFoundError, IsADirectoryError, NotADirectoryError
-        If there is no such file, or a folder in its place, or the reverse.
-    PermissionError, OSError
-        If the file may not or cannot be read.
+    FileNotFoundError
+        If the file does not exist.
+    IsADirectoryError
+        If `path` is a folder instead of a file.
+    NotADirectoryError
+        If `path` is a file instead of a folder, or a part of it is a file.
+    PermissionError
+        If the file may not be read.
+    OSError
+        If the file cannot be read for another reason.
     TypeError
         If `path` is neither a string nor a path.
     ValueError
-        If the file is of another kind, cut short or seen to be damaged, holds no
-        numbers, or needs an extra that is not installed, or is no file but a FIFO, a
-        socket or a device; of a TIFF also if it is not upright, its colors are
-        multiplied by its alpha, or a tile is larger than 256 MiB. Slicing raises it
-        where a part of the file cannot be read.
+        - If the file is of another format, incomplete, visibly damaged, or not an
+          ordinary file but a FIFO, a socket or a device.
+        - If it does not hold numbers, or needs a package that is not installed.
+        - If it is a TIFF that is not upright, whose colors are multiplied by its alpha,
+          whose first page is only a preview, or that has a tile larger than 256 MiB.
+        - Slicing raises it if a part of the file cannot be read.
 
     Notes
     -----
-    Damage to the pixels is found, when they are read, where the file has checksums: in
-    a TIFF that is compressed by deflate and in a .zarr with a checksum for each chunk,
-    as `write_image` writes both. A .npy has none, nor has a TIFF without compression or
-    with another one, nor the description of the image in any of them: there a changed
-    bit may give other pixels. Chunks of a .zarr that are missing hold its fill value.
+    Damage to the pixels is detected when they are read, if the file has checksums: in a
+    TIFF compressed with deflate, and in a .zarr with a checksum for each chunk;
+    `write_image` writes both like this. There are no checksums in .npy files, in TIFF
+    files with another compression or none, or for the description of the image in any
+    of these: there, a changed bit may give other pixels. Missing chunks of a .zarr have
+    its fill value.
     """
     path = as_path(path)
     row = format_of(path)
@@ -90,19 +107,19 @@ def open_image(path: str | os.PathLike[str]) -> "SlicedImage":
 
 
 class SlicedImage:
-    """An image file of which nothing is read but what is asked for.
+    """An image file of which only the requested slices are read.
 
-    Indexing with slices of positive steps and whole numbers reads those pixels, as a
-    new array, and `numpy.asarray` reads all. Several threads may do so at the same
-    time; another process to which it is sent opens the file anew. Close it when done,
-    or open it in a ``with`` statement.
+    Indexing with slices of positive steps and integers reads those pixels as a new
+    array, and `numpy.asarray` reads all. Several threads may do so at the same time; a
+    process that it is sent to opens the file again. Close it when done, or open it in a
+    ``with`` statement.
 
     Attributes
     ----------
     shape : tuple of int
         Rows, columns and channels, as far as the file has them, or any other axes.
     dtype : numpy.dtype
-        The type of the numbers, in the byte order of this machine.
+        The dtype of the values, in the byte order of this machine.
     ndim : int
         The number of axes.
     chunks : tuple of int
@@ -122,7 +139,8 @@ class SlicedImage:
             rule = f"have tiles, strips or chunks of at most {LARGEST_CHUNK:,} bytes"
             found, remedy = f"which has some of {size:,}", "write it with smaller ones"
             raise ArgumentValueError("path", rule, path, remedy, found=found)
-        # What it is called in errors, and where it is, also from another folder.
+        # The path for errors, and the absolute path, in case the working folder
+        # changes.
         self.path, self.place = path, path.absolute()
         self.shape = tuple(shape)
         self.dtype = dtype.newbyteorder("=")
@@ -146,12 +164,12 @@ class SlicedImage:
         return open_image, (self.place,)
 
     def __dask_tokenize__(self) -> str:
-        # By what it is sent as, the name of the file, Dask would take what stands in
-        # the file later for what stood there before.
+        # By its file name, Dask would confuse the current content of the file with an
+        # earlier one.
         return self._token
 
     def check_open(self) -> None:
-        """Raise ValueError if the file was closed."""
+        """Raise ValueError if the file has been closed."""
         if self._closed:
             rule, found = "be open to be read", "which was closed"
             remedy = "open it again"
@@ -168,7 +186,7 @@ class SlicedImage:
         self.close()
 
     def _read(self, parts: Sequence[range]) -> Array:
-        """Read some places along each axis, chunk by chunk, into a new array."""
+        """Read the given indices along each axis, chunk by chunk, into a new array."""
         image = np.empty([len(part) for part in parts], self.dtype)
         touched = (
             range(part[0] // size, part[-1] // size + 1) if part else part
@@ -179,7 +197,7 @@ class SlicedImage:
                 _overlap(part, at * size, size)
                 for part, at, size in zip(parts, place, self.chunks)
             ]
-            # Steps may be wider than a chunk.
+            # Steps may be longer than a chunk.
             if any(into.start == into.stop for into, _ in pairs):
                 continue
             try:
@@ -194,7 +212,7 @@ class SlicedImage:
         return image
 
     def _chunk(self, place: tuple[int, ...]) -> Array:
-        """Read one chunk; at the end of an axis it may be longer than that."""
+        """Read one chunk; at the end of an axis it may be longer than the axis."""
         raise NotImplementedError
 
     def _unreadable(self, place: tuple[int, ...]) -> ValueError:
@@ -204,23 +222,23 @@ class SlicedImage:
                 ("rows", "columns"), place, self.chunks, self.shape
             )
         )
-        rule, found = "be readable everywhere", f"of which {where} cannot be read"
-        remedy = "get it anew or write it again"
+        rule, found = "be readable everywhere", f": {where} cannot be read"
+        remedy = "download it or write it again"
         return ArgumentValueError("path", rule, self.path, remedy, found=found)
 
 
 class MappedImage(SlicedImage):
-    """Numbers that stand in a file as they stand in memory."""
+    """An image file in which values are stored as in memory."""
 
     def __init__(self, path: Path, mapped: Any, image: Array) -> None:
         shape = image.shape
-        # Columns stand together in a file of Fortran's order.
+        # In a file in Fortran order, columns are contiguous.
         backwards = mapped.flags.f_contiguous and not mapped.flags.c_contiguous
-        # Texts without characters, which are refused, have no bytes.
+        # Empty strings, which are rejected, have no bytes.
         itemsize = image.dtype.itemsize or 1
         chunks = _run(shape[::-1] if backwards else shape, itemsize)
         super().__init__(path, shape, image.dtype, chunks[:: -1 if backwards else 1])
-        # Both in one place, which another thread may close.
+        # Both in one attribute, since another thread may close the file.
         self._mapped: tuple[Array, Any] | None = image, mapped.base
 
     def _read(self, parts: Sequence[range]) -> Array:
@@ -230,7 +248,8 @@ class MappedImage(SlicedImage):
         image, base = mapped
         cut = tuple(slice(part.start, part.stop, part.step) for part in parts)
         read = np.array(image[cut], self.dtype, order="C")
-        # What was read would count as memory of this process until it is closed.
+        # Otherwise, what was read would count as memory of this process until it is
+        # closed.
         if isinstance(base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
             base.madvise(mmap.MADV_DONTNEED)
         return read
@@ -243,22 +262,21 @@ class MappedImage(SlicedImage):
 
 @contextmanager
 def slice_errors(path: Path) -> Iterator[None]:
-    """Raise ValueError if what stands in a file cannot be understood."""
+    """Raise ValueError if the content of a file cannot be decoded."""
     try:
         yield
     except (MemoryError, OSError, ArgumentError):
         raise
     # Damaged files make decoders fail in many ways.
     except Exception as error:
-        found = "which is damaged, cut short, no image or of a kind that cannot be read"
-        remedy = f"get it anew or convert it to one of {suffixes_in_slices()}"
+        remedy = f"convert it to one of {suffixes_in_slices()}"
         raise ArgumentValueError(
-            "path", "be an image file", path, remedy, found=f"{found} in slices"
+            "path", "be an image file", path, remedy, found=UNREADABLE
         ) from error
 
 
 def _run(shape: Sequence[int], itemsize: int) -> list[int]:
-    """Return the shape of a block of numbers that stand together in a file."""
+    """Return the shape of a block of values that are contiguous in a file."""
     chunk, left = [], MAPPED_CHUNK // itemsize
     for length in reversed(shape):
         chunk.append(max(1, min(length, left)))
@@ -267,8 +285,8 @@ def _run(shape: Sequence[int], itemsize: int) -> list[int]:
 
 
 def _overlap(part: range, start: int, size: int) -> tuple[slice, slice]:
-    """Return which places of a part lie in a chunk, and where in the chunk."""
-    # The first place that is not before the chunk, by division rounded up.
+    """Return which indices of a part lie in a chunk, and where in the chunk."""
+    # The first index that is not before the chunk, by division rounded up.
     before = max(0, -(-(start - part.start) // part.step))
     inside = range(
         part.start + before * part.step, min(part.stop, start + size), part.step
@@ -280,7 +298,7 @@ def _overlap(part: range, start: int, size: int) -> tuple[slice, slice]:
 
 
 def _selected(index: Any, shape: tuple[int, ...]) -> tuple[list[range], list[int]]:
-    """Return the places along each axis, and the axes that are kept."""
+    """Return the indices along each axis, and the axes that are kept."""
     parts = list(index) if isinstance(index, tuple) else [index]
     dots = [at for at, part in enumerate(parts) if part is Ellipsis]
     missing = len(shape) - len(parts) + len(dots)

@@ -1,7 +1,8 @@
-"""Paths: what is at them, how it is replaced, and what is said when that fails."""
+"""Paths: checks, safe replacement of files, and clear errors."""
 
 import errno
 import os
+import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,29 +22,31 @@ from kmeans_np.checks import (
 )
 
 READABLE = "an image file that can be read"
+UNREADABLE = ": not a readable image (unsupported format or damaged file)"
+_URL = re.compile(r"(https?|ftp|s3|gs|file):/")
 WRITABLE = "a file that can be written"
 _ZARR_FILES = ("zarr.json", ".zarray", ".zgroup")
 _CHECK_SPELLING, _CHOOSE_ANOTHER = "check the spelling", "choose another name"
-# What is raised for an error of the operating system, what is wrong, and what to do.
+# For errors of the operating system: what is raised, what is wrong, and the remedy.
 _REFUSALS: dict[type[OSError], tuple[type[ArgumentOSError], str, str]] = {
     FileNotFoundError: (
         ArgumentFileNotFoundError,
-        "which does not exist or whose folder does not",
+        ": no such file or folder",
         _CHECK_SPELLING,
     ),
     IsADirectoryError: (
         ArgumentIsADirectoryError,
-        "which is a folder",
-        _CHECK_SPELLING,
+        ": is a folder",
+        "name a file in it",
     ),
     NotADirectoryError: (
         ArgumentNotADirectoryError,
-        "part of which is a file, not a folder",
+        ": a part of it is a file, not a folder",
         _CHECK_SPELLING,
     ),
     PermissionError: (
         ArgumentPermissionError,
-        "which is not permitted",
+        ": permission denied",
         "check the permissions of the file and its folder",
     ),
 }
@@ -75,7 +78,7 @@ def as_path(path: Any) -> Path:
 
 @contextmanager
 def path_errors(path: Path, rule: str) -> Iterator[None]:
-    """Say what the operating system does not like about a path, and what to do."""
+    """Raise clear errors for what the operating system reports about a path."""
     try:
         yield
     except ArgumentError:
@@ -83,38 +86,48 @@ def path_errors(path: Path, rule: str) -> Iterator[None]:
     except OSError as error:
         kind, found, remedy = _REFUSALS.get(type(error)) or (
             ArgumentOSError,
-            f"of which the system says: {error.strerror or error}",
-            "mend that or choose another path",
+            f": {_in_lower_case(error.strerror or str(error))}",
+            "choose another path",
         )
         if error.errno == errno.ELOOP:
-            found, remedy = "whose links lead in a circle", "choose another path"
-        refusal = kind("path", f"be {rule}", path, remedy, found=found)
+            found = ": its links lead in a circle"
+        got = os.fspath(path)
+        if kind is ArgumentFileNotFoundError and _URL.match(got):
+            # `Path` has removed the double slash.
+            got = _URL.sub(r"\1://", got)
+            found, remedy = ": is a URL", "download it, and name the file"
+        refusal = kind("path", f"be {rule}", got, remedy, found=found)
         refusal.errno, refusal.strerror = error.errno, error.strerror
         refusal.filename = os.fspath(path)
         raise refusal from None
 
 
+def _in_lower_case(text: str) -> str:
+    """Return a message of the operating system in lower case, to follow a colon."""
+    return text[:1].lower() + text[1:]
+
+
 def special(status: os.stat_result) -> str | None:
-    """Return what there is if it is neither a file nor a folder, such as a device."""
+    """Return what is at a path if it is no file or folder, such as "a device"."""
     return _SPECIAL.get(stat.S_IFMT(status.st_mode))
 
 
 def check_readable(path: Path, rule: str = "be an ordinary file") -> None:
-    """Refuse what is not read as a file: of a FIFO, reading might never begin."""
+    """Reject what is not an ordinary file: reading from a FIFO might never begin."""
     try:
         kind = special(path.stat())
     except OSError:
-        return  # Whoever opens it says why that cannot be.
+        return  # Opening it will raise the error.
     if kind:
         remedy = "write what comes from it to a file first"
         raise ArgumentValueError("path", rule, path, remedy, found=f"which is {kind}")
 
 
 def check_replaceable(path: Path, folder: bool = False) -> int | None:
-    """Return the mode of what is at a path, None if nothing is.
+    """Return the mode of what is at a path, None if it does not exist.
 
-    Only an ordinary file is replaced; and a folder, if it is a Zarr, by a folder. Of a
-    link, that is what it points to.
+    Only ordinary files can be replaced; and Zarr folders, by a folder. A link stands
+    for what it points to.
     """
     with path_errors(path, WRITABLE):
         try:
@@ -136,16 +149,16 @@ def check_replaceable(path: Path, folder: bool = False) -> int | None:
 
 @contextmanager
 def open_draft(path: Path, folder: bool = False) -> Iterator[Path]:
-    """Give an empty file or folder to write to, and rename it if nothing goes wrong.
+    """Yield an empty file or folder to write to; rename it if nothing fails.
 
-    Otherwise, all is left as it was. At no time may others do more with the draft than
-    with what it replaces.
+    Otherwise, everything is left as it was. The draft never has wider permissions than
+    what it replaces.
     """
     mode = check_replaceable(path, folder)
-    # A link stays a link: what it points to is replaced.
+    # A link is kept: what it points to is replaced.
     target = Path(os.path.realpath(path))
     if mode is not None and folder and not target.is_dir():
-        # Who may read the file may look into the folder that takes its place.
+        # Those who may read the file may list the folder that replaces it.
         mode |= (mode & 0o444) >> 2
     names = (f".{os.urandom(8).hex()}.part" for _ in range(2))
     draft, old = (target.with_name(name) for name in names)
@@ -154,7 +167,7 @@ def open_draft(path: Path, folder: bool = False) -> Iterator[Path]:
             if folder:
                 draft.mkdir(0o777 if mode is None else mode & 0o777 | 0o700)
             else:
-                # The owner has to write to it, even if it is to be read only.
+                # The owner must be able to write to it, even if it will be read-only.
                 access = 0o666 if mode is None else mode & 0o777 | 0o600
                 draft.touch(access, exist_ok=False)
             yield draft
@@ -169,7 +182,7 @@ def open_draft(path: Path, folder: bool = False) -> Iterator[Path]:
 
 
 def _replace_folder(target: Path, draft: Path, old: Path) -> None:
-    """Rename the old folder and then the new one, or leave the old one where it was."""
+    """Rename the old folder and then the new one, or restore the old one."""
     try:
         # A folder cannot replace another in one step.
         if target.exists():
@@ -192,14 +205,14 @@ def _remove(path: Path) -> None:
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Write a file under another name and rename it, or leave all as it was."""
+    """Write a file under another name and rename it, or leave everything as it was."""
     with open_draft(path) as draft:
         draft.write_bytes(data)
 
 
 @contextmanager
 def decode_errors(path: Path) -> Iterator[None]:
-    """Raise ValueError if what stands in an image file cannot be understood."""
+    """Raise ValueError if an image file cannot be decoded."""
     try:
         yield
     except (MemoryError, ArgumentError):
@@ -212,14 +225,13 @@ def decode_errors(path: Path) -> Iterator[None]:
             "path",
             "be an image file",
             path,
-            "get it anew or convert it to PNG",
-            found="which is damaged, cut short, no image or of a kind that cannot be "
-            "read",
+            "convert it to PNG",
+            found=UNREADABLE,
         ) from error
 
 
 def _has_too_many_pixels(error: BaseException | None) -> bool:
-    """Return whether Pillow refused the number of pixels, whoever wrapped its error."""
+    """Return whether Pillow rejected the number of pixels, even in a wrapped error."""
     from PIL.Image import DecompressionBombError, DecompressionBombWarning
 
     while error is not None:
@@ -230,7 +242,7 @@ def _has_too_many_pixels(error: BaseException | None) -> bool:
 
 
 def too_large(path: Path) -> ArgumentValueError:
-    """Return the error for a file that claims more pixels than there should be."""
+    """Return the error for a file that claims to have too many pixels."""
     remedy = "cut it into parts"
     return ArgumentValueError(
         "path",
@@ -243,7 +255,7 @@ def too_large(path: Path) -> ArgumentValueError:
 
 
 def unlike_images(path: Path, what: str, found: str = "") -> ArgumentValueError:
-    """Return the error for images in a file that cannot be one array."""
+    """Return the error for images in a file that do not fit into one array."""
     remedy = "choose one with {}page"
     return ArgumentValueError(
         "path",

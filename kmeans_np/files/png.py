@@ -1,4 +1,4 @@
-"""The format PNG: with a palette if that is shorter, and with 16 bits a channel."""
+"""The format PNG: with a palette if that is smaller, and with 16 bits per channel."""
 
 import io
 import struct
@@ -29,21 +29,21 @@ from kmeans_np.files.pillow import (
 from kmeans_np.lloyd import Array
 
 PALETTE_SIZE = 256
-# An image with more colors than a palette holds shows more among so many of its pixels,
-# unless it hardly has more. Then all are counted for nothing, which takes little time.
+# An image with too many colors for a palette usually shows this in a sample of this
+# many pixels. If not, all are counted in vain, which takes little time.
 SAMPLE = 2**16
-# What Pillow writes as gray, besides uint8.
+# The dtypes that Pillow writes as gray, besides uint8.
 _GRAY = ("uint16",)
 _SIGNATURE = 8
 METERS_IN_INCH = 0.0254
 
 
 def read_png(file: BinaryIO, path: Path, page: int = 0) -> Array:
-    """Read a PNG, one of 16 bits a color channel by imagecodecs."""
+    """Read a PNG; with 16 bits per color channel, imagecodecs reads it."""
     head = file.read(26)
     with decode_errors(path):
         _check_chunks(file)
-    # At 24 and 25 are the bits a channel and the color model, 0 for gray.
+    # Bytes 24 and 25 are the bits per channel and the color model, 0 for gray.
     if head[24:25] != b"\x10" or head[25:26] == b"\0":
         image = read_with_pillow(file, path, page)
         return _with_hidden(image, file) if image.dtype == np.uint16 else image
@@ -60,7 +60,7 @@ def read_png(file: BinaryIO, path: Path, page: int = 0) -> Array:
 
 
 def _read_png_frames(file: BinaryIO, path: Path) -> Array:
-    """Read all frames of a PNG, those of 16 bits a color channel by imagecodecs."""
+    """Read all frames of a PNG; with 16 bits per color channel, imagecodecs does."""
     head = file.read(26)
     file.seek(0)
     if head[24:25] != b"\x10" or head[25:26] == b"\0":
@@ -74,7 +74,7 @@ def _read_png_frames(file: BinaryIO, path: Path) -> Array:
 
 
 def _with_hidden(image: Array, file: BinaryIO) -> Array:
-    """Return gray of 16 bits with alpha if a PNG declares one gray transparent."""
+    """Add alpha to 16-bit gray if a PNG declares one gray transparent."""
     with header(file) as picture:
         hidden = picture.info.get("transparency")
     if hidden is None:
@@ -84,24 +84,24 @@ def _with_hidden(image: Array, file: BinaryIO) -> Array:
 
 
 def describe_png(file: BinaryIO, path: Path, page: int = 0) -> Metadata:
-    """Return what a PNG says about its numbers."""
+    """Return the metadata of a PNG."""
     head = file.read(26)
     file.seek(0)
-    # Pillow takes gray with alpha of 16 bits for color.
+    # Pillow reports 16-bit gray with alpha as color.
     mode = "LA" if head[25:26] == b"\4" else ""
     return describe_with_pillow(file, path, page, mode)
 
 
 def _check_chunks(file: BinaryIO) -> None:
-    """Compare the checksums of all chunks, which Pillow does not, and go to the start.
+    """Compare the checksums of all chunks, which Pillow does not; go to the start.
 
-    Raises ValueError for a chunk that is not what its writer wrote.
+    Raises ValueError for a damaged chunk.
     """
     file.seek(_SIGNATURE)
     kind = b""
     while kind != b"IEND":
         head = file.read(8)
-        # Without its end, a picture may be whole.
+        # The image may be complete even if the end is missing.
         if not head:
             break
         length, kind = int.from_bytes(head[:4], "big"), head[4:]
@@ -112,13 +112,13 @@ def _check_chunks(file: BinaryIO) -> None:
 
 
 def write_png(image: Array, metadata: Metadata) -> bytes:
-    """Return the content of a PNG file, of color with 16 bits by imagecodecs."""
+    """Return the content of a PNG file; imagecodecs encodes color of 16 bits."""
     return _with_chunks(_encoded(image), metadata)
 
 
 def _with_chunks(data: bytes, metadata: Metadata) -> bytes:
-    """Return the content of a PNG with chunks for metadata."""
-    # Behind the signature and the header, before all that is about colors.
+    """Return the content of a PNG with additional chunks for metadata."""
+    # After the signature and the header, before everything about colors.
     place = _SIGNATURE + 25
     return data[:place] + b"".join(_chunks(metadata)) + data[place:]
 
@@ -153,7 +153,7 @@ class _LongerError(Exception):
 
 
 class _Shorter(io.BytesIO):
-    """A file that gives up when it becomes longer than another one."""
+    """A file that raises an error when it becomes longer than another one."""
 
     limit: float = np.inf
 
@@ -166,8 +166,8 @@ class _Shorter(io.BytesIO):
 def png_bytes(image: Array) -> bytes:
     """Return the content of a PNG file of an image of uint8, RGB or RGBA.
 
-    It has a palette if there are at most 256 colors and it is shorter so. In both cases
-    `read_image` gives the same array again.
+    It has a palette if there are at most 256 colors and that makes it smaller. In both
+    cases `read_image` returns the same array.
     """
     from imageio import v3 as iio
 
@@ -176,8 +176,8 @@ def png_bytes(image: Array) -> bytes:
     if indexed is not None:
         file.limit = len(indexed)
     try:
-        # Few colors may still be shorter without a palette, smooth gray for example,
-        # and nothing but trying tells. Trying ends where it becomes the longer way.
+        # Even with few colors, a file may be smaller without a palette, for example for
+        # smooth gray. That must be tried; the attempt ends once it is larger.
         iio.imwrite(file, image, extension=".png", plugin="pillow", is_batch=False)
     except _LongerError:
         assert indexed is not None
@@ -205,26 +205,26 @@ def indexed_bytes(
     Parameters
     ----------
     numbers : (rows, columns) array of uint8
-        The number of the color of each pixel.
+        The index of the color of each pixel.
     palette : (n, 3) or (n, 4) array of uint8
-        Colors, with alpha or without.
+        Colors, with or without alpha.
     metadata : Metadata, optional
-        What else the file says.
+        The metadata to write.
     """
-    # imageio writes no palettes.
+    # imageio cannot write palettes.
     from PIL import Image
 
     picture = Image.fromarray(numbers)
     picture.putpalette(palette[:, :3].tobytes())
     alpha = palette[:, 3:].tobytes()
     file = io.BytesIO()
-    # Pillow takes as few bits as the palette allows.
+    # Pillow uses as few bits as the palette allows.
     picture.save(file, "PNG", **({"transparency": alpha} if alpha else {}))
     return _with_chunks(file.getvalue(), metadata)
 
 
 def numbered_colors(pixels: Array) -> tuple[Array, Array] | None:
-    """Return the colors of some pixels and the number of each pixel's color."""
+    """Return the colors of pixels, and the index of the color of each pixel."""
     colors = distinct_colors(pixels[:, :3])
     palette = colors.colors
     if len(palette) > PALETTE_SIZE:
@@ -232,7 +232,7 @@ def numbered_colors(pixels: Array) -> tuple[Array, Array] | None:
     numbers = look_up(np.arange(len(palette), dtype=np.uint8), colors)
     if pixels.shape[1] == 3:
         return palette, numbers
-    # The number of the color and its alpha make one number of two bytes.
+    # The index of the color and alpha are combined into one number of two bytes.
     both = numbers.astype(np.uint16) << 8 | pixels[:, 3]
     occurs = np.zeros(2**16, bool)
     occurs[both] = True

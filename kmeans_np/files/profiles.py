@@ -1,4 +1,4 @@
-"""Colors from the profile of a picture to sRGB, and back, by Pillow's ImageCms."""
+"""Conversion of colors from an ICC profile to sRGB, and back, by Pillow's ImageCms."""
 
 import io
 import warnings
@@ -19,27 +19,27 @@ def to_srgb(colors: Array, profile: bytes | None) -> Array:
     colors : (k, 1) or (k, 3) array of uint8
         Grays, or red, green and blue.
     profile : bytes or None
-        What they stand for; None for sRGB.
+        The profile of the colors; None for sRGB.
 
     Returns
     -------
     (k, 3) array of uint8
-        Red, green and blue; the nearest that there are in sRGB.
+        Red, green and blue: the nearest colors in sRGB.
     """
     rgb = np.repeat(colors, 3, axis=1) if colors.shape[1] == 1 else colors
     return rgb if profile is None else _converted(colors, profile, to_rgb=True)
 
 
 def from_srgb(colors: Array, profile: bytes | None) -> Array:
-    """Convert (k, 3) colors from sRGB to an ICC profile: the way back.
+    """Convert (k, 3) colors from sRGB to an ICC profile: the inverse of `to_srgb`.
 
-    Of a profile of grays, (k, 1).
+    For a profile of grays, the result is (k, 1).
     """
     return colors if profile is None else _converted(colors, profile, to_rgb=False)
 
 
 def rgb_of(picture: Any, profile: bytes) -> Any:
-    """Return a picture of Pillow's of another color model in sRGB."""
+    """Convert a Pillow image of another color model to sRGB."""
     from PIL import ImageCms
 
     try:
@@ -52,9 +52,9 @@ def rgb_of(picture: Any, profile: bytes) -> Any:
 
 
 def named_color(word: str) -> list[int]:
-    """Return the red, green and blue of sRGB that CSS has for a name, or for #rgb.
+    """Return red, green and blue (sRGB) of a CSS color name, or of #rgb.
 
-    Raises ValueError if it has none.
+    Raises ValueError for an unknown name.
     """
     from PIL import ImageColor
 
@@ -83,7 +83,7 @@ def _converted(colors: Array, profile: bytes, to_rgb: bool) -> Array:
 
 
 def _unconverted(colors: Array) -> Array:
-    """Return colors as they are, as every viewer takes those of such a picture."""
+    """Return colors unchanged, as viewers show them if a profile cannot be used."""
     _warn()
     return np.repeat(colors, 3, axis=1) if colors.shape[1] == 1 else colors
 

@@ -1,4 +1,4 @@
-"""The format TIFF: written as a whole, and in slices and in tiles."""
+"""The format TIFF: written as a whole or in tiles, and read in slices."""
 
 import math
 import os
@@ -45,9 +45,10 @@ from kmeans_np.files.tiff_tags import (
 from kmeans_np.files.write_blocks import BLOCK, Source, tile_of
 from kmeans_np.lloyd import Array
 
-# From here on a TIFF needs places of 64 bits, with something to spare for the rest.
+# Above this size, a TIFF needs offsets of 64 bits; some bytes are reserved for the
+# rest.
 CLASSIC_TIFF = 2**32 - 2**25
-# What Pillow writes as gray, besides uint8.
+# The dtypes that Pillow writes as gray, besides uint8.
 _GRAY = ("uint16", "int32", "float32")
 
 
@@ -93,18 +94,18 @@ class TiffImage(SlicedImage):
     def __init__(
         self, path: Path, file: BinaryIO, page: Any, shape: Sequence[int]
     ) -> None:
-        # One of its own, which is closed in `__del__`, too: in a process that the image
-        # was sent to, nobody knows that there is a file to close.
+        # A file descriptor of its own, which `__del__` closes as well: in another
+        # process that the image was sent to, no other code closes it.
         self._number = os.dup(file.fileno())
         self._file, self._page = os.fdopen(self._number, "rb", closefd=False), page
-        # Who reads from one place in a file moves it for everyone.
+        # Reading moves the position in the file for all threads.
         self._lock = threading.Lock()
         tile = (page.tilelength, page.tilewidth)
         if not page.is_tiled:
-            # Of a single strip it may say that it goes on forever.
+            # For a single strip, the number of rows may be unlimited.
             tile = (min(page.rowsperstrip, shape[0]), page.imagewidth)
         self._apart = page.planarconfig == 2 and len(shape) == 3
-        # Now, since tifffile may read the file for these.
+        # Read now, since tifffile may read the file for these.
         self._decode = page.decode
         self._tables = {"jpegtables": page.jpegtables, "jpegheader": page.jpegheader}
         bands = [1] if self._apart else shape[2:]
@@ -145,7 +146,7 @@ def open_tiff(path: Path) -> SlicedImage:
         shape = (rows, columns, bands)[: 2 if bands == 1 else 3]
         if not page.is_final:
             return TiffImage(path, file, page, shape)
-        # Uncompressed and in one piece, for which one strip of any size is usual.
+        # Uncompressed and contiguous; such files usually have one strip of any size.
         order = page.dtype.newbyteorder(page.parent.byteorder)
         mapped = np.memmap(file, order, "r", page.dataoffsets[0], page.shaped)
         image = np.moveaxis(mapped[:, 0], 0, -2).reshape(shape)
@@ -153,7 +154,7 @@ def open_tiff(path: Path) -> SlicedImage:
 
 
 def _check_for_slices(path: Path, page: Any) -> None:
-    """Refuse what cannot be undone in slices."""
+    """Reject files that cannot be corrected slice by slice."""
     rule = ""
     if page.tags.valueof(ORIENTATION) in range(2, 9):
         rule, found = "that is upright", "which is to be turned or mirrored"
@@ -168,7 +169,7 @@ def _check_for_slices(path: Path, page: Any) -> None:
 
 
 def write_tiles(draft: Path, source: Source) -> None:
-    """Write the tiles of a TIFF, or BigTIFF if it needs that."""
+    """Write the tiles of a TIFF, or of a BigTIFF if necessary."""
     import tifffile
 
     shape, dtype = source.shape, source.dtype
@@ -181,9 +182,10 @@ def write_tiles(draft: Path, source: Source) -> None:
     with tifffile.TiffWriter(draft, bigtiff=size > CLASSIC_TIFF) as file:
         how: dict[str, Any] = {"dtype": dtype, "tile": tile, "buffersize": BLOCK}
         how |= tiff_options(shape, source.metadata)
-        # In a chain, since it would close the generator before the end.
+        # In a chain, since tifffile would close the generator before the end.
         file.write(chain(parts), shape=shape, **how)
-    # After the last tile it does not ask for more, but only then is all reported.
+    # tifffile requests nothing after the last tile, but the generator reports the last
+    # progress only when it is resumed.
     next(parts, None)
 
 

@@ -1,4 +1,4 @@
-"""Pages of a TIFF, each read as a whole by Pillow or tifffile, and stacks of them."""
+"""Pages and stacks of a TIFF, read as a whole by Pillow or tifffile."""
 
 import math
 import os
@@ -40,9 +40,9 @@ TIFF_TYPES = (
 )  # fmt: skip
 PREMULTIPLIED = 1
 _GRAY_OR_RGB, _JPEG = ("MINISBLACK", "RGB"), 7
-# Pillow takes its numbers for those of a classic TIFF.
+# Pillow mistakes its offsets for those of a classic TIFF.
 _BIG_ENDIAN_BIGTIFF = b"MM\0+"
-# Tags of a TIFF, and the compressions whose parts are streams of zlib.
+# Tags of a TIFF, and the compressions whose parts are zlib streams.
 _BITS, _FORMAT = 258, 339
 _COMPRESSION, _FILL_ORDER = 259, 266
 _COLOR_MODEL, _WHITE_IS_ZERO = 262, 0
@@ -51,7 +51,7 @@ _TILES, _TILE_BYTES, _TILE_WIDTH, _TILE_LENGTH = 324, 325, 322, 323
 _DEFLATE = (8, 32946)
 SUB_IFDS = 330
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
-# To start threads takes longer than to read a smaller file, in bytes.
+# Starting threads takes longer than reading a smaller file, in bytes.
 _LARGE = 2**20
 _KINDS = {1: "uint", 2: "int", 3: "float"}
 
@@ -74,9 +74,9 @@ def read_tiff(file: BinaryIO, path: Path, page: int = 0) -> Array:
         kind = _KINDS.get(max(tags.get(_FORMAT, (1,))), "void")
         by_pillow = _pillow_holds(file, page, channels, kind, bits)
         if head[:2] == b"MM" and tags.get(_COMPRESSION, 1) != 1 and kind != "uint":
-            # Pillow would take the bytes of its numbers in the order of the file.
+            # Pillow would read the bytes of its values in the wrong order.
             by_pillow = False
-        # Pillow knows what that means for 8 bits, and for others nobody does.
+        # Pillow inverts 8-bit images itself; others are inverted below.
         inverted = bits > 8 and tags.get(_COLOR_MODEL) == _WHITE_IS_ZERO
     if not by_pillow or (inverted and kind != "uint"):
         what = f"a TIFF of {pluralize(channels, 'channel')} of {kind}{bits}"
@@ -87,12 +87,12 @@ def read_tiff(file: BinaryIO, path: Path, page: int = 0) -> Array:
         image = read_with_pillow(file, path, page)
     if inverted:
         image = np.uint16(2**bits - 1) - image
-    # Pillow knows only one type of integers with sign.
+    # Pillow has only one signed integer type.
     return image.astype(np.int16) if kind == "int" and bits == 16 else image
 
 
 def is_preview(kind: int | None, others: Any) -> bool:
-    """Return whether a page is a small copy of one in another place, as in a DNG."""
+    """Return whether a page is a reduced copy of an image elsewhere, as in a DNG."""
     return kind is not None and bool(kind & 1) and bool(others)
 
 
@@ -107,7 +107,7 @@ def _read_largest(file: BinaryIO, path: Path, number: int) -> Array:
 
 
 def _read_and_check(file: BinaryIO, path: Path, page: int, tags: Any) -> Array:
-    """Read a TIFF of streams with checksums, and compare these."""
+    """Read a TIFF of streams with checksums, and compare the checksums."""
 
     def check() -> None:
         with decode_errors(path), path.open("rb") as own:
@@ -116,7 +116,7 @@ def _read_and_check(file: BinaryIO, path: Path, page: int, tags: Any) -> Array:
     if os.fstat(file.fileno()).st_size < _LARGE:
         check()
         return read_with_pillow(file, path, page)
-    # Both at once: to check alone takes more than half as long as to read.
+    # Both at once: checking alone takes more than half as long as reading.
     jobs: list[Callable[[], Any]] = [partial(read_with_pillow, file, path, page), check]
     image: Array = in_threads(lambda job: job(), jobs)[0]
     return image
@@ -125,11 +125,11 @@ def _read_and_check(file: BinaryIO, path: Path, page: int, tags: Any) -> Array:
 def _check_streams(file: BinaryIO, tags: Any) -> None:
     """Compare the checksums of a deflated TIFF, which Pillow does not.
 
-    Raises zlib.error or EOFError for a part that is not what its writer wrote.
+    Raises zlib.error or EOFError for a damaged part.
     """
     tiled = _TILES in tags
     offsets = numbers_of(tags, _TILES if tiled else _STRIPS)
-    # Without their lengths, the streams still know where they end.
+    # Even without lengths, the streams have a mark where they end.
     lengths = numbers_of(tags, _TILE_BYTES if tiled else _STRIP_BYTES)
     lengths = lengths or [-1] * len(offsets)
     rows, columns = int(tags[LENGTH]), int(tags[WIDTH])
@@ -138,7 +138,7 @@ def _check_streams(file: BinaryIO, tags: Any) -> None:
     else:
         rows = min(rows, int(tags.get(_STRIP_ROWS, rows)))
     bits = max(numbers_of(tags, _BITS) or [1]) * int(tags.get(CHANNELS, 1))
-    # A stream of much more than a strip or tile holds is not followed to its end.
+    # A stream much longer than a strip or tile is not followed to its end.
     largest = 2 * rows * columns * -(-bits // 8) + 2**16
     for offset, length in zip(offsets, lengths):
         file.seek(offset)
@@ -154,10 +154,10 @@ def _check_streams(file: BinaryIO, tags: Any) -> None:
 def _pillow_holds(
     file: BinaryIO, page: int, channels: int, kind: str, bits: int
 ) -> bool:
-    """Return whether Pillow reads all channels of a page, and all of their bits."""
+    """Return whether Pillow reads all channels of a page with all of their bits."""
     from PIL import UnidentifiedImageError
 
-    # Pillow would print a line about the rest.
+    # Pillow would print a line for others.
     if channels > 4:
         return False
     try:
@@ -177,9 +177,9 @@ def _pillow_holds(
 
 
 def _read_with_tifffile(file: BinaryIO, path: Path, number: int, kind: str) -> Array:
-    """Read a page of a TIFF, all its bands, as they are, upright.
+    """Read a page of a TIFF with all its bands, unchanged and upright.
 
-    `kind` says what is known of it, if it cannot be read.
+    `kind` describes the page in errors.
     """
     check_extra_to_read(path, kind)
     with decode_errors(path):
@@ -189,12 +189,12 @@ def _read_with_tifffile(file: BinaryIO, path: Path, number: int, kind: str) -> A
 def _as_array(file: BinaryIO, path: Path, page: Any, kind: str) -> Array:
     """Return the array of a page, upright, with its bands last."""
     _check_page(file, path, page, kind)
-    # Axes: bands one after the other, depth, rows, columns, bands side by side.
+    # Axes: bands stored separately, depth, rows, columns, bands within pixels.
     image = np.moveaxis(page.asarray(squeeze=False)[:, 0], 0, -2)
     bands = int(page.samplesperpixel)
     shape, bits = (*image.shape[:2], bands), int(page.bitspersample)
     if bits < 8 and image.dtype == np.uint8:
-        # As Pillow brings gray to all of 8 bits.
+        # Pillow also scales gray to 8 bits.
         image = np.rint(image * (255 / (2**bits - 1))).astype(np.uint8)
     return _as_seen(image.reshape(shape[: 2 if bands == 1 else 3]), page)
 
@@ -202,7 +202,8 @@ def _as_array(file: BinaryIO, path: Path, page: Any, kind: str) -> Array:
 def read_stack(file: BinaryIO, path: Path) -> Array:
     """Read all pages of a TIFF, which must be alike, upright.
 
-    Channels come last, and all other axes than rows and columns as one, the first.
+    Channels are the last axis, and all axes other than rows and columns are combined
+    into the first one.
     """
     kind = "a TIFF of several pages"
     check_extra_to_read(path, kind)
@@ -218,7 +219,7 @@ def read_stack(file: BinaryIO, path: Path) -> Array:
             remedy = "write all of them to one file"
             raise ArgumentValueError("path", rule, path, remedy, found=found)
         if len(series) > 1 or first.bitspersample < 8 or not _is_known(first):
-            # Palettes, inks and the like, as they are read one by one.
+            # Palettes, inks and the like: each page is read by itself.
             numbers = range(len(pages_of(file)))
             return np.stack([read_tiff(file, path, number) for number in numbers])
         _check_page(file, path, first, kind)
@@ -234,7 +235,7 @@ def read_stack(file: BinaryIO, path: Path) -> Array:
 
 
 def _read_plane(file: BinaryIO, path: Path, number: int) -> Array:
-    """Read a plane of a stack of ImageJ's that has no page of its own."""
+    """Read a plane of an ImageJ stack that has no page of its own."""
     check_extra_to_read(path, "a stack of ImageJ's with one page")
     with decode_errors(path):
         (stack,) = series_of(file)
@@ -245,13 +246,13 @@ def _read_plane(file: BinaryIO, path: Path, number: int) -> Array:
 
 
 def _check_page(file: BinaryIO, path: Path, page: Any, kind: str) -> None:
-    """Refuse a page that is too large, of another kind, or cut short."""
+    """Reject a page that is too large, of another kind, or incomplete."""
     from PIL import Image
 
     # A tile may claim to be larger than the image.
     highest = max(page.imagelength, page.tilelength)
     widest = max(page.imagewidth, page.tilewidth)
-    # As Pillow refuses it; four bands take the place of a pixel.
+    # Pillow's limit; four bands count as one pixel.
     limit = Image.MAX_IMAGE_PIXELS
     size = highest * widest * -(-page.samplesperpixel // 4)
     if limit is not None and size > 2 * limit:
@@ -261,17 +262,17 @@ def _check_page(file: BinaryIO, path: Path, page: Any, kind: str) -> None:
 
 
 def _as_seen(image: Array, page: Any, in_planes: bool = False) -> Array:
-    """Return an image upright, and its colors not multiplied by alpha any more."""
+    """Return an image upright, with colors that are not multiplied by alpha."""
     if page.samplesperpixel in (2, 4) and PREMULTIPLIED in page.extrasamples:
         image = _without_alpha(image)
-    # Turning is about rows and columns, so planes go last meanwhile.
+    # Turning affects rows and columns, so planes are moved to the end meanwhile.
     image = np.moveaxis(image, 0, -1) if in_planes else image
     image = upright(image, page.tags.valueof(ORIENTATION))
     return np.moveaxis(image, -1, 0) if in_planes else image
 
 
 def page_of(file: BinaryIO, number: int) -> tuple[Any, tuple[int, ...]]:
-    """Return a page of a TIFF, with its rows, columns and bands."""
+    """Return a page of a TIFF, with its numbers of rows, columns and bands."""
     import tifffile
 
     page: Any = tifffile.TiffFile(file).pages[number]
@@ -280,14 +281,14 @@ def page_of(file: BinaryIO, number: int) -> tuple[Any, tuple[int, ...]]:
 
 
 def _is_known(page: Any) -> bool:
-    """Return whether a page is of gray, RGB or other bands, as they are."""
+    """Return whether a page is gray, RGB or other bands."""
     model = getattr(page.photometric, "name", page.photometric)
     # Tiles in JPEG are decoded to RGB.
     return model in _GRAY_OR_RGB or (model == "YCBCR" and page.compression == _JPEG)
 
 
 def check_kind(path: Path, page: Any, kind: str) -> None:
-    """Refuse a page of another color model than gray and RGB, or of other types."""
+    """Reject a page of a color model other than gray and RGB, or of another dtype."""
     model = getattr(page.photometric, "name", page.photometric)
     planes = int(page.imagedepth)
     if not _is_known(page) or page.dtype not in TIFF_TYPES or planes != 1:
@@ -303,7 +304,7 @@ def check_kind(path: Path, page: Any, kind: str) -> None:
 
 
 def check_parts(file: BinaryIO, page: Any) -> None:
-    """Refuse missing parts, and parts cut short; tifffile would leave holes."""
+    """Reject missing and incomplete parts, which tifffile would leave empty."""
     end = file.seek(0, os.SEEK_END)
     parts = list(zip(page.dataoffsets, page.databytecounts))
     cut = any(count == 0 or start + count > end for start, count in parts)
@@ -312,7 +313,7 @@ def check_parts(file: BinaryIO, page: Any) -> None:
 
 
 def _without_alpha(image: Array) -> Array:
-    """Undo that colors were multiplied by their alpha, as Pillow does for 8 bits."""
+    """Undo the multiplication of colors by alpha, as Pillow does for 8 bits."""
     full = 1 if image.dtype.kind == "f" else np.iinfo(image.dtype).max
     alpha = image[..., -1:].astype(np.float64)
     result = image * np.divide(full, alpha, out=np.ones_like(alpha), where=alpha > 0)

@@ -1,4 +1,4 @@
-"""The tags of a TIFF: what they say about its numbers, and those that say it again."""
+"""The tags of a TIFF: reading metadata from them, and writing metadata to them."""
 
 import math
 import re
@@ -19,7 +19,7 @@ CHANNELS = 277
 _ACROSS, _DOWN, _UNIT, _PROFILE = 282, 283, 296, 34675
 WIDTH, LENGTH = 256, 257
 SUBFILE_TYPE, _COPY_OR_MASK = 254, 1 | 4
-# As many as a classic TIFF can count.
+# The largest number of tags in a classic TIFF.
 _MOST_TAGS = 2**16 - 1
 _DESCRIPTION, _IMAGES = 270, re.compile(r"ImageJ=\S*\simages=(\d+)")
 _OME_AXES, _MICRONS = "TZ", 25_400
@@ -28,15 +28,15 @@ _IN_INCHES = {"inch": 1, "cm": 1 / 2.54, "mm": 1 / 25.4, "nm": 1 / 25.4e6}
 _IN_INCHES |= dict.fromkeys(("micron", "um", "\u00b5m", r"\u00B5m"), 1 / _MICRONS)
 _EXTRA, _OTHER = 338, "unspecified"
 _EXTRA_CHANNELS = {1: "premultiplied alpha", 2: "alpha"}
-# Scale, points and matrix, and the keys, of a GeoTIFF; and what GDAL notes down.
+# The scale, points, matrix and keys of a GeoTIFF; and the notes of GDAL.
 _PLACE = (33550, 33922, 34264, 34735, 34736, 34737, GDAL)
 _NO_DATA, _ASCII = 42113, 2
-# The number of a TIFF whose places have 64 bits.
+# The version number of a BigTIFF, whose offsets have 64 bits.
 _BIG = 43
 
 
 def numbers_of(tags: Any, tag: int) -> list[int]:
-    """Return the numbers of a tag, none if it is missing."""
+    """Return the values of a tag; none if it is missing."""
     found = tags.get(tag, ())
     return [found] if isinstance(found, int) else [*found]
 
@@ -47,7 +47,8 @@ def tags_of(file: BinaryIO, page: int = 0) -> Any:
 
     head = file.read(8)
     is_big = _BIG in head[2:4]
-    # Pillow takes the number of a big-endian BigTIFF for that of a classic one.
+    # Pillow mistakes the version number of a big-endian BigTIFF for that of a classic
+    # one.
     classic = {b"II": b"II*\0", b"MM": b"MM\0*"}.get(head[:2], head) + bytes(4)
     tags: Any = ImageFileDirectory_v2(classic if is_big else head)
     tags._bigtiff = is_big
@@ -58,14 +59,14 @@ def tags_of(file: BinaryIO, page: int = 0) -> Any:
 
 
 def describe_tiff(file: BinaryIO, path: Path, page: int = 0) -> Metadata:
-    """Return what a page of a TIFF says about its numbers."""
+    """Return the metadata of a page of a TIFF."""
     with decode_errors(path):
         offsets = pages_of(file)
         tags = tags_of(file, min(page, len(offsets) - 1))
         channels, extra = int(tags.get(CHANNELS, 1)), numbers_of(tags, _EXTRA)
         place = {tag: (tags.tagtype[tag], tags[tag]) for tag in _PLACE if tags.get(tag)}
         kind = "RGB" if channels - len(extra) == 3 else "L"
-        # ImageJ has large stacks without a page for each plane.
+        # ImageJ writes large stacks without a page for each plane.
         found = _IMAGES.match(str(tags.get(_DESCRIPTION, "")))
         n_pages = max(len(offsets), int(found[1]) if found else 1)
         about = Metadata(
@@ -83,18 +84,18 @@ def describe_tiff(file: BinaryIO, path: Path, page: int = 0) -> Metadata:
 
 
 def _resolution(tags: Any) -> tuple[float, float] | None:
-    """Return the pixels per inch, if that is what the tags say."""
+    """Return the pixels per inch, if the tags specify them."""
     inches = {2: 1.0, 3: 1 / 2.54}.get(tags.get(_UNIT, 2))
     if found := _IMAGEJ_UNIT.match(str(tags.get(_DESCRIPTION, ""))):
         inches = inches or _IN_INCHES.get(found[1])
     across, down = (float(tags.get(tag) or 0) for tag in (_ACROSS, _DOWN))
-    # Some write 0 divided by 0.
+    # Some programs write 0 / 0.
     is_known = inches is not None and 0 < across < math.inf and 0 < down < math.inf
     return (across / inches, down / inches) if inches and is_known else None
 
 
 def _number(text: Any) -> float | None:
-    """Return the number that a text says, as GDAL writes that of no data."""
+    """Return the number in a text, as GDAL writes the value for no data."""
     try:
         return float(str(text).strip("\0 "))
     except ValueError:
@@ -104,13 +105,13 @@ def _number(text: Any) -> float | None:
 def pages_of(file: BinaryIO) -> list[tuple[int, int]]:
     """Return the number of each page of a TIFF and where it begins.
 
-    Each says where the next one does. Smaller copies of the one before, and masks of
-    it, are none, but have numbers.
+    Each page has the offset of the next. Reduced copies and masks of the page before do
+    not count as pages, but have numbers.
     """
     file.seek(0)
     order = "<" if file.read(2) == b"II" else ">"
     big = struct.unpack(f"{order}H", file.read(2))[0] == _BIG
-    # A page begins with the number of its tags, and ends with where the next one is.
+    # A page begins with the number of its tags, and ends with the offset of the next.
     count, entry, place, start = ("Q", 20, "Q", 8) if big else ("H", 12, "I", 4)
     file.seek(start)
     found: dict[int, bool] = {}
@@ -123,11 +124,11 @@ def pages_of(file: BinaryIO) -> list[tuple[int, int]]:
         tags = file.read(min(n, _MOST_TAGS) * entry)
         found[at] = True
         if len(tags) < n * entry:
-            # A number that is damaged: what would be the next page is none.
+            # The number of tags is damaged, so there is no next page.
             break
         for tag in range(0, len(tags), entry):
             if struct.unpack_from(f"{order}H", tags, tag) == (SUBFILE_TYPE,):
-                # The number stands behind tag, type and count.
+                # The value follows tag, type and count.
                 kind = struct.unpack_from(f"{order}I", tags, tag + (12 if big else 8))
                 found[at] = not kind[0] & _COPY_OR_MASK
     file.seek(0)
@@ -136,7 +137,7 @@ def pages_of(file: BinaryIO) -> list[tuple[int, int]]:
 
 
 def series_of(file: BinaryIO) -> Any:
-    """Return what tifffile takes for the images in a file: a stack counts as one."""
+    """Return tifffile's series of the images in a file; a stack is one series."""
     import tifffile
 
     file.seek(0)
@@ -144,15 +145,15 @@ def series_of(file: BinaryIO) -> Any:
 
 
 def order_of(axes: str) -> list[int]:
-    """Return the axes of a stack in the order: planes, rows, columns, channels."""
+    """Return the axes of a stack in the order planes, rows, columns, channels."""
     ends = [axes.index(axis) for axis in "YX"]
-    # Samples stand side by side in a pixel; with them, channels are planes.
+    # Samples are stored within a pixel; if there are any, channels are planes.
     ends += [axes.index(axis) for axis in "SC" if axis in axes][:1]
     return [at for at in range(len(axes)) if at not in ends] + ends
 
 
 def _describe_stack(file: BinaryIO) -> dict[str, Any]:
-    """Return what is said of several pages, if they are alike and that can be told."""
+    """Return the metadata of several pages, if they are alike and tifffile is there."""
     try:
         series = series_of(file)
     except ImportError:
@@ -161,14 +162,14 @@ def _describe_stack(file: BinaryIO) -> dict[str, Any]:
         n = len(pages_of(file))
         return {"stack": (("I", n),)} if are_alike(file) else {}
     axes, shape = series[0].axes, series[0].shape
-    # Channels beside samples are planes like others.
+    # If there are samples, channels are planes like others.
     names = axes.replace("C", "Q") if "S" in axes else axes
     pairs = sorted(zip(names, shape), key=lambda pair: pair[0] == "C")
     return {"stack": tuple(pair for pair in pairs if pair[0] not in "YXS") or None}
 
 
 def are_alike(file: BinaryIO) -> bool:
-    """Return whether all pages have one size and type, without smaller copies."""
+    """Return whether all pages, without reduced copies, have one size and dtype."""
     import tifffile
 
     file.seek(0)
@@ -183,8 +184,8 @@ def are_alike(file: BinaryIO) -> bool:
 def in_pages(images: Array, metadata: Metadata) -> tuple[Array, Any, int]:
     """Return planes, rows, columns and channels as the axes of a TIFF of pages.
 
-    Also what it takes to write them as an OME-TIFF, which tells depth, time and
-    channels apart, None if there is nothing to tell; and the number of axes of a page.
+    Also returns the metadata for an OME-TIFF, which names the axes for depth, time and
+    channels, None if there is nothing to name; and the number of axes of a page.
     """
     planes = dict(metadata.planes)
     page = images.shape[1:] if planes else images.shape
@@ -202,12 +203,12 @@ def in_pages(images: Array, metadata: Metadata) -> tuple[Array, Any, int]:
 
 
 def says_unspecified(metadata: Metadata, channels: int) -> bool:
-    """Return whether the last of 2 or 4 channels is declared to be no alpha."""
+    """Return whether the last of 2 or 4 channels is declared not to be alpha."""
     return metadata.has_alpha is False and channels in (2, 4)
 
 
 def tags_for_pillow(metadata: Metadata) -> Any:
-    """Return the tags of metadata that Pillow has no options for."""
+    """Return the tags of metadata for which Pillow has no options."""
     from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
     tags = ImageFileDirectory_v2()
@@ -220,7 +221,7 @@ def tags_for_pillow(metadata: Metadata) -> Any:
 def _placed(metadata: Metadata) -> Iterator[tuple[int, int, Any]]:
     """Yield the tags of place and of no data: number, type and value."""
     for tag, (kind, value) in (metadata.place or {}).items():
-        # As its bytes were read, whatever they are.
+        # The bytes as they were read, whatever they are.
         if isinstance(value, str):
             value = value.encode("latin-1", "replace")
         yield tag, kind, value
@@ -229,7 +230,7 @@ def _placed(metadata: Metadata) -> Iterator[tuple[int, int, Any]]:
 
 
 def tiff_options(shape: tuple[int, ...], metadata: Metadata) -> dict[str, Any]:
-    """Return what tifffile has to know to write an image of this shape."""
+    """Return the options for tifffile to write an image of this shape."""
     bands = 1 if len(shape) == 2 else shape[2]
     extra = metadata.extra_channels or ()
     colors = bands - len(extra)

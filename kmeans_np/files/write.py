@@ -44,77 +44,85 @@ def write_image(
     """Write an image file, or leave everything as it was.
 
     The file is written under another name in the same folder and renamed when it is
-    complete, so that `path` never holds half a picture. A file that is there is
-    replaced; the new one has its permissions.
+    complete, so that `path` never has a part of an image. An existing file is replaced,
+    and its permissions are kept.
 
     Parameters
     ----------
     path : str or path-like
-        Where to; its suffix names the kind: .png, .tif, .tiff, .webp, .bmp and .gif
-        keep every pixel (.gif has at most 256 colors, gray comes back from .webp as
-        RGB, and in .gif and animated .webp what is transparent has no color), .jpg and
-        .jpeg (of quality 95) blur the edges between colors. A .png of at most 256
-        colors has a palette if that makes it smaller. What a link points to is
-        replaced, not the link.
-    image : (rows, columns[, channels]) or (pages, rows, columns, channels) array_like
-        The image: gray, gray with alpha, RGB or RGBA of type uint8, as far as the kind
-        of file allows; or gray of type uint16 as .png, .tif and .tiff, and of type
-        int32 or float32 as .tif and .tiff.
+        The path to write to; its suffix determines the format. If it is a link, the
+        file that it points to is replaced.
 
-        Integers of another type, such as labels, are written if they fit into one of
-        these.
+        - .png, .tif, .tiff, .webp, .bmp and .gif keep every pixel. Exceptions: .gif has
+          at most 256 colors, gray is read from .webp as RGB, and in .gif and animated
+          .webp, transparent pixels have no color.
+        - .jpg and .jpeg (of quality 95) blur the edges between colors.
+        - .png has a palette if there are at most 256 colors and that makes it smaller.
+        - .npy and .zarr (a folder) keep arrays of any shape.
+    image : ([pages,] rows, columns[, channels]) array_like of real numbers
+        The image: gray, gray with alpha, RGB or RGBA of dtype uint8, as far as the
+        format allows; or gray of dtype uint16 (.png, .tif, .tiff), int32 or float32
+        (.tif, .tiff). Integers of other dtypes, such as labels, are written if their
+        values fit into one of these.
 
-        With the extra ``kmeans-np[deep]`` also gray with alpha, RGB and RGBA of type
-        uint16 as .png, and any number of channels of type uint8, uint16, uint32, int8,
-        int16, int32, float32 or float64 as .tif and .tiff.
-
-        Of several images at once, an array with an axis for them in front, .gif, .png
-        and .webp make an animation, whose frames are of type uint8, and .tif and .tiff,
-        with ``kmeans-np[deep]``, pages. Gray ones, (pages, rows, columns), need a
-        `like` that says so in its `stack`.
-
-        As .npy, and with the extra ``kmeans-np[zarr]`` as .zarr (a folder), any number
-        of axes and any real type; each chunk of a .zarr has a checksum. An image
-        outside of memory, such as that of a `Segmentation` of one, is written block by
-        block as .npy, .zarr, .tif and .tiff, the last two in tiles, and as BigTIFF
-        where that is needed.
-    like : Metadata, string or path-like, optional
-        What the file shall say about its numbers, or the file that says it: its color
-        profile, resolution, place on Earth and so on. What such a file cannot hold is
-        left out, with a warning.
+        - With tifffile and imagecodecs: gray with alpha, RGB and RGBA of dtype uint16
+          as .png, and any number of channels of dtype uint8, uint16, uint32, int8,
+          int16, int32, float32 or float64 as .tif and .tiff.
+        - Several images, as an array with an axis for them in front: .gif, .png and
+          .webp become an animation with frames of dtype uint8; .tif and .tiff get
+          pages, with tifffile and imagecodecs. Gray images, (pages, rows, columns),
+          need a `like` whose `stack` says so.
+        - As .npy, and with zarr as .zarr: any number of axes and any real dtype. Each
+          chunk of a .zarr has a checksum.
+        - An image outside of memory, such as the `image` of a `Segmentation` of one, is
+          written block by block as .npy, .zarr, .tif or .tiff; the latter two in tiles,
+          and as BigTIFF if necessary.
+    like : Metadata, str or path-like, optional
+        The metadata to write, such as color profile, resolution and location on Earth,
+        or an image file that has them. What the format cannot hold is left out, with a
+        warning.
     progress : callable, optional
-        Called with a `Progress` after each block, where an image is written in blocks.
+        Called with a `Progress` after each block, if an image is written in blocks.
 
     Raises
     ------
     TypeError
-        If `image` is of another type than the kind of file can hold, `like` neither
-        metadata nor a path, or `progress` is not callable.
+        If the format cannot hold the dtype of `image`, `like` is neither metadata nor a
+        path, or `progress` is not callable.
     ValueError
-        If the suffix is unknown, or the shape of `image`, or the number of its colors,
-        not possible in such a file, or only with the extra, which is not installed.
-    ValueError
-        If `like` has a resolution, durations or a loop that are none, or says that the
-        last channel is no alpha where the kind of file would take it for that.
-    ValueError
-        If there is something else than a file at `path`, such as a FIFO or a device,
-        or, for a .zarr, a folder that is no Zarr; or if the file system cannot hold
-        such a name.
-    FileNotFoundError, NotADirectoryError, IsADirectoryError
-        If the folder does not exist, or `path` is a folder.
-    PermissionError, OSError
-        If the file may not be written, or the disk is full.
+        - If the suffix is unknown, or the format cannot hold the shape of `image` or
+          the number of its colors, or only with a package that is not installed.
+        - If `like` has an invalid resolution, durations or loop, or declares that the
+          last channel is not alpha and the format would take it for alpha.
+        - If there is something other than a file at `path`, such as a FIFO or a device,
+          or, for a .zarr, a folder that is not a Zarr.
+        - If the file system cannot hold such a name.
+    FileNotFoundError
+        If the folder does not exist.
+    NotADirectoryError
+        If a part of `path` is a file, not a folder.
+    IsADirectoryError
+        If `path` is a folder.
+    PermissionError
+        If the file may not be written.
+    OSError
+        If the file cannot be written for another reason, such as a full disk.
+
+    Warns
+    -----
+    UserWarning
+        If the format cannot hold some of the metadata.
 
     Notes
     -----
-    A process that is killed leaves `path` as it was, and beside it a file or folder
-    named ``.`` and 16 hexadecimal digits and ``.part``, which can be deleted. The one
-    exception: a .zarr that replaces another is renamed in two steps, and between them
-    the old one has such a name, and `path` does not exist.
+    If the process is killed, `path` is as it was, and next to it there may be a file or
+    folder whose name is ``.``, 16 hexadecimal digits and ``.part``; it can be deleted.
+    One exception: a .zarr that replaces another is renamed in two steps, and between
+    them the old one has such a name, and `path` does not exist.
 
-    The system may keep what was written in memory for a while: it is not asked to bring
-    it to the disk before the file is renamed. So after a crash of the machine, rather
-    than of the process, the file at `path` may be incomplete.
+    The operating system may keep what was written in memory for a while: the data are
+    not flushed to the disk before the file is renamed. So after a crash of the machine,
+    not just of the process, the file at `path` may be incomplete.
     """
     path = as_path(path)
     function(progress, "progress", "Progress")
@@ -134,7 +142,7 @@ def write_image(
     array = _in_kept_type(array, format_of(path))
     metadata = suiting_file(metadata, path, array.shape)
     check_writable(array, path, metadata)
-    # Before the work of encoding it.
+    # Checked before the image is encoded, which takes time.
     check_replaceable(path)
     row = format_of(path)
     assert row.write is not None
@@ -149,11 +157,11 @@ def write_image(
 
 
 def _in_kept_type(array: Array, row: Format) -> Array:
-    """Return integers, such as labels, in a type that the file keeps, if they fit."""
+    """Return integers, such as labels, in a dtype that the file keeps, if they fit."""
     if array.dtype.kind not in "iu" or not array.size or row.keeps(array.dtype):
         return array
     if array.dtype == np.uint16:
-        # That is a picture, which would come back as another one.
+        # This is an image, and as another dtype it would be a different one.
         return array
     low, high = array.min(), array.max()
     for dtype in map(np.dtype, ("uint8", "uint16", "int32")):
@@ -164,7 +172,7 @@ def _in_kept_type(array: Array, row: Format) -> Array:
 
 
 def _as_metadata(like: Any) -> Metadata:
-    """Return what a file shall say, if it can."""
+    """Return the metadata to write, after checks."""
     if like is None:
         return NOTHING
     if isinstance(like, Metadata):
@@ -178,7 +186,7 @@ def _as_metadata(like: Any) -> Metadata:
 
 
 def _check_metadata(like: Metadata) -> None:
-    """Refuse metadata that a file cannot say anywhere."""
+    """Reject metadata with invalid values."""
     for name, rule, is_right in (
         ("resolution", "numbers above 0", lambda x: 0 < x < np.inf),
         ("durations", "numbers of at least 0", lambda x: 0 <= x < np.inf),
@@ -196,7 +204,7 @@ def _check_metadata(like: Metadata) -> None:
 
 
 def suiting_file(metadata: Metadata, path: Path, shape: tuple[int, ...]) -> Metadata:
-    """Return what is said of an image of this shape; warn of what the file cannot."""
+    """Return the metadata for an image of this shape; warn of what is left out."""
     metadata = metadata.suiting(shape)
     left_out = lost(path, metadata)
     if left_out:
@@ -214,7 +222,7 @@ def _in_blocks(image: Any, path: Path) -> bool:
 
 
 def check_writable(image: Any, path: Path, metadata: Metadata = NOTHING) -> None:
-    """Raise TypeError or ValueError if such an image cannot be in such a file.
+    """Raise TypeError or ValueError if a file of this format cannot hold the image.
 
     `metadata` says whether it is several images.
     """
@@ -237,7 +245,7 @@ def check_writable(image: Any, path: Path, metadata: Metadata = NOTHING) -> None
         if image.dtype == np.uint16:
             remedy, code = "choose .png, or convert it", "(image // 257)"
         elif image.dtype.kind == "i":
-            # Such as labels of pixels that take no part.
+            # Such as the labels -1 of excluded pixels.
             remedy = "choose .tif or .npy, which keep -1, or make it 255"
             code = "np.where(image < 0, 255, image)"
         elif image.dtype in TIFF_TYPES:
@@ -272,7 +280,7 @@ def check_writable(image: Any, path: Path, metadata: Metadata = NOTHING) -> None
 
 
 def _check_stack(row: Format, images: Any, suffix: str) -> None:
-    """Refuse several images where such a file holds one."""
+    """Reject several images if such a file can hold only one."""
     if not len(images):
         rule = f"have at least one image to be written to a {suffix} file"
         raise ArgumentValueError("image", rule, "none", "pass some")

@@ -22,10 +22,10 @@ from kmeans_np.files.metadata import NOTHING, Metadata
 from kmeans_np.files.paths import as_path, open_draft
 from kmeans_np.lloyd import Array
 
-# Bytes that are read at once.
+# The number of bytes that are read at once.
 BLOCK = 2**25
-# Smaller chunks, in bytes, would be too many files; and a part of the image lies in too
-# many chunks if they are so many times longer than wide.
+# Smaller chunks, in bytes, would mean too many files. If chunks are more than this many
+# times longer than wide, a region of the image lies in too many of them.
 SMALLEST_CHUNK, SLENDER = 2**16, 16
 CHUNK_SIDE, TILE_SIDE = 1024, 512
 USUAL_TILE_SIDES = range(128, 1025, 16)
@@ -36,14 +36,14 @@ Progress = Callable[[int, int], object]
 
 
 class _SourceError(Exception):
-    """The image could not be read, which says nothing about the file to write."""
+    """The image could not be read, which is no error of the file to write."""
 
 
 @contextmanager
 def _source_errors() -> Iterator[None]:
-    """Raise _SourceError for what would be taken for something else otherwise.
+    """Raise _SourceError for errors that would be mistaken for others.
 
-    That is for an error of the file that is written, or for the end of the blocks.
+    These are errors of the file being written, and the end of the blocks.
     """
     try:
         yield
@@ -52,7 +52,7 @@ def _source_errors() -> Iterator[None]:
 
 
 class Source(NamedTuple):
-    """An image that is read in blocks, and who is told how far that is."""
+    """An image that is read in blocks, and the function to report progress to."""
 
     image: Any
     shape: tuple[int, ...]
@@ -93,10 +93,10 @@ def write_sliced(
     metadata: Metadata = NOTHING,
     progress: Progress | None = None,
 ) -> None:
-    """Write an image as `write_image` does, block by block, each pixel read once.
+    """Write an image like `write_image`, block by block, reading each pixel once.
 
     `progress` is called after each block, of about 32 MiB, with the number of pixels
-    that are done and of all.
+    done and of all.
     """
     path = as_path(path)
     source = check_sliced(path, image, progress)._replace(metadata=metadata)
@@ -113,7 +113,7 @@ def write_sliced(
 
 
 def check_sliced(path: Path, image: Any, progress: Progress | None = None) -> Source:
-    """Return the source if such an image can be in such a file, or raise an error."""
+    """Return the source if a file of this format can hold such an image, or raise."""
     row, suffix = format_of(path), path.suffix.lower()
     if row.write_blocks is None:
         names = ", ".join(suffixes(lambda each: each.write_blocks, arrays_first=True))
@@ -154,7 +154,7 @@ def check_sliced(path: Path, image: Any, progress: Progress | None = None) -> So
 
 
 def tile_of(source: Source) -> tuple[int, int]:
-    """Return the shape of a tile: the source's own, as far as a TIFF can have it."""
+    """Return the shape of a tile: the source's own, if a TIFF can have it."""
     sides = [
         min(own if own in USUAL_TILE_SIDES else TILE_SIDE, -(-length // 16) * 16)
         for length, own in zip(source.shape, (_own_chunks(source) or (0, 0))[:2])
@@ -167,7 +167,7 @@ def tile_of(source: Source) -> tuple[int, int]:
 
 
 def chunks(source: Source) -> tuple[int, ...]:
-    """Return the chunks that the source has, or that suit it if it has no good ones."""
+    """Return the chunks of the source, or suitable ones if it has no good ones."""
     own = _own_chunks(source)
     if own is not None:
         return _cut_strips(own, source)
@@ -184,7 +184,7 @@ def _cut_strips(own: tuple[int, ...], source: Source) -> tuple[int, ...]:
     bands = math.prod(source.shape[2:])
     if own[long] <= SLENDER * own[thin] or bands >= min(source.shape[:2]):
         return own
-    # A block has all of these strips, from one end of the image to the other.
+    # A block consists of whole strips, from one end of the image to the other.
     strip = own[thin] * source.shape[long] * bands * source.dtype.itemsize
     chunk = list(own)
     chunk[thin] *= max(1, min(CHUNK_SIDE // own[thin], BLOCK // strip))
@@ -194,12 +194,12 @@ def _cut_strips(own: tuple[int, ...], source: Source) -> tuple[int, ...]:
 
 
 def _own_chunks(source: Source) -> tuple[int, ...] | None:
-    """Return the chunks that the source has, if they are neither small nor large."""
+    """Return the chunks of the source, if they are neither too small nor too large."""
     shape, each = source.shape, source.dtype.itemsize
     own = getattr(source.image, "chunks", None)
     if not isinstance(own, tuple) or len(own) != len(shape):
         return None
-    # Dask has the sizes of all chunks in this place.
+    # For Dask, `chunks` has the sizes of all chunks.
     if not all(isinstance(n, (int, np.integer)) and n > 0 for n in own):
         return None
     chunk = tuple(min(int(n), length) for n, length in zip(own, shape))

@@ -15,7 +15,7 @@ from kmeans_np.lloyd import Array
 
 
 class ZarrImage(SlicedImage):
-    """An array of Zarr; chunks that were never written hold its fill value."""
+    """A Zarr array; chunks that were never written have its fill value."""
 
     def __init__(self, path: Path, array: Any) -> None:
         super().__init__(path, array.shape, array.dtype, array.chunks)
@@ -27,7 +27,8 @@ class ZarrImage(SlicedImage):
             return np.array(self._array[cut], self.dtype, order="C")
         except MemoryError:
             raise
-        # All at once is faster, and one after the other tells what cannot be read.
+        # Reading all chunks at once is faster; reading one by one shows which is
+        # unreadable.
         except Exception:
             return super()._read(parts)
 
@@ -39,8 +40,8 @@ class ZarrImage(SlicedImage):
 
 
 def open_zarr(path: Path) -> ZarrImage:
-    """Open the array that a folder stands for."""
-    # What the system says of the folder, before the library says that it is no Zarr.
+    """Open the Zarr array in a folder."""
+    # Errors of the system about the folder come first, before Zarr rejects it.
     next(path.iterdir(), None)
     with slice_errors(path):
         return ZarrImage(path, _array_of(path))
@@ -50,10 +51,11 @@ def _array_of(path: Path) -> Any:
     import zarr
 
     try:
-        # It warns of files in the folder that do not belong to it, and the like.
+        # Zarr warns of unrelated files in the folder, and the like.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            # Zarr opens the files of chunks later, when this may be another folder.
+            # Zarr opens the files of chunks later, when the working folder may have
+            # changed.
             found: Any = zarr.open(path.absolute(), mode="r")
             if isinstance(found, zarr.Array):
                 return found
@@ -78,13 +80,13 @@ def write_zarr(draft: Path, source: Source) -> None:
     from zarr.codecs import Crc32cCodec, ZstdCodec
 
     cell = chunks(source)
-    # As it compresses by itself, and a checksum, which it has but does not use.
+    # Zarr's default compression, and a checksum, which it does not use by default.
     codecs = [ZstdCodec(), Crc32cCodec()]
     array = zarr.create_array(
         draft, shape=source.shape, dtype=source.dtype, chunks=cell, compressors=codecs
     )
-    # Zarr writes in threads of its own. An interrupt must wait for them, or they would
-    # go on writing where all is to be removed.
+    # Zarr writes in its own threads. An interrupt must wait for them, or they would go
+    # on writing to the folder that is being removed.
     with ThreadPoolExecutor(1) as worker:
         for place, block in source.blocks(cell):
             worker.submit(array.__setitem__, place, block).result()
@@ -97,5 +99,5 @@ ZARR = Format(
     types=None,
     channels=None,
     folder=True,
-    extra=Extra("kmeans-np[zarr]", ("zarr",)),
+    extra=Extra(("zarr",), "zarr"),
 )

@@ -1,7 +1,8 @@
 """Several images with one palette: the frames of a film, the scans of a day.
 
-Of each image only its colors are kept, so that memory does not grow with the number of
-images, but with that of their colors; if they hold floats, with that of their pixels.
+Of each image, only the distinct colors are kept. So memory grows with the number of
+distinct colors, not with the number of images; for images of floats, it grows with the
+number of pixels.
 """
 
 import os
@@ -29,15 +30,15 @@ from kmeans_np.image.segmentation import Segmentation, levels_between
 from kmeans_np.image.source import Source
 from kmeans_np.lloyd import Array, Floats
 
-# From so many colors on, those of several images are taken together.
+# The colors of several images are merged when there are this many.
 MANY_COLORS = 2**22
 
 
 def is_batch(value: Any) -> bool:
-    """Return whether something is several images, and not one that is array_like.
+    """Return whether a value is several images, not one image that is array_like.
 
-    That is a list or tuple of arrays with rows and columns, or of paths; or anything
-    else to iterate over that is no array.
+    Several images are a list or tuple of paths or of arrays with rows and columns, or
+    another iterable that is not an array.
     """
     one = (str, bytes, memoryview, Set, Mapping, os.PathLike)
     if isinstance(value, one) or is_sliced(value):
@@ -56,7 +57,7 @@ def _is_image(value: Any) -> bool:
 
 
 class LazySequence(Sequence[Array]):
-    """Something of each image of a batch, computed when it is asked for."""
+    """One array for each image of a batch, computed on access."""
 
     def __init__(self, n: int, compute: Callable[[int], Array]) -> None:
         self.n, self._compute = n, compute
@@ -70,24 +71,24 @@ class LazySequence(Sequence[Array]):
         return self._compute(range(self.n)[number])
 
     def __iter__(self) -> Iterator[Array]:
-        # Not a generator, which two threads cannot ask at the same time.
+        # Not a generator, which two threads cannot advance at the same time.
         return map(self._compute, range(self.n))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Batch(Segmentation):
-    """The answer of `cluster_image` for several images, with one palette for all.
+    """The result of `cluster_image` for several images, with one palette for all.
 
-    ``answer[i]`` is the `Segmentation` of image i, a slice is a list of them, and
-    iterating over the answer gives one after the other. They are computed when they are
-    asked for, and not kept; files are read again.
+    ``answer[i]`` is the `Segmentation` of image i, and a slice is a list of them;
+    iteration yields one after the other. They are computed on access and not kept;
+    image files are read again.
 
     Attributes
     ----------
     labels, image : sequences of arrays
-        The label image and the segmented image of each; computed when asked for.
+        The label image and the segmented image of each image, computed on access.
     palette, centroids, counts, shares, inertia, n_iter, stopped_by
-        As of a `Segmentation`, over all images together.
+        As in `Segmentation`, over all images together.
     """
 
     def __repr__(self) -> str:
@@ -96,7 +97,7 @@ class Batch(Segmentation):
         return f"<Batch of {images} in {colors}: inertia {self.inertia:.6g}>"
 
     def _repr_html_(self) -> str:
-        """Return the first image and the palette with the shares in it."""
+        """Return the first image and the palette with its shares, as HTML."""
         html: str = self[0]._repr_html_()
         return html
 
@@ -106,7 +107,7 @@ class Batch(Segmentation):
 
     @property
     def thresholds(self) -> Array:
-        """The levels between the clusters; see `Segmentation.thresholds`."""
+        """The k - 1 thresholds between the clusters; see `Segmentation.thresholds`."""
         self._check_thresholds()
         largest: Array | None = None
         there = np.zeros(len(self.palette), bool)
@@ -131,24 +132,50 @@ class Batch(Segmentation):
         return map(self.__getitem__, range(len(self)))
 
     def overlay(self, *, alpha: float = 0.5, outline: bool = False) -> Any:
-        """Lay the labels over each image; see `Segmentation.overlay`.
+        """Draw the labels over each image; see `Segmentation.overlay`.
+
+        Parameters
+        ----------
+        alpha : float, default 0.5
+            The opacity of the label colors, 0 to 1.
+        outline : bool, default False
+            Whether to draw an outline around each region.
 
         Returns
         -------
-        sequence of arrays
-            The pictures, computed when they are asked for.
+        sequence of ([planes,] rows, columns, 3) arrays of uint8
+            The pictures, computed on access.
+
+        Raises
+        ------
+        TypeError
+            If `alpha` is not a number or `outline` not a bool.
+        ValueError
+            If `alpha` is not from 0 to 1.
         """
         alpha = checks.check_fraction(alpha, "alpha")
         outline = checks.check_bool(outline, "outline")
         return self._each("overlay", alpha=alpha, outline=outline)
 
     def mask_of(self, label: int) -> Any:
-        """Return where a cluster is in each image; see `Segmentation.mask_of`.
+        """Return the mask of a cluster in each image; see `Segmentation.mask_of`.
+
+        Parameters
+        ----------
+        label : int
+            The number of the cluster, 0 to k - 1.
 
         Returns
         -------
-        sequence of arrays of bool
-            The masks, computed when they are asked for.
+        sequence of ([planes,] rows, columns) arrays of bool
+            The masks, computed on access.
+
+        Raises
+        ------
+        TypeError
+            If `label` is not an integer.
+        ValueError
+            If `label` is not from 0 to k - 1.
         """
         label = checks.check_label(label, len(self.palette))
         return self._each("mask_of", label=label)
@@ -161,14 +188,14 @@ class Batch(Segmentation):
 
 
 def open_if_path(image: Any) -> Any:
-    """Return an image that may be given as the name of a file."""
+    """Return an image; if it is a path, open or read the file."""
     if not isinstance(image, (str, os.PathLike)):
         return image
     return open_image(image) if is_opened(Path(image)) else read_image(image)
 
 
 class ColorPool(Source):
-    """The colors of many images, and how often each occurs, as one source."""
+    """The colors of many images, and their counts, as one source."""
 
     def __init__(self) -> None:
         self.kind, self._n_weighted = "", 0
@@ -178,16 +205,16 @@ class ColorPool(Source):
 
     @property
     def size(self) -> int:
-        """How many pixels there are, which is not known before they are counted."""
+        """The number of pixels, which is not known before they are counted."""
         return sys.maxsize
 
     @property
     def n_weighted(self) -> int:
-        """How many pixels have a weight, of those that were added."""
+        """The number of pixels with a positive weight, among those added so far."""
         return self._n_weighted
 
     def add(self, source: Source, name: str) -> None:
-        """Add the pixels of an image that take part; `name` is for errors."""
+        """Add the included pixels of an image; errors call it `name`."""
         kind = _kind_of(source.layout)
         if self.kind not in ("", kind):
             rule, found = f"be {self.kind}, as the first one is", f"which is {kind}"
@@ -215,7 +242,7 @@ class ColorPool(Source):
             self._merge()
 
     def _merge(self) -> Colors | None:
-        """Take equal colors of different images together; return them."""
+        """Merge equal colors of different images, and return the colors."""
         values, counts = np.concatenate(self.values), np.concatenate(self.counts)
         colors = distinct_of(values)
         if colors is not None:
@@ -228,36 +255,36 @@ class ColorPool(Source):
         return colors
 
     def count(self) -> Colors | None:
-        """Return the distinct colors of all images, and how often each occurs."""
+        """Return the distinct colors of all images, and their counts."""
         return self._merge()
 
     def prepare_painting(
         self, clusters: Clusters, result: Clustering, colors: Colors | None, data: Data
     ) -> FoundClusters:
-        """Return the clusters, and forget the colors."""
+        """Return the clusters, and release the colors."""
         del colors, data
         self.values = self.counts = []
         return FoundClusters(clusters, result)
 
     def rows(self) -> Rows:
-        """Return the pixels that take part, one a row."""
+        """Return the included pixels, one per row."""
         (values,), (counts,) = self.values, self.counts
         return MemoryRows(values, counts)
 
     def paint(self, found: FoundClusters) -> tuple[Any, Any]:
-        """Return nothing: these colors are no picture."""
+        """Return nothing: a pool of colors cannot be painted."""
         del found
         return None, None
 
     def colors_in_memory(self) -> Array:
-        """Refuse to show them, as no caller asks for."""
+        """Raise NotImplementedError: a pool of colors is no image."""
         raise NotImplementedError
 
 
 class SeveralImages(ColorPool):
-    """Several images, of which each is read when it is counted and when it is painted.
+    """Several images, each of which is read once to be counted and again to be painted.
 
-    The parameters are those of `kmeans_np.cluster_image`.
+    For the parameters, see `kmeans_np.cluster_image`.
     """
 
     def __init__(
@@ -277,7 +304,7 @@ class SeveralImages(ColorPool):
         if not len(self.images):
             rule = "hold at least one image"
             raise checks.ArgumentValueError("image", rule, "none", "pass some")
-        # Kept until it has been counted.
+        # Kept open until it has been counted.
         self.first: Source | None = self._open(0)
         self.layout = self.first.layout
 
@@ -300,7 +327,7 @@ class SeveralImages(ColorPool):
         return iter(self._each(partial(_paint_one, 0), found.clusters))
 
     def paint(self, found: FoundClusters) -> tuple[Any, Any]:
-        """Return segmented images and labels, computed when they are asked for."""
+        """Return the segmented images and the labels, computed on access."""
         painted, labels = (partial(_paint_one, part) for part in (0, 1))
         return self._each(painted, found.clusters), self._each(labels, found.clusters)
 
@@ -317,7 +344,7 @@ def _paint_one(part: int, source: Source, found: FoundClusters) -> Any:
 
 
 def refuse_for_several(**given: bool) -> None:
-    """Refuse what says something about the places of one image."""
+    """Reject arguments that refer to the positions of pixels in a single image."""
     for name, is_there in given.items():
         if is_there:
             raise checks.ArgumentValueError(
@@ -329,7 +356,7 @@ def refuse_for_several(**given: bool) -> None:
 
 
 def _kind_of(layout: Layout) -> str:
-    """Say in words what kind of image it is."""
+    """Return the kind of an image in words, for errors."""
     planes = " in planes" * (len(layout.shape) > 2)
     if layout.channel_axis is None:
         return f"gray of type {layout.dtype}{planes}"

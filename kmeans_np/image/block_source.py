@@ -43,7 +43,7 @@ Place = tuple[slice, ...]
 class BlockImage(Source):
     """An image that is read in blocks.
 
-    The parameters are those of `kmeans_np.cluster_image`.
+    For the parameters, see `kmeans_np.cluster_image`.
     """
 
     def __init__(
@@ -69,12 +69,12 @@ class BlockImage(Source):
             checks.weights_image(shape_only(self.weights), self.layout.shape)
 
     def pixels(self, place: Place) -> Pixels:
-        """Read the pixels at a place, given without channels."""
+        """Read the pixels of a block; `place` has no slice for the channels."""
         mask = None if self.mask is None else self.mask[place]
         return self.layout.pixels(self.source[self.layout.with_channels(place)], mask)
 
     def weights_of(self, pixels: Pixels, place: Place) -> Floats | None:
-        """Read the weights of the pixels at a place that take part."""
+        """Read the weights of the included pixels of a block."""
         if self.weights is None:
             return None
         weights = self.weights[place]
@@ -83,16 +83,16 @@ class BlockImage(Source):
 
     @cached_property
     def selection(self) -> "BlockSelection":
-        """Which pixels take part, from a look at what says so."""
+        """Which pixels are included, from a pass over mask, weights and alpha."""
         return select_pixels(self)
 
     @property
     def n_weighted(self) -> int:
-        """How many of the pixels that take part have a weight."""
+        """The number of included pixels with a positive weight."""
         return sum(self.selection.sizes)
 
     def count(self) -> Colors | None:
-        """Return the distinct colors of what takes part, and the weight of each."""
+        """Return the distinct colors of the included pixels, and the weight of each."""
         units = self.selection.units if self.weighted else None
         if self.layout.needs_ranges:
             stats = column_stats(self.rows())
@@ -114,7 +114,7 @@ class BlockImage(Source):
                 return None
         n_masked = None
         if self.mask is not None and not counts.n_pixels:
-            # Only the error wants to know.
+            # Only needed for the error.
             masks = (self.mask[place] for place in self._places())
             n_masked = sum(int(np.count_nonzero(mask)) for mask in masks)
         checks.some_take_part(counts.n_pixels, self.size, n_masked)
@@ -126,13 +126,13 @@ class BlockImage(Source):
         return tiles(self.layout.shape, own)
 
     def rows(self) -> "PixelRows":
-        """Return the pixels that take part, one a row."""
+        """Return the included pixels, one per row."""
         return PixelRows(self)
 
     def prepare_painting(
         self, clusters: Clusters, result: Clustering, colors: Colors | None, data: Data
     ) -> FoundClusters:
-        """Return clusters with what finds the labels of pixels."""
+        """Return the clusters with a function that finds the labels of pixels."""
         find: FindLabels
         if colors is None:
             find = NearestPixels.of(clusters, data.shift)
@@ -144,7 +144,7 @@ class BlockImage(Source):
     def paint(self, found: FoundClusters) -> tuple[LazyArray, LazyArray]:
         """Return the segmented image and the labels, computed when they are read."""
         assert found.find is not None
-        # Weights have had their say.
+        # The weights are not needed any more.
         self.weights = None
         self.__dict__.pop("selection", None)
         lazy = LazyPainting(self, found.find, found.clusters.palette)
@@ -159,7 +159,7 @@ class BlockImage(Source):
     def write(self, found: FoundClusters, out: Any) -> None:
         """Write the segmented image into an array, block by block.
 
-        It may be the image itself, of which no pixel is looked at once it is written.
+        The array may be the image itself: no pixel is read after it has been written.
         """
         painted, _ = self.paint(found)
         reporter = Reporter(self.report, "paint", self.size)
@@ -174,24 +174,24 @@ class BlockImage(Source):
             reporter.add(math.prod(cut.stop - cut.start for cut in place))
 
     def colors_in_memory(self) -> Array:
-        """Read all of the image, with its channels last, without alpha."""
+        """Read the whole image, with its channels last, without alpha."""
         whole = self.pixels(tuple(slice(0, n) for n in self.layout.shape))
         return whole.colors
 
 
 class BlockSelection(NamedTuple):
-    """Which pixels take part."""
+    """Which pixels are included."""
 
-    # Bands of whole rows of the image, in the order of memory.
+    # Bands of whole rows of the image, in memory order.
     bands: list[Place]
-    # How many pixels of each take part and have a weight.
+    # The number of included pixels with a positive weight in each band.
     sizes: list[int]
-    # What weights are split into to be added up; None without weights.
+    # The units that weights are split into for exact sums; None without weights.
     units: Units | None
 
 
 def select_pixels(image: BlockImage) -> BlockSelection:
-    """Look at mask, weights and alpha, but not at more of the image."""
+    """Find the included pixels, reading only mask, weights and alpha."""
     layout = image.layout
     found = bands(layout.shape, _band(image), layout.channels)
     sizes = [math.prod(cut.stop - cut.start for cut in band) for band in found]
@@ -209,7 +209,7 @@ def select_pixels(image: BlockImage) -> BlockSelection:
 
 
 def _band(image: BlockImage) -> tuple[int, ...]:
-    """Return the shape of whole rows of the image, and of chunks if not too large."""
+    """Return the shape of a band of whole rows, made of whole chunks if possible."""
     layout = image.layout
     *planes, _, columns = layout.shape
     own = image.source.chunks
@@ -220,7 +220,7 @@ def _band(image: BlockImage) -> tuple[int, ...]:
 
 
 class PixelRows(BlockRows):
-    """The pixels of an image in blocks that take part, in the order of memory."""
+    """The included pixels of an image in blocks, in memory order."""
 
     def __init__(self, image: BlockImage) -> None:
         layout, selection = image.layout, image.selection
@@ -228,12 +228,13 @@ class PixelRows(BlockRows):
         super().__init__(
             shape, layout.dtype, selection.bands, selection.sizes, image.report
         )
-        # A copy, which keeps the weights: labels of a step may be read after the end.
+        # A copy, which keeps the weights: the labels of a step may be read after the
+        # run.
         self.image, self.n_axes = copy.copy(image), len(layout.shape)
         self.names = checks.named_pixels(self._say_place, layout.channel_axis)
 
     def read(self, block: Place) -> Selected:
-        """Read the pixels of a band that take part and have a weight."""
+        """Read the included pixels of a band that have a positive weight."""
         pixels = self.image.pixels(block)
         weights = self.image.weights_of(pixels, block)
         places = pixels.places(block) if self.with_places else None
@@ -250,7 +251,7 @@ class PixelRows(BlockRows):
         return pixels.values[some], weights[some], places
 
     def _say_place(self, index: Array) -> str:
-        """Say where the pixel of a row is."""
+        """Say where the pixel of a row is in the image."""
         number = self.block_of(int(index[0]))
         block, inside = self.blocks[number], int(index[0]) - self.starts[number]
         pixels = self.image.pixels(block)
@@ -261,7 +262,7 @@ class PixelRows(BlockRows):
 
 
 class LazyPainting:
-    """The labels and colors of an image in blocks, computed when they are read.
+    """The labels and the segmented image of an image in blocks, computed when read.
 
     Parameters
     ----------
@@ -270,7 +271,7 @@ class LazyPainting:
     find : callable
         Returns the labels of the pixels of a block.
     palette : (k, c) array
-        What each label is painted with.
+        The color of each label.
     """
 
     def __init__(self, image: BlockImage, find: FindLabels, palette: Array) -> None:

@@ -36,47 +36,156 @@ def segment_image(
     out: Any = None,
     progress: Report | None = None,
 ) -> Any:
-    """Paint an image in k colors, every pixel in that of its cluster.
+    """Segment an image: paint every pixel in the color of its cluster, one of k.
 
-    Takes what `cluster_image` takes, and returns the `image` of its answer.
+    The same as the `image` of the result of `cluster_image`.
 
     Parameters
     ----------
-    image : (rows, columns[, channels]) or (planes, rows, columns[, channels]) array
-        The image, see `cluster_image`.
+    image : ([planes,] rows, columns[, channels]) array_like of real numbers
+        The image: bools, integers or floats, in any unit and memory order. It is never
+        modified. Two axes are a gray image; three, an image with any number of
+        channels; four, a volume or a film with channels. For a gray volume, pass
+        ``channel_axis=None``.
+
+        Memory maps, and other objects with a shape, a dtype and slices that are not
+        NumPy arrays, such as Zarr or HDF5 arrays, are read in blocks. Dask arrays are
+        counted and painted by Dask, and the result is lazy. See the Notes of
+        `cluster_image`.
+
+        Several images get one common palette: pass a list or tuple of such arrays or of
+        file names, or another iterable that can be iterated over more than once.
     k : int
-        The number of clusters, from 1 to the number of pixels that take part.
-    mask, weights, channel_axis, alpha
-        What takes part, see `cluster_image`.
-    color_space, normalize, position_weight, color_profile
-        What is compared, see `cluster_image`.
-    init, n_init, max_iter, tol, rng, callback, coarse_start
-        How to run, see `cluster_image`.
-    out : array of the shape and type of `image`, optional
-        Where the segmented image is written, block by block: an array, a memory map, or
-        anything that takes slices, such as an array of Zarr or HDF5. It may be `image`
-        itself. If the call fails while it is written, it holds a part of the answer.
+        The number of clusters, from 1 to the number of included pixels (with a positive
+        weight).
+    mask : ([planes,] rows, columns) array_like of bool or int, optional
+        True (or nonzero) for the pixels to include, such as a region of interest, or
+        the pixels that have data: ``np.isfinite(image).all(axis=-1)``. Excluded pixels
+        are left unchanged. By default, all pixels are included.
+    weights : ([planes,] rows, columns) array_like of real numbers, optional
+        How many times each pixel counts: 0, or between 1e-100 and 1e100; by default,
+        once. A pixel of weight 0 does not influence the clusters, but is labeled and
+        painted. If `image` is outside of memory, `weights` and `mask` may be, too: as
+        memory maps, Zarr or HDF5 arrays, or Dask arrays.
+    channel_axis : int or None, default -1
+        The axis of the channels; None if the image has no such axis.
+    alpha : bool, "auto" or "weights", default "auto"
+        Whether the last channel is alpha. If so, it is left unchanged, and pixels where
+        it is 0 are excluded.
+
+        - "auto": images with 2 or 4 channels have alpha. For a scene with 2 or 4 bands,
+          pass False to treat the last channel as data.
+        - "weights": images with 2, 4 or more channels have alpha, and the weight of a
+          pixel is its opacity, from 0 to 1 (times `weights`, if given).
+    color_space : "rgb", "lab" or "oklab", default "rgb"
+        The space in which colors are compared. "rgb" compares the channels as they are.
+        "lab" (CIELAB [1]_, D65) and "oklab" [5]_, where equal distances look about
+        equally large, need an image in sRGB or a `color_profile`. White is the largest
+        number of an unsigned type, and 1 for floats.
+    normalize : bool, default False
+        Whether to scale each channel to a variance of 1 first, for bands of different
+        scale.
+    position_weight : float, default 0
+        How much the position of a pixel counts relative to its color, from 0 to 1e6;
+        above 0, regions are more compact. With 1, the longest side of the image counts
+        as much as the widest range of values of any channel.
+    color_profile : bytes, optional
+        The ICC profile of the image, as in `Metadata.color_profile`, for an image that
+        is not in sRGB. It is used if `color_space` is not "rgb". A profile that
+        consists of tables, not of curves and a matrix, is ignored with a warning.
+    init : str or (k, channels) array_like of real numbers, default "random"
+        Where the centroids start:
+
+        - "random": at k distinct colors drawn at random [2]_;
+        - "k-means++": at colors that are spread out [3]_, which seldom misses a rare
+          color; better for logos, charts and screenshots;
+        - "optimal": at the best centroids of all [4]_, for images with one channel. The
+          loop only confirms them, and `tol` is not used. Outside of memory, there may
+          be at most 10,000 levels;
+        - an array: at these centroids, in the unit of the image, without alpha; with
+          `position_weight`, each followed by its row and column (plane, row and
+          column), as in `Segmentation.centroids`.
+    n_init : int or "auto", default "auto"
+        The number of starts, of which the one with the smallest inertia is kept. "auto"
+        tries up to 10 random starts, or up to 4 of "k-means++", on a histogram (see
+        `coarse_start`), as many as pay off. Without a histogram, it is 10 for random
+        starts among at most 10,000 distinct points (features of the pixels), and 1
+        otherwise.
+    max_iter : int, default 300
+        The maximum number of iterations per start.
+    tol : float, default 1e-4
+        Convergence tolerance, relative to the mean variance of the features, at least
+        0. A run stops when the squared distances that the centroids moved in a step sum
+        up to at most `tol` times that variance; with 0, when nothing changes any more.
+    rng : None, int or numpy.random.Generator, optional
+        The source of random numbers: anything that `numpy.random.default_rng` accepts.
+        The same int gives the same result, to the last bit.
+    callback : callable, optional
+        Called with each `kmeans_np.Step` of each start. Its labels and centroids are
+        those of the features: of distinct colors or of pixels (see the Notes of
+        `cluster_image`). If it returns a true value, the run ends with the best result
+        so far. For pixels that are processed in blocks, the labels are computed when
+        they are read.
+    coarse_start : bool, default True
+        Whether to choose and try the starts on a histogram of the features, where ten
+        starts cost less than one on the image. The best start then runs on all pixels,
+        until `tol` or `max_iter` stops it; only these steps are counted and passed to
+        `callback`. A histogram is used for up to 6 features (channels and coordinates
+        of the position), unless it is too small for `k`, or so large that trying a
+        start on it would take about as long as a run on all pixels. Given centroids
+        always start as they are.
+    out : array with the shape and dtype of `image`, optional
+        Where to write the segmented image, block by block: an array, a memory map, or
+        another object that can be assigned slices, such as a Zarr or HDF5 array. It may
+        be `image` itself. If the call fails while writing, `out` holds a part of the
+        result.
     progress : callable, optional
         Called with a `Progress` after each block of an image that is read in blocks,
-        and after each pass over one on Dask.
+        and after each pass over an image on Dask.
 
     Returns
     -------
-    array of the shape and type of `image`
-        The segmented image; `out`, if that is given. Of several images an iterator over
-        the segmented images, each of which is painted when it is asked for.
+    array with the shape and dtype of `image`
+        The segmented image, or `out` if that is given. For several images, an iterator
+        over the segmented images, each of which is painted when it is requested.
 
     Raises
     ------
-    TypeError, ValueError
-        As `cluster_image` does.
+    TypeError
+        If an argument has a wrong type, as in `cluster_image`.
     ValueError
-        If `out` has another shape or type than `image`.
+        If an argument has a wrong value, as in `cluster_image`, or `out` has another
+        shape or dtype than `image`, cannot be written to, or is given for several
+        images.
+    FileNotFoundError
+        If an image is the name of a file that does not exist.
+    PermissionError
+        If an image is the name of a file that may not be read.
+    OSError
+        If an image cannot be read.
 
     Warns
     -----
     UserWarning
-        If the image has fewer distinct colors than `k`; it then comes back as it is.
+        If the image has fewer distinct colors than `k`, so that it is returned
+        unchanged; or if `color_profile` cannot be used.
+
+    See Also
+    --------
+    cluster_image : labels, palette and more.
+
+    References
+    ----------
+    .. [1] CIE 15:2004, "Colorimetry", section 8.2.1.
+    .. [2] S. P. Lloyd, "Least squares quantization in PCM", IEEE Transactions on
+       Information Theory 28 (1982), 129-137. :doi:`10.1109/TIT.1982.1056489`
+    .. [3] D. Arthur and S. Vassilvitskii, "k-means++: the advantages of careful
+       seeding", Proceedings of the 18th ACM-SIAM Symposium on Discrete Algorithms
+       (2007), 1027-1035.
+    .. [4] H. Wang and M. Song, "Ckmeans.1d.dp: optimal k-means clustering in one
+       dimension by dynamic programming", The R Journal 3 (2011), 29-33.
+    .. [5] B. Ottosson, "A perceptual color space for image processing" (2020).
+       https://bottosson.github.io/posts/oklab/
 
     Examples
     --------
@@ -143,190 +252,197 @@ def cluster_image(
 
     Parameters
     ----------
-    image : (rows, columns[, channels]) or (planes, rows, columns[, channels]) array
-        The image: array_like of bools, integers or floats of any unit, in any memory
-        order; never written to. Two axes are gray. Three are an image with channels,
-        of which there may be any number; four, a volume or a film with channels. For a
-        gray volume say ``channel_axis=None``.
+    image : ([planes,] rows, columns[, channels]) array_like of real numbers
+        The image: bools, integers or floats, in any unit and memory order. It is never
+        modified. Two axes are a gray image; three, an image with any number of
+        channels; four, a volume or a film with channels. For a gray volume, pass
+        ``channel_axis=None``.
 
-        A memory map, and whatever else has a shape, a type and slices but is no array
-        of NumPy's, such as an array of Zarr or HDF5, is read in blocks (see Notes).
+        Memory maps, and other objects with a shape, a dtype and slices that are not
+        NumPy arrays, such as Zarr or HDF5 arrays, are read in blocks. Dask arrays are
+        counted and painted by Dask, and the result is lazy. See the Notes.
 
-        A Dask array is counted and painted by Dask, and the answer lazy (see Notes).
-
-        Or several images, which then get one palette: a list or tuple of such arrays or
-        of names of files, or anything else to iterate over more than once.
+        Several images get one common palette: pass a list or tuple of such arrays or of
+        file names, or another iterable that can be iterated over more than once.
     k : int
-        The number of clusters, from 1 to the number of pixels that take part.
-    mask : (rows, columns) or (planes, rows, columns) array_like of bool, optional
-        True (or a whole number other than 0) for the pixels that take part, such as a
-        region of interest, or what has data: ``np.isfinite(image).all(axis=-1)``. The
-        others come out unchanged, with the label -1. All when not given.
-    weights : (rows, columns) or (planes, rows, columns) array_like, optional
-        How many times each pixel counts, as if it were there so many times; once when
-        not given. A pixel of weight 0 has no say, but gets a label and is painted. Like
-        `mask`, they may be a memory map, in Zarr or HDF5, or on Dask if `image` is
-        outside of memory.
+        The number of clusters, from 1 to the number of included pixels (with a positive
+        weight).
+    mask : ([planes,] rows, columns) array_like of bool or int, optional
+        True (or nonzero) for the pixels to include, such as a region of interest, or
+        the pixels that have data: ``np.isfinite(image).all(axis=-1)``. Excluded pixels
+        are left unchanged and have the label -1. By default, all pixels are included.
+    weights : ([planes,] rows, columns) array_like of real numbers, optional
+        How many times each pixel counts: 0, or between 1e-100 and 1e100; by default,
+        once. A pixel of weight 0 does not influence the clusters, but is labeled and
+        painted. If `image` is outside of memory, `weights` and `mask` may be, too: as
+        memory maps, Zarr or HDF5 arrays, or Dask arrays.
     channel_axis : int or None, default -1
-        Which axis has the channels; None if there are none.
-    alpha : "auto", "weights" or bool, default "auto"
-        Whether the last channel is alpha: it is then carried through, and pixels where
-        it is 0 take no part. "auto" takes it for alpha if there are 2 channels or 4.
-        For a scene with 2 or 4 bands say False. With "weights", a pixel that is half
-        transparent counts half: its opacity, from 0 to 1, is its weight (times
-        `weights`, if there are any); if there are 1 or 3 channels, none is alpha.
+        The axis of the channels; None if the image has no such axis.
+    alpha : bool, "auto" or "weights", default "auto"
+        Whether the last channel is alpha. If so, it is left unchanged, and pixels where
+        it is 0 are excluded.
+
+        - "auto": images with 2 or 4 channels have alpha. For a scene with 2 or 4 bands,
+          pass False to treat the last channel as data.
+        - "weights": images with 2, 4 or more channels have alpha, and the weight of a
+          pixel is its opacity, from 0 to 1 (times `weights`, if given).
     color_space : "rgb", "lab" or "oklab", default "rgb"
-        What is compared: the channels as they are; or, for an image in sRGB or with a
-        `color_profile`, their place in CIELAB [1]_ (D65) or Oklab [7]_, where equal
-        distances look about equally large. White is the largest number of the type of
-        an unsigned image, and 1 in floats.
+        The space in which colors are compared. "rgb" compares the channels as they are.
+        "lab" (CIELAB [1]_, D65) and "oklab" [7]_, where equal distances look about
+        equally large, need an image in sRGB or a `color_profile`. White is the largest
+        number of an unsigned type, and 1 for floats.
     normalize : bool, default False
-        Whether to bring each channel to a variance of 1 first, as bands of unlike
-        scale need it.
+        Whether to scale each channel to a variance of 1 first, for bands of different
+        scale.
     position_weight : float, default 0
-        How much the place of a pixel counts beside its color, so that regions hold
-        together: with 1, the longest side of the picture counts as much as the widest
-        range of values of any one channel.
+        How much the position of a pixel counts relative to its color, from 0 to 1e6;
+        above 0, regions are more compact. With 1, the longest side of the image counts
+        as much as the widest range of values of any channel.
     color_profile : bytes, optional
-        The image's ICC profile, as in `Metadata.color_profile`, for another color space
-        than "rgb": what its numbers stand for, if that is not sRGB. One of tables,
-        rather than of curves and a matrix, is not used, with a warning.
-    init : "random", "k-means++", "optimal" or (k, channels) array_like
-        Where the centroids start: at the colors of k random pixels, all different
-        [2]_, the default; at colors that are spread out [3]_, which seldom overlooks a
-        rare one, and is better for logos, charts and screenshots; for one channel,
-        where they are best of all [6]_, which the loop only confirms (`tol` is not used
-        then, and outside of memory there may be at most 10,000 levels); or at these, in
-        the image's own unit, without alpha; with `position_weight`, followed by row and
-        column (plane, row and column), as in `Segmentation.centroids`.
+        The ICC profile of the image, as in `Metadata.color_profile`, for an image that
+        is not in sRGB. It is used if `color_space` is not "rgb". A profile that
+        consists of tables, not of curves and a matrix, is ignored with a warning.
+    init : str or (k, channels) array_like of real numbers, default "random"
+        Where the centroids start:
+
+        - "random": at k distinct colors drawn at random [2]_;
+        - "k-means++": at colors that are spread out [3]_, which seldom misses a rare
+          color; better for logos, charts and screenshots;
+        - "optimal": at the best centroids of all [6]_, for images with one channel. The
+          loop only confirms them, and `tol` is not used. Outside of memory, there may
+          be at most 10,000 levels;
+        - an array: at these centroids, in the unit of the image, without alpha; with
+          `position_weight`, each followed by its row and column (plane, row and
+          column), as in `Segmentation.centroids`.
     n_init : int or "auto", default "auto"
-        The number of starts, of which the one with the smallest inertia is kept.
-        "auto" is up to 10 for random starts and 4 for "k-means++" where they are tried
-        on a histogram (`coarse_start`), as many as are worth it; otherwise 10 for
-        random starts among at most 10,000 distinct points (of what is compared) and 1
-        for all else.
+        The number of starts, of which the one with the smallest inertia is kept. "auto"
+        tries up to 10 random starts, or up to 4 of "k-means++", on a histogram (see
+        `coarse_start`), as many as pay off. Without a histogram, it is 10 for random
+        starts among at most 10,000 distinct points (features of the pixels), and 1
+        otherwise.
     max_iter : int, default 300
-        The largest number of steps of a start.
+        The maximum number of iterations per start.
     tol : float, default 1e-4
-        Stop when the squared distances that the centroids moved in a step sum up to
-        at most `tol` times the mean variance of what is compared. With 0, go on until
-        nothing changes any more.
+        Convergence tolerance, relative to the mean variance of the features, at least
+        0. A run stops when the squared distances that the centroids moved in a step sum
+        up to at most `tol` times that variance; with 0, when nothing changes any more.
     rng : None, int or numpy.random.Generator, optional
-        Where the random numbers come from; all that `numpy.random.default_rng` takes.
-        The same number gives the same result, to the last bit.
+        The source of random numbers: anything that `numpy.random.default_rng` accepts.
+        The same int gives the same result, to the last bit.
     callback : callable, optional
         Called with each `kmeans_np.Step` of each start. Its labels and centroids are
-        those of what is compared: of distinct colors or pixels, see Notes. If it
-        returns a true value, all ends there, with the best answer so far. Labels of
-        pixels that are compared in blocks are computed when they are read.
+        those of the features: of distinct colors or of pixels (see the Notes). If it
+        returns a true value, the run ends with the best result so far. For pixels that
+        are processed in blocks, the labels are computed when they are read.
     coarse_start : bool, default True
-        Whether the starts in an image of which up to 6 numbers are compared (channels
-        and places) are chosen and tried on a histogram of these, where ten cost less
-        than one on the image. The best goes on with all pixels, until `tol` or
-        `max_iter` stops it there; these are the steps that are counted and shown to
-        `callback`. Given centroids always start where they are, and so do all in an
-        image whose histogram is too small for `k`, or too large: where to try a start
-        on it would take about as long as a run on all pixels.
+        Whether to choose and try the starts on a histogram of the features, where ten
+        starts cost less than one on the image. The best start then runs on all pixels,
+        until `tol` or `max_iter` stops it; only these steps are counted and passed to
+        `callback`. A histogram is used for up to 6 features (channels and coordinates
+        of the position), unless it is too small for `k`, or so large that trying a
+        start on it would take about as long as a run on all pixels. Given centroids
+        always start as they are.
     progress : callable, optional
         Called with a `Progress` after each block of an image that is read in blocks,
-        and after each pass over one on Dask.
+        and after each pass over an image on Dask.
 
     Returns
     -------
     Segmentation
-        Labels, palette, counts, shares, the segmented image, and more. Of several
-        images a `Batch`, which also has the `Segmentation` of each.
+        Labels, palette, counts, shares, the segmented image, and more. For several
+        images, a `Batch`, which also has the `Segmentation` of each.
 
     Raises
     ------
     TypeError
-        If `image`, `weights` or `init` is not an array of real numbers, or `mask` not
-        one of bools or whole numbers.
-    TypeError
-        If `k`, `n_init` or `max_iter` is not an integer, `channel_axis` neither an
-        integer nor None, or `tol` or `position_weight` not a number.
-    TypeError
-        If `rng` is nothing that `numpy.random.default_rng` takes, `callback` or
-        `progress` is not callable, `coarse_start` or `normalize` is not a bool,
-        `alpha` neither a bool nor "auto" nor "weights", or `color_profile` not bytes.
+        - If `image`, `weights` or `init` is not an array of real numbers, or `mask` not
+          an array of bools or integers.
+        - If `image` can be iterated over only once, as a generator.
+        - If `k`, `n_init` or `max_iter` is not an integer, `channel_axis` neither an
+          integer nor None, or `tol` or `position_weight` not a number.
+        - If `normalize` or `coarse_start` is not a bool, `alpha` neither a bool nor
+          "auto" nor "weights", or `color_profile` not bytes.
+        - If `rng` is nothing that `numpy.random.default_rng` accepts, or `callback` or
+          `progress` is not callable.
     ValueError
-        If `image` has other axes, is empty or fully transparent, or holds NaN,
-        infinity or numbers whose squares overflow in pixels that take part.
-    ValueError
-        If `mask` or `weights` has another shape, or leaves no pixel; or weights are
-        negative or not finite.
-    ValueError
-        If `channel_axis` is not an axis of the image, `alpha` is True for fewer than 2
-        channels, or `color_space` is unknown, or not "rgb" for anything but RGB; or
-        with ``alpha="weights"``, alpha is neither unsigned nor from 0 to 1.
-    ValueError
-        If `k` is below 1 or above the number of pixels that take part.
-    ValueError
-        If `init` is an unknown word, or an array of another shape or not finite; or
-        "optimal" for several channels, for places, or for more than 10,000 levels of an
-        image outside of memory.
-    ValueError
-        If `n_init` or `max_iter` is below 1, or `n_init` above 1 with given or optimal
-        centroids, or `tol`, `position_weight` or `rng` is negative, or the first two
-        not finite.
-    TypeError
-        If `image` can be iterated over only once, as a generator.
-    ValueError
-        If there is no image among several, or one is of another kind than the first, or
-        there is a `mask`, `weights` or a `position_weight` for them.
-    FileNotFoundError, PermissionError, OSError
-        If an image is the name of a file that is not there or cannot be read.
+        - If `image` has an unsupported number of axes, is empty or fully transparent,
+          or has NaN, infinity or numbers whose squares overflow in included pixels.
+        - If `mask` or `weights` has another shape or leaves no pixel, or weights are
+          negative, not finite or out of range.
+        - If `channel_axis` is not an axis of the image; `alpha` is True for fewer than
+          2 channels; or, with ``alpha="weights"``, alpha is neither unsigned nor from 0
+          to 1.
+        - If `color_space` is unknown, or is not "rgb" and the image is not RGB.
+        - If `k` is below 1 or above the number of included pixels (with a positive
+          weight).
+        - If `init` is an unknown name, or an array of another shape or not finite; or
+          is "optimal" for several channels, with `position_weight`, or for more than
+          10,000 levels of an image outside of memory.
+        - If `n_init` or `max_iter` is below 1, or `n_init` is above 1 with given or
+          optimal centroids.
+        - If `tol` or `position_weight` is negative or not finite, `position_weight` is
+          above 1e6, or `rng` is negative.
+        - If, of several images, there is none, or one is of another kind than the
+          first; or if `mask`, `weights` or `position_weight` is given for several
+          images.
+    FileNotFoundError
+        If an image is the name of a file that does not exist.
+    PermissionError
+        If an image is the name of a file that may not be read.
+    OSError
+        If an image cannot be read.
 
     Warns
     -----
     UserWarning
-        If the image has fewer distinct colors than `k`. There are then only as many
-        clusters as colors, and the image comes back as it is.
-    UserWarning
-        If `color_profile` cannot be used.
+        If the image has fewer distinct colors than `k`: there are then only as many
+        clusters as colors, and the segmented image equals the image; or if
+        `color_profile` cannot be used.
 
     See Also
     --------
     segment_image : only the segmented image.
-    apply_palette : the clusters of a palette that is given.
+    apply_palette : the clusters of a given palette.
     inertia_curve : the inertia for several k, to choose one.
     kmeans : the same for any points.
 
     Notes
     -----
-    Starts are drawn among the distinct colors in the order of their values. So the
-    same image in 8 or 16 bits, in floats of any unit, in memory, in blocks or on Dask
-    has the same starts with the same `rng`, and the same labels; but for pixels that
-    are exactly as near to one centroid as to another, which rounding tells apart (in
-    float32 more than in float64), and but for "k-means++" in blocks, as said below.
+    Starts are drawn from the distinct colors in order of their values. So with the same
+    `rng`, the same image has the same starts and labels in 8 or 16 bits, in floats of
+    any unit, in memory, in blocks or on Dask. There are two exceptions: pixels exactly
+    as near to one centroid as to another, where rounding decides (in float32 more often
+    than in float64), and "k-means++" outside of memory, where it is k-means|| (see
+    below).
 
     Images of integers are clustered by their distinct colors, each weighted by its
-    number of pixels [4]_, unless most pixels have a color of their own or their place
-    is compared. Images of floats are clustered by their pixels. The answer is the same.
-    Colors nearer to each other than about 1e-160 count as equal.
+    number of pixels [4]_, unless most pixels have a color of their own, or
+    `position_weight` is used. Images of floats are clustered by their pixels. The
+    result is the same. Colors closer to each other than about 1e-160 count as equal.
 
-    An image that is read in blocks is counted in one pass, and `Segmentation.labels`
-    and `Segmentation.image` are computed when they are read, a slice or all of them.
-    The answer is that of the same image in memory, to the last bit, and the memory
-    needed does not grow with the image: it stays below a gigabyte. That is so for
-    integers whose channels side by side take at most 64 bits, of which on average two
-    pixels are equal, and at most 8.4 million are different (of 8-bit RGB, any number).
-    All others (floats, many bands) are compared pixel by pixel, in a pass for each
-    step, and three times before the first (once more for alpha, and where colors were
-    counted in vain); among more than 10,000 distinct colors, k-means++ is k-means||
-    then [5]_, if no histogram is used.
+    The colors of an image that is read in blocks are counted in one pass, and
+    `Segmentation.labels` and `Segmentation.image` are computed when they are read, in
+    slices or as a whole. The result equals that of the same image in memory, to the
+    last bit. The memory needed does not grow with the image, and stays below a
+    gigabyte. This holds for integers whose channels together take at most 64 bits, if
+    there are at most half as many distinct colors as pixels, and at most 8.4 million of
+    them; for 8-bit RGB, it holds for any number of colors. All other images (floats,
+    many bands) are processed pixel by pixel, in one pass per step and three before the
+    first step (one more for alpha, and one more if counting the colors was given up).
+    For these, "k-means++" is k-means|| [5]_ if there are more than 10,000 distinct
+    colors and no histogram is used.
 
-    For a Dask array, `segment_image` returns a Dask array of the same chunks, of which
-    nothing is computed before somebody asks for it; `cluster_image` finds the clusters
-    at once, and `labels` and `image` are Dask arrays. Each chunk counts its colors,
-    counts are merged in a tree, and the centroids go back to the chunks, on whatever
-    scheduler is yours; the answer is that of the array in memory, to the last bit. All
-    passes are computed where the chunks are, by the task that finds the clusters, which
-    is also where a `callback` of a lazy answer is called.
+    For a Dask array, `segment_image` returns a Dask array with the same chunks, and
+    nothing is computed until it is requested; `cluster_image` finds the clusters at
+    once, and `labels` and `image` are Dask arrays. Each chunk counts its colors, the
+    counts are merged in a tree, and the centroids are sent back to the chunks, on any
+    scheduler. The result equals that of the array in memory, to the last bit. All
+    passes are computed where the chunks are, by the task that finds the clusters; that
+    task also calls the `callback` of a lazy result.
 
-    The memory needed besides an image in memory is at most 24 bytes for each pixel of a
-    photo of 12 megapixels of uint8, and 120 for other images of up to 4 channels,
-    whatever k is.
+    For an image in memory, the additional memory needed is at most 24 bytes per pixel
+    for a photo of 12 megapixels of uint8, and 120 bytes per pixel for other images with
+    up to 4 channels, for any k.
 
     References
     ----------
@@ -385,7 +501,7 @@ def _prepare(
     in_blocks: bool = False,
     **options: Any,
 ) -> tuple[Source, Plan]:
-    """Check all that can be refused before any pixel is read."""
+    """Check everything that can be rejected before any pixel is read."""
     if not is_batch(image):
         source = open_source(image, *where, in_blocks=in_blocks)
         return source, make_plan(source, k, *compared, **options)
@@ -396,7 +512,7 @@ def _prepare(
 
 
 def _check_out(out: Any, image: Any) -> None:
-    """Refuse an array to write to that does not fit the image."""
+    """Reject an `out` that does not fit the image."""
     if out is None:
         return
     if is_batch(image):

@@ -25,38 +25,38 @@ Place = tuple[slice, ...]
 
 
 class FindLabels(Protocol):
-    """Finds the labels of the pixels of a block at a place."""
+    """A function that finds the labels of the pixels of a block."""
 
     def __call__(self, pixels: Pixels, place: Place) -> Array:
-        """Return the label of each pixel that takes part."""
+        """Return the label of each included pixel of the block at `place`."""
 
 
 class Clusters(NamedTuple):
-    """What it takes to find clusters in any image of their kind."""
+    """What is needed to find the same clusters in any image of the same kind."""
 
-    # What is compared.
+    # How features are computed from pixels.
     features: Features
-    # (k, d) array of float64: the centroids, in features.
+    # (k, d) array of float64: the centroids, as features.
     centroids: Floats
-    # (k, c) array of the image's type: what each is painted with.
+    # (k, c) array of the image's type: the color of each cluster.
     palette: Array
 
     @property
     def label_dtype(self) -> np.dtype[Any]:
-        """The smallest signed type that holds their numbers."""
+        """The smallest signed type that holds the labels."""
         return np.min_scalar_type(-len(self.palette))
 
 
 class FoundClusters(NamedTuple):
     """The clusters of an image."""
 
-    # Their features, centroids and palette.
+    # The features, centroids and palette.
     clusters: Clusters
-    # The answer for what was compared: distinct colors, or pixels.
+    # The clustering of the points: of distinct colors, or of pixels.
     result: Clustering
-    # The distinct colors, if the labels are theirs and the image needs them.
+    # The distinct colors, if the labels are theirs and are needed for painting.
     colors: Colors | None = None
-    # Finds the labels of pixels; None if they are known.
+    # The function that finds the labels of pixels; None if they are known.
     find: FindLabels | None = None
 
 
@@ -69,17 +69,17 @@ class NearestPixels(NamedTuple):
 
     @classmethod
     def of(cls, clusters: Clusters, shift: Shift) -> "NearestPixels":
-        """Return what finds them for clusters, from where points are looked at."""
+        """Return the function for these clusters, with the origin and scaling given."""
         return cls(clusters.features, clusters.centroids - shift.origin, shift)
 
     def __call__(self, pixels: Pixels, place: Place) -> Array:
-        """Return the label of each pixel of a block at a place."""
+        """Return the label of each pixel of the block at `place`."""
         features = self.features.of_block(pixels, place)
         return label_rows(features, self.centroids, self.shift)
 
 
 class ColorLabels:
-    """Finds the labels of pixels by their colors, all of which are known.
+    """Finds the labels of pixels by their colors, whose labels are all known.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ class ColorLabels:
     color_codes : (m,) array of uint8, uint32 or uint64
         The codes of the colors.
     packing : ColorPacking
-        How pixels are written as numbers.
+        How pixels are packed into codes.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class ColorLabels:
         self.label_of = Lookup(labels, color_codes, packing.n_bits)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # A table of all codes is larger than what it is made of.
+        # The table of all codes is larger than these arguments.
         return ColorLabels, self.args
 
     def __call__(self, pixels: Pixels, place: Place) -> Array:  # noqa: ARG002
@@ -108,7 +108,7 @@ class ColorLabels:
 
 
 class NearestColors(NamedTuple):
-    """Finds the labels of pixels by their colors, of which none is known at first."""
+    """Finds the labels of pixels by their colors, whose labels are not known yet."""
 
     nearest: NearestPixels
     packing: ColorPacking
@@ -130,11 +130,11 @@ class NearestColors(NamedTuple):
 
 
 class LabelCache:
-    """The labels of the colors that a process has met, for the clusters of late.
+    """The labels of the colors seen so far in this process, for the latest clusters.
 
-    Neighboring chunks have most colors in common; to look them up takes a fraction of
-    finding the nearest centroids anew. It holds two tables at most, of 16 megabytes, or
-    32 from 128 clusters on.
+    Neighboring chunks have most colors in common, and looking labels up takes a
+    fraction of the time of finding the nearest centroids again. The cache holds at most
+    two tables, of 16 megabytes each (32 for 128 clusters or more).
     """
 
     def __init__(self) -> None:
@@ -142,8 +142,8 @@ class LabelCache:
         self.lock = threading.Lock()
 
     def table(self, find: NearestColors) -> Array:
-        """Return the labels of all codes, -1 for those that have not been met."""
-        # Only now, since it takes long to load.
+        """Return the table of labels by code, with -1 for codes not seen so far."""
+        # Imported late, since it takes long to load.
         import hashlib
 
         dtype = np.min_scalar_type(-len(find.nearest.centroids))
@@ -152,7 +152,7 @@ class LabelCache:
             table = self.tables.pop(key, None)
             if table is None:
                 table = np.full(2**find.packing.n_bits, -1, dtype)
-            # The one that was asked for last is the last to go.
+            # The table that was requested last is the last to be dropped.
             self.tables = {**dict(list(self.tables.items())[-1:]), key: table}
         return table
 
@@ -162,7 +162,7 @@ class LabelCache:
         labels = take(table, codes)
         unknown = np.flatnonzero(labels < 0)
         if len(unknown):
-            # Threads that do the same at once write the same.
+            # Threads that do this at the same time write the same values.
             table[codes[unknown]] = find.labels(values[unknown])
             labels[unknown] = table[codes[unknown]]
         return labels
@@ -174,7 +174,7 @@ CACHE = LabelCache()
 def paint_block(
     pixels: Pixels, place: Place, find: FindLabels, palette: Array
 ) -> tuple[Array, Array]:
-    """Return the pixels of a block at a place painted, and their labels."""
+    """Return the painted pixels of the block at `place`, and their labels."""
     dtype = np.min_scalar_type(-len(palette))
     labels = np.empty(0, dtype)
     if len(pixels.values):

@@ -1,4 +1,4 @@
-"""`inertia_curve`: how much each further cluster is worth."""
+"""`inertia_curve`: the inertia for several numbers of clusters, to choose one."""
 
 from typing import Any
 
@@ -36,55 +36,75 @@ def inertia_curve(
 ) -> Floats:
     """Return the inertia for several numbers of clusters, to choose one.
 
-    Drawn over k, it falls steeply at first, and from some k on, the elbow, hardly any
-    more [1]_: further clusters only divide what belongs together.
+    Plotted over k, the inertia falls steeply at first and hardly any more beyond some
+    k, the elbow [1]_: further clusters only divide what belongs together.
 
     Parameters
     ----------
-    image_or_points : (n, d), or (..., rows, columns, channels) array_like of numbers
-        Points, one a row, as `kmeans` takes them; or an image, as `cluster_image` takes
-        it. `kind` says which.
+    image_or_points : (n, d) or image array_like of real numbers
+        Points, one per row, as in `kmeans`; or an image, ([planes,] rows, columns[,
+        channels]), as in `cluster_image`. `kind` decides between the two.
     ks : (m,) array_like of int
-        The numbers of clusters, in any order.
+        The numbers of clusters, in any order, each from 1 to the number of pixels or
+        points.
     kind : "auto", "image" or "points", default "auto"
-        Whether it is an image, of which 2 axes are gray, or points. With "auto", 3 and
-        more axes are an image, and so is all with ``channel_axis=None``. An array of 2
-        axes is taken for points if it has more rows than columns and at most 16
-        columns; otherwise it is refused, since it might be a gray image.
-    weights : array_like of real numbers, optional
-        How many times each pixel or point counts; once when not given.
+        Whether the array is an image or points. An image with 2 axes is gray. With
+        "auto", arrays of 3 or more axes are images, and so are all arrays with
+        ``channel_axis=None``. An array of 2 axes is points if it has more rows than
+        columns and at most 16 columns; otherwise an error is raised, since it might be
+        a gray image.
+    mask : ([planes,] rows, columns) array_like of bool or int, optional
+        True (or nonzero) for the pixels to include; by default, all. Only for images.
+    weights : (n,) or ([planes,] rows, columns) array_like of real numbers, optional
+        How many times each point or pixel counts: 0, or between 1e-100 and 1e100; by
+        default, once.
+    channel_axis : int or None, default -1
+        The axis of the channels; None if the image has no such axis. Only for images.
+    alpha : bool, "auto" or "weights", default "auto"
+        Whether the last channel is alpha, as in `cluster_image`. Only for images.
+    color_space : "rgb", "lab" or "oklab", default "rgb"
+        The space in which colors are compared, as in `cluster_image`. Only for images.
     normalize : bool, default False
-        Whether to bring each channel or feature to a variance of 1 first.
-    mask, channel_axis, alpha, color_space, position_weight, color_profile
-        What takes part of an image and what is compared, see `cluster_image`.
+        Whether to scale each channel or feature to a variance of 1 first.
+    position_weight : float, default 0
+        How much the position of a pixel counts relative to its color, from 0 to 1e6, as
+        in `cluster_image`. Only for images.
+    color_profile : bytes, optional
+        The ICC profile of the image, as in `cluster_image`. Only for images.
     init : "k-means++", "random" or "optimal", default "k-means++"
-        How starts anew are made. "optimal", for one feature, gives the least inertia
-        that there is for each k.
-    max_iter, tol, rng
-        How to run for each k, see `cluster_image`.
+        How new starts are chosen. "optimal", for one feature, gives the smallest
+        possible inertia for each k.
+    max_iter : int, default 300
+        The maximum number of iterations per start.
+    tol : float, default 1e-4
+        Convergence tolerance, relative to the mean variance of the features, at least
+        0, as in `cluster_image`.
+    rng : None, int or numpy.random.Generator, optional
+        The source of random numbers: anything that `numpy.random.default_rng` accepts.
     callback : callable, optional
         Called with each `kmeans_np.Step`, for one k after the other, from the smallest
-        on. If it returns a true value, all ends there; the inertia for what was not
-        begun is NaN.
+        on. If it returns a true value, the runs end there, and the inertia for the k
+        that were not begun is NaN.
 
     Returns
     -------
     (m,) array of float64
-        The inertia for each of `ks`, as `Segmentation` and `Clustering` have it. It
-        never rises with k: unless starts anew (by `init` [2]_, on a histogram) lead
-        to less, a run goes on from the centroids of the one before, and others spread
-        out among the points.
+        The inertia for each of `ks`, as in `Segmentation` and `Clustering`. It never
+        rises with k: each run continues from the centroids of the one before and
+        further ones that are spread out, unless new starts (by `init` [2]_, on a
+        histogram) give a smaller inertia.
 
     Raises
     ------
     TypeError
-        If `ks` is not an array of integers, or another argument not of its type.
+        If `ks` is not an array of integers, or another argument has a wrong type.
     ValueError
-        If `ks` is empty, or one of them below 1 or above the number of pixels or
-        points; or another argument is not as `cluster_image` wants it.
-    ValueError
-        If an array of 2 axes may be an image or points and `kind` does not say which,
-        or what only images have is given for points.
+        - If `ks` is empty, or one of them is below 1 or above the number of pixels or
+          points.
+        - If an array of 2 axes may be an image or points, and `kind` does not say
+          which.
+        - If an argument that is only for images is given for points, or another
+          argument has a wrong value, as in `cluster_image`.
 
     Warns
     -----
@@ -134,8 +154,8 @@ def inertia_curve(
         data = prepare_data(rows, None, rising[-1], spec)
         results = fit_path(data, rising, options)
     tried = rising[: len(results)]
-    warn_if_fewer(len(results[-1].counts), tried[-1], "colors or points")
-    # It does not rise but by rounding.
+    warn_if_fewer(len(results[-1].counts), tried[-1], "color" if is_image else "point")
+    # It rises only by rounding errors, which this removes.
     found = np.full(len(rising), np.nan)
     inertias = [result.inertia for result in results]
     found[: len(tried)] = np.minimum.accumulate(inertias)
@@ -144,7 +164,7 @@ def inertia_curve(
 
 
 def _points(points: Any, weights: Any) -> tuple[Rows, int]:
-    """Return points as rows, and how many have a weight."""
+    """Return points as rows, and how many have a positive weight."""
     outside = is_sliced(points)
     array: Any = check_outside(points) if outside else checks.points(points)
     weights, n = checked_weights(weights, array)

@@ -1,7 +1,7 @@
-"""Images that are Dask arrays: counted, looked at and painted where their chunks are.
+"""Images that are Dask arrays, processed where their chunks are stored.
 
-Centroids travel, pixels do not. Nothing is computed before somebody asks for it, on
-whatever scheduler they have.
+Centroids are sent to the pixels, not pixels to the centroids. Nothing is computed until
+it is requested, on the scheduler in use.
 """
 
 import copy
@@ -51,7 +51,7 @@ Place = tuple[slice, ...]
 class DaskImage(Source):
     """An image that is a Dask array.
 
-    The parameters are those of `kmeans_np.cluster_image`.
+    For the parameters, see `kmeans_np.cluster_image`.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class DaskImage(Source):
     ) -> None:
         check_known_shape(image, "image")
         self.layout, _ = lay_out(shape_only(image), channel_axis, alpha)
-        # All channels of a pixel are in one chunk.
+        # All channels of a pixel must be in one chunk.
         axis = self.layout.channel_axis
         self.array = image if axis is None else image.rechunk({axis: -1})
         self.mask = self._over(mask, "mask", checks.mask)
@@ -73,7 +73,7 @@ class DaskImage(Source):
         self.weighted, self.report = weights is not None, report
 
     def _over(self, value: Any, name: str, check: Callable[..., Any]) -> Any:
-        """Return what lies over the image as a Dask array of the same chunks."""
+        """Return a mask or weights as a Dask array with the chunks of the image."""
         import dask.array
 
         if value is None:
@@ -83,7 +83,7 @@ class DaskImage(Source):
         check(shape_only(array), self.layout.shape)
         return array.rechunk(self.layout.without_channels(self.array.chunks))
 
-    # ---- What is asked of any source -------------------------------------------------
+    # ---- The interface of a source ---------------------------------------------------
 
     def run(self, work: Callable[..., Found], *args: Any) -> Found:
         """Return what `work(source, *args)` returns."""
@@ -97,9 +97,9 @@ class DaskImage(Source):
     def prepare_painting(
         self, clusters: Clusters, result: Clustering, colors: Colors | None, data: Data
     ) -> FoundClusters:
-        """Return clusters with what finds the labels of pixels.
+        """Return the clusters with a function that finds the labels of pixels.
 
-        Every chunk finds its own, so those of all need not travel.
+        Every chunk finds its own labels, so the labels of all need not be sent.
         """
         result = replace(result, labels=np.empty(0, np.int32))
         nearest = NearestPixels.of(clusters, data.shift)
@@ -109,20 +109,20 @@ class DaskImage(Source):
         return FoundClusters(clusters, result, find=find)
 
     def later(self, work: Callable[..., Found], *args: Any) -> Any:
-        """Return the same as a delayed object."""
+        """Return the result of `run` as a delayed object."""
         import dask
 
-        # The caller's generator may go on elsewhere before the task runs.
+        # A copy, since the caller may use the generator before the task runs.
         task = dask.delayed(_run_in_task, pure=False)
         return task(self, work, copy.deepcopy(args))
 
     @property
     def n_weighted(self) -> int:
-        """How many of the pixels that take part have a weight."""
+        """The number of included pixels with a positive weight."""
         return sum(look.size for look in self.selection.looks)
 
     def count(self) -> Colors | None:
-        """Return the distinct colors of what takes part, and the weight of each."""
+        """Return the distinct colors of the included pixels, and the weight of each."""
         import dask
 
         if self.layout.needs_ranges:
@@ -152,7 +152,7 @@ class DaskImage(Source):
         return [*array.to_delayed().ravel()]
 
     def rows(self) -> DaskRows:
-        """Return the pixels that take part, one a row."""
+        """Return the included pixels, one per row."""
         values, weights, numbers = self.selection.columns
         place_of = partial(_places, shape=self.layout.shape)
         found = DaskRows(values, weights, numbers, place_of)
@@ -163,7 +163,7 @@ class DaskImage(Source):
 
     @cached_property
     def selection(self) -> "DaskSelection":
-        """Which pixels take part, from a look at what says so."""
+        """Which pixels are included, from a pass over mask, weights and alpha."""
         return select_pixels(self)
 
     def paint_image(self, found: Any) -> Any:
@@ -172,7 +172,7 @@ class DaskImage(Source):
 
     def paint(self, found: FoundClusters) -> tuple[Any, Any]:
         """Return the segmented image and the labels as Dask arrays."""
-        # Weights have had their say.
+        # The weights are not needed any more.
         self.weights = None
         self.__dict__.pop("selection", None)
         labels = self._map(found, found.clusters.label_dtype, of_labels=True)
@@ -207,33 +207,33 @@ class DaskImage(Source):
         Reporter(self.report, "paint", self.size).reach(self.size)
 
     def colors_in_memory(self) -> Array:
-        """Compute all of the image, with its channels last, without alpha."""
+        """Compute the whole image, with its channels last, without alpha."""
         return self.layout.pixels(self.array.compute(), None).colors
 
 
 def _run_in_task(
     source: DaskImage, work: Callable[..., Found], args: tuple[Any, ...]
 ) -> Found:
-    # A copy, since a task may run again.
+    # A copy, since a task may run more than once.
     return source.run(work, *copy.deepcopy(args))
 
 
 def _places(numbers: Array, shape: tuple[int, ...]) -> Array:
-    """Return where pixels of these numbers are in an image, (n, axes)."""
+    """Return the positions, (n, axes), of pixels with these numbers in an image."""
     return np.stack(np.unravel_index(numbers, shape), axis=1)
 
 
 def _say_place(numbers: Any, place_of: Callable[[Array], Array], index: Array) -> str:
-    """Say where the pixel of a row is."""
+    """Say where the pixel of a row is in the image."""
     row = int(index[0])
     return checks.place_of_pixel(place_of(numbers[row : row + 1].compute())[0])
 
 
-# ---- What a chunk does by itself -----------------------------------------------------
+# ---- The work for one chunk ----------------------------------------------------------
 
 
 class BlockCount(NamedTuple):
-    """What a chunk, or several, have counted: no colors if they are too many."""
+    """What was counted in one or more chunks; `counted` is None for too many colors."""
 
     counted: Counted | None
     n: int
@@ -277,7 +277,7 @@ def _paint_chunk(
     of_labels: bool,
     block_info: Any,
 ) -> Array:
-    """Paint a chunk, whose mask has an axis for channels as well; or label it."""
+    """Return a painted chunk, or its labels; its mask has an axis for channels, too."""
     axis = layout.channel_axis
     if mask is not None and axis is not None:
         mask = mask.squeeze(axis)
@@ -288,22 +288,23 @@ def _paint_chunk(
     return paint_block(pixels, place, found.find, found.clusters.palette)[of_labels]
 
 
-# ---- Pixels, one a row ---------------------------------------------------------------
+# ---- Pixels, one per row -------------------------------------------------------------
 
 
 class DaskSelection(NamedTuple):
-    """Which pixels take part and have a weight."""
+    """Which pixels are included and have a positive weight."""
 
-    # Their values (n, c), weights (n,) or None, and numbers (n,), as Dask arrays.
+    # The values (n, c), weights (n,) or None, and numbers (n,) of these pixels, as Dask
+    # arrays.
     columns: list[Any]
-    # What has been found of each chunk.
+    # The findings for each chunk.
     looks: list[PartLook]
-    # What weights are split into to be added up; None without weights.
+    # The units that weights are split into for exact sums; None without weights.
     units: Units | None
 
 
 def select_pixels(image: DaskImage) -> DaskSelection:
-    """Look at mask, weights and alpha; refuse bad ones, and that nothing takes part."""
+    """Find the included pixels, from mask, weights and alpha, which are checked."""
     import dask.array
 
     layout, axis = image.layout, image.layout.channel_axis
@@ -335,7 +336,7 @@ def select_pixels(image: DaskImage) -> DaskSelection:
     units = check_looks(looks, layout, image.mask is not None)
     keep, others = which_take_part(*what), None
     if weights is not None:
-        # What takes part without a weight must be finite, too.
+        # Included pixels of weight 0 must be finite, too.
         part = which_take_part(mask, alpha, None)
         others = (weights <= 0) if part is None else part & (weights <= 0)
     names_of = partial(_names_of, shape=layout.shape, axis=axis)
@@ -350,7 +351,7 @@ def _names_of(
 
 
 def _height(image: Any) -> int:
-    """Return how many rows of an image are a chunk: no more than it may have."""
+    """Return the number of image rows in a chunk, limited by the size of a chunk."""
     *_, columns, channels = image.shape
     row = int(columns * channels * image.dtype.itemsize)
     largest = CHUNK_BYTES // 4 // row
@@ -358,7 +359,7 @@ def _height(image: Any) -> int:
 
 
 def _in_rows(image: Any, height: int) -> Any:
-    """Return an image with its channels last as pixels, so many rows in a chunk."""
+    """Return an image with its channels last as pixels, in chunks of `height` rows."""
     planes = dict.fromkeys(range(image.ndim - 3), 1)
     sizes = {image.ndim - 3: height, image.ndim - 2: -1, image.ndim - 1: -1}
     return image.rechunk({**planes, **sizes}).reshape((-1, image.shape[-1]))

@@ -1,4 +1,4 @@
-"""What is compared of the pixels of an image: the way to features, and back."""
+"""The features of pixels that are clustered: conversion from the image, and back."""
 
 import warnings
 from typing import Any, NamedTuple
@@ -15,16 +15,16 @@ from kmeans_np.stack_level import find_stack_level
 
 
 class FeatureSpec(NamedTuple):
-    """What is compared: arguments that have passed their checks."""
+    """The options that define the features; they have passed their checks."""
 
     color_space: str = "rgb"
     normalize: bool = False
     position_weight: float = 0.0
-    # What the numbers stand for, in another color space than "rgb"; None for sRGB.
+    # The profile of the image, for color spaces other than "rgb"; None for sRGB.
     color_profile: bytes | None = None
 
     def n_features(self, channels: int, n_axes: int) -> int:
-        """Return how many numbers are compared of a pixel."""
+        """Return the number of features of a pixel."""
         return channels + (n_axes if self.position_weight else 0)
 
 
@@ -34,7 +34,7 @@ def feature_spec(
     position_weight: Any = 0.0,
     color_profile: Any = None,
 ) -> FeatureSpec:
-    """Check what is to be compared."""
+    """Check the options that define the features."""
     checks.check_color_profile(color_profile)
     spec = FeatureSpec(
         checks.one_of(color_space, "color_space", COLOR_SPACES),
@@ -52,23 +52,22 @@ def feature_spec(
 
 
 class Features(NamedTuple):
-    """What is compared, in numbers."""
+    """The conversion of pixels to features, and back."""
 
-    # The space of the colors, an entry of `COLOR_SPACES`.
+    # The color space, an entry of `COLOR_SPACES`.
     color_space: str = "rgb"
-    # The value of white in an image, and its ICC profile; None for sRGB.
+    # The value of white in the image, and its ICC profile; None for sRGB.
     white: float = 1.0
     color_profile: bytes | None = None
-    # (c,) arrays of float64: what to subtract from each channel, and to multiply it
-    # with then.
+    # (c,) arrays of float64: subtracted from each channel, and then multiplied with it.
     center: Floats | None = None
     scale: Floats | None = None
-    # How much a row or a column counts; 0 if the place is not compared.
+    # The factor of row and column numbers; 0 if positions are not features.
     pixel: float = 0.0
 
     @property
     def space(self) -> ColorSpace | None:
-        """The way to the color space and back, None if colors are compared as such."""
+        """The conversion to the color space and back, None for "rgb"."""
         space = COLOR_SPACES[self.color_space]
         if space is None or self.color_profile is None:
             return space
@@ -76,14 +75,14 @@ class Features(NamedTuple):
 
     @property
     def are_colors(self) -> bool:
-        """Whether the colors are compared as they are, and nothing else."""
+        """Whether the features are just the channels, unchanged."""
         plain = self.space is None and self.center is None
         return plain and not self.pixel
 
     def transform(
         self, colors: Array, places: Array | None = None, name: str = "image"
     ) -> Array:
-        """Return the features of colors (n, c) at places (n, axes), one a row.
+        """Return the features of colors (n, c) at positions (n, axes), one per row.
 
         Raises ValueError about the argument `name` if they get too large.
         """
@@ -99,25 +98,25 @@ class Features(NamedTuple):
         return features
 
     def of_block(self, pixels: Pixels, place: tuple[slice, ...]) -> Array:
-        """Return the features of the pixels of a block, (n, d), at a place."""
+        """Return the features (n, d) of the pixels of the block at `place`."""
         places = pixels.places(place) if self.pixel else None
         return self.transform(pixels.values, places)
 
     def _scaled(self, values: Array) -> Array:
-        """Return values of the channels (..., c) in the unit in which they count."""
+        """Return values of the channels (..., c), centered and scaled."""
         if self.center is None or self.scale is None:
             return values
         scaled: Floats = np.subtract(values, self.center, dtype=np.float64) * self.scale
         return scaled
 
     def of_centroids(self, centroids: Floats, channels: int, name: str) -> Floats:
-        """Return the features of centroids in the image's unit, with their places."""
+        """Return the features of centroids in the image's unit, with positions."""
         places = centroids[:, channels:] if self.pixel else None
         features: Floats = self.transform(centroids[:, :channels], places, name)
         return features
 
     def inverse_transform(self, features: Floats, channels: int) -> Floats:
-        """Return centroids in the image's unit, with their places: the way back."""
+        """Return centroids in the image's unit, with positions, from their features."""
         colors, places = np.split(features, [channels], axis=1)
         if self.center is not None and self.scale is not None:
             colors = colors / self.scale + self.center
@@ -127,17 +126,17 @@ class Features(NamedTuple):
         return np.append(colors, places / self.pixel, axis=1) if self.pixel else colors
 
     def palette(self, colors: Floats, dtype: np.dtype[Any]) -> Array:
-        """Return colors in the image's unit as `dtype`, rounded if that is of integers.
+        """Return colors in the image's unit as `dtype`, rounded for integers.
 
-        They are in its range, as means of such numbers are; but for those of another
-        color space, which may lie outside of what a screen can show.
+        Means of colors are within the range of the type, except those computed in
+        another color space, which a screen may not be able to show; these are clipped.
         """
         if self.space is not None:
             colors = np.clip(colors, 0, self.white)
         return (colors if dtype.kind == "f" else np.rint(colors)).astype(dtype)
 
     def _of_stats(self, stats: ColumnStats, c: int) -> ColumnStats:
-        """Return stats of c channels in their space and of places in these features."""
+        """Convert statistics of c channels and of positions to these features."""
 
         def scaled(rows: Array) -> Array:
             places = rows[..., c:] * self.pixel
@@ -151,10 +150,10 @@ class Features(NamedTuple):
 def fit_features(
     rows: Rows, spec: FeatureSpec, side: int
 ) -> tuple[Features, Rows, ColumnStats | None]:
-    """Return what is compared, fitted to pixels of an image of this longest side.
+    """Return the features, fitted to the pixels of an image with this longest side.
 
-    The rows are those of the features, the stats theirs; None if nobody has looked at
-    the pixels yet.
+    Also returns the rows of the features and their statistics; the statistics are None
+    if no pass over the pixels was needed.
     """
     if spec == FeatureSpec():
         return Features(), rows, None
@@ -162,7 +161,7 @@ def fit_features(
     space, white = COLOR_SPACES[spec.color_space], 1.0
     if space is not None:
         white = checks.white(dtype, c, spec.color_space)
-    # At first without the scale, which nobody knows.
+    # The scale is not known yet.
     pixel = float(spec.position_weight > 0)
     first = Features(spec.color_space, white, spec.color_profile, pixel=pixel)
     shown = with_features(rows, first)
@@ -173,8 +172,7 @@ def fit_features(
     features = first
     if spec.normalize:
         variance = stats.variance[:c]
-        # A channel that is the same everywhere has nothing to say in any unit; its
-        # variance may be that of rounding.
+        # A constant channel is left unscaled; its variance may be nothing but rounding.
         varies = (stats.low[:c] < stats.high[:c]) & (variance > 0)
         scale = 1 / np.sqrt(np.where(varies, variance, 1))
         features = features._replace(center=stats.mean[:c], scale=scale)
@@ -189,7 +187,7 @@ def fit_features(
 
 
 def with_features(rows: Rows, features: Features) -> Rows:
-    """Return pixels as the rows of their features."""
+    """Return pixels as rows of their features."""
     if features.are_colors:
         return rows
     d = rows.shape[1] + (rows.n_axes if features.pixel else 0)

@@ -1,7 +1,7 @@
-"""An image taken apart into pixels, and put together again.
+"""Converts an image to pixels, one per row, and back.
 
-An image of shape (375, 500, 3) is flattened to 187,500 points with 3 features; and what
-is found for every point is reshaped to a picture again.
+An image of shape (375, 500, 3) is flattened to 187,500 points with 3 features; the
+result for every point is reshaped to an image again.
 """
 
 import math
@@ -16,19 +16,19 @@ from kmeans_np.lloyd import Array, Floats
 
 
 class Pixels(NamedTuple):
-    """An image taken apart."""
+    """The pixels of an image, one per row."""
 
-    # (rows, columns, channels) or (planes, rows, columns, channels) array: the image,
-    # with its channels last; gray has one.
+    # ([planes,] rows, columns, channels) array: the image, with its channels last; a
+    # gray image has one.
     image: Array
-    # (n, c) array of the image's type: the pixels that take part, without alpha.
+    # (n, c) array of the image's type: the included pixels, without alpha.
     values: Array
-    # (rows, columns) or (planes, rows, columns) array of bool: which they are; None for
-    # all.
+    # ([planes,] rows, columns) array of bool: which pixels are included; None for all.
     part: NDArray[np.bool_] | None
     # Whether the last channel is alpha.
     has_alpha: bool
-    # Where the caller has the channels; None for gray without an axis for them.
+    # The axis of the channels in the caller's image; None for gray without such an
+    # axis.
     channel_axis: int | None
 
     @property
@@ -42,7 +42,7 @@ class Pixels(NamedTuple):
         return self.image[..., :-1] if self.has_alpha else self.image
 
     def places(self, begin: tuple[slice, ...] | None = None) -> Array:
-        """Return row and column (plane, row and column) of each that takes part.
+        """Return the row and column (plane, row and column) of each included pixel.
 
         If this is a block of an image, `begin` is its place there.
         """
@@ -57,14 +57,14 @@ class Pixels(NamedTuple):
         return places
 
     def of_the_same(self, image: Array) -> "Pixels":
-        """Return this with another image that has the same axes."""
+        """Return these pixels with another image that has the same axes."""
         return self._replace(image=channels_last(image, self.channel_axis))
 
 
 def take_apart(
     image: ArrayLike, mask: ArrayLike | None, channel_axis: int | None, alpha: Any
 ) -> tuple["Layout", Pixels]:
-    """Check an image; return its layout, and its pixels that take part, one a row."""
+    """Check an image; return its layout, and its included pixels, one per row."""
     layout, array = lay_out(image, channel_axis, alpha)
     shape, axis = layout.shape, layout.channel_axis
     masked = checks.mask(mask, shape)
@@ -78,9 +78,9 @@ def take_apart(
 
 
 class Layout(NamedTuple):
-    """How an image is laid out: what is known before any of its pixels are read."""
+    """The layout of an image: what is known before any of its pixels are read."""
 
-    # The shape of the image without its channels.
+    # The shape of the image without channels.
     shape: tuple[int, ...]
     # The type of the image.
     dtype: np.dtype[Any]
@@ -88,9 +88,9 @@ class Layout(NamedTuple):
     channels: int
     # Whether the last channel is alpha.
     has_alpha: bool
-    # Where the image has its channels; None for gray without an axis for them.
+    # The axis of the channels; None for gray without such an axis.
     channel_axis: int | None
-    # The smallest and the largest number of each channel, if they are known.
+    # The minimum and maximum of each channel, if they are known.
     ranges: tuple[tuple[int, int], ...] | None = None
 
     @property
@@ -105,34 +105,34 @@ class Layout(NamedTuple):
 
     @property
     def packing(self) -> ColorPacking:
-        """How the pixels are written as numbers."""
+        """How pixels are packed into one number each."""
         return ColorPacking(self.dtype, self.channels, self.ranges)
 
     @property
     def needs_ranges(self) -> bool:
-        """Whether pixels may be one number each if it is known how far they reach."""
+        """Whether pixels might be packed if the range of each channel was known."""
         unknown = self.ranges is None and self.dtype.kind in "iu"
         return unknown and not self.packing.is_possible
 
     def with_ranges(self, low: Floats, high: Floats) -> "Layout":
-        """Return this with the smallest and the largest number of each channel."""
+        """Return this layout with the minimum and maximum of each channel."""
         ranges = tuple((int(a), int(b)) for a, b in zip(low, high))
         return self._replace(ranges=ranges)
 
     def without_channels(self, each: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Return what belongs to each axis of the image, but not that of channels."""
+        """Return a tuple with one entry per axis, without that of the channels."""
         axis = self.channel_axis
         return each if axis is None else each[:axis] + each[axis + 1 :]
 
     def with_channels(self, place: tuple[slice, ...]) -> tuple[slice, ...]:
-        """Return a place in the image with all channels."""
+        """Return the slices of a block, with one for all channels."""
         axis = self.channel_axis
         if axis is None:
             return place
         return *place[:axis], slice(0, self.channels + self.has_alpha), *place[axis:]
 
     def pixels(self, block: Array, mask: Array | None) -> Pixels:
-        """Return the pixels of a part of the image, of which a mask may leave some."""
+        """Return the pixels of a block of the image that its mask does not exclude."""
         mask = None if mask is None else mask.astype(bool, copy=False)
         image = channels_last(block, self.channel_axis)
         return apart(image, mask, self.has_alpha, self.channel_axis)
@@ -155,10 +155,10 @@ def apart(
     has_alpha: bool,
     channel_axis: int | None,
 ) -> Pixels:
-    """Return the pixels of an image with its channels last, as they are."""
+    """Return the pixels of an image with its channels last, without checks."""
     part = mask
     if has_alpha:
-        # NaN outside of the mask is not above 0.
+        # NaN outside of the mask counts as invisible: it is not above 0.
         visible = image[..., -1] > 0
         part = visible if mask is None else mask & visible
     part = None if part is None or part.all() else part
@@ -167,24 +167,24 @@ def apart(
 
 
 def channels_last(image: Array, axis: int | None) -> Array:
-    """Return an image with its channels as the last axis; gray has one."""
+    """Return an image with its channels as the last axis; a gray image gets one."""
     return image[..., np.newaxis] if axis is None else np.moveaxis(image, axis, -1)
 
 
 def _flat(channels: Array, part: NDArray[np.bool_] | None) -> Array:
-    """Return those of all pixels that take part, one a row."""
+    """Return the channels of the included pixels, one pixel per row."""
     return channels.reshape(-1, channels.shape[-1]) if part is None else channels[part]
 
 
 def paint(pixels: Pixels, palette: Array, labels: Array) -> tuple[Array, Array]:
-    """Paint every pixel with its palette entry, and reshape it and its label.
+    """Paint every pixel in the color of its label, and reshape colors and labels.
 
     Returns
     -------
-    painted : array of the shape and type of the image
-        The segmented image, the channels where they were.
-    label_image : (rows, columns) or (planes, rows, columns) array
-        The labels, -1 where a pixel took no part.
+    painted : array with the shape and dtype of the image
+        The segmented image, with its channels on their original axis.
+    label_image : ([planes,] rows, columns) array of int
+        The labels, -1 for excluded pixels.
     """
     colors = take_colors(palette, labels)
     if pixels.part is None:

@@ -1,4 +1,4 @@
-"""Opens an image as a source: the one place that asks where its pixels lie."""
+"""Opens an image as a source: the only code that checks where pixels are stored."""
 
 from functools import partial
 from typing import Any
@@ -31,9 +31,9 @@ def open_source(
     progress: Report | None = None,
     in_blocks: bool = False,
 ) -> Source:
-    """Return an image as a source; check its axes and those of what lies over it.
+    """Check the axes of an image, its mask and weights, and return it as a source.
 
-    `in_blocks` says to read it so even if it is in memory.
+    With `in_blocks`, it is read in blocks even if it is in memory.
     """
     checks.function(progress, "progress", "Progress")
     image = as_pixels(image)
@@ -54,9 +54,9 @@ def open_source(
 
 
 def _by_opacity(image: Any, weights: Any, channel_axis: Any) -> tuple[Any, bool]:
-    """Return weights times what alpha covers, from 0 to 1, and whether there is alpha.
+    """Return the weights times the opacity, from 0 to 1, and whether there is alpha.
 
-    They lie where the image does.
+    The weights are stored where the image is.
     """
     layout, _ = lay_out(shape_only(image), channel_axis, "weights")
     axis = layout.channel_axis
@@ -86,7 +86,7 @@ def _by_opacity(image: Any, weights: Any, channel_axis: Any) -> tuple[Any, bool]
 def _weights_at(
     image: Any, weights: Any, layout: Layout, place: tuple[slice, ...]
 ) -> Array:
-    """Return the weights of the pixels at a place."""
+    """Return the weights of the pixels of the block at `place`."""
     block = np.asarray(image[layout.with_channels(place)])
     last = channels_last(block, layout.channel_axis)[..., -1]
     opacity = _opacity(last, layout)
@@ -94,7 +94,7 @@ def _weights_at(
 
 
 def _opacity(alpha: Array, layout: Layout) -> Array:
-    """Return what alpha covers, from 0 to 1."""
+    """Return the opacity, from 0 to 1."""
     if layout.dtype.kind == "f" and alpha.size and alpha.max() > 1:
         raise _no_opacity(f"an alpha of {alpha.max():g} in {layout.dtype}")
     most = np.iinfo(layout.dtype).max if layout.dtype.kind == "u" else 1
@@ -114,8 +114,8 @@ def _no_opacity(got: str) -> checks.ArgumentValueError:
 
 
 def as_pixels(image: Any) -> Any:
-    """Return an image as it is, but of Pillow's and of a memoryview the array."""
+    """Return an image unchanged, but Pillow images and memoryviews as arrays."""
     if is_picture(image):
-        # NumPy would take the indices of a palette for grays.
+        # NumPy would return palette indices as grays.
         return array_of(image)
     return np.asarray(image) if isinstance(image, memoryview) else image

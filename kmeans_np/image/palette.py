@@ -1,4 +1,4 @@
-"""`apply_palette`: an image in the colors that you give."""
+"""`apply_palette`: paint an image in given colors."""
 
 from typing import Any
 
@@ -27,38 +27,39 @@ def apply_palette(
 
     Parameters
     ----------
-    image : (rows, columns[, channels]) or (planes, rows, columns[, channels]) array
-        The image, as `cluster_image` takes it.
+    image : ([planes,] rows, columns[, channels]) array_like of real numbers
+        The image, as in `cluster_image`.
     palette : (k, channels) array_like of real numbers; (k,) for gray
-        The colors, in the image's own unit, without alpha. For an image of integers,
-        they are rounded when they are painted, but not when they are compared.
-    mask : (rows, columns) or (planes, rows, columns) array_like of bool, optional
-        True for the pixels that take part; all when not given.
+        The colors, in the unit and range of the image, without alpha. For an image of
+        integers, they are compared as given and rounded when they are painted.
+    mask : ([planes,] rows, columns) array_like of bool or int, optional
+        True (or nonzero) for the pixels to include; by default, all.
     channel_axis : int or None, default -1
-        Which axis has the channels; None if there are none.
-    alpha : "auto", "weights" or bool, default "auto"
-        Whether the last channel is alpha, and how much a pixel counts, as in
-        `cluster_image`.
+        The axis of the channels; None if the image has no such axis.
+    alpha : bool, "auto" or "weights", default "auto"
+        Whether the last channel is alpha, and whether opacity is the weight of a pixel,
+        as in `cluster_image`.
     color_space : "rgb", "lab" or "oklab", default "rgb"
-        Where distances are measured, as in `cluster_image`.
+        The space in which distances are measured, as in `cluster_image`.
     color_profile : bytes, optional
-        The image's ICC profile, as in `cluster_image`.
+        The ICC profile of the image, as in `cluster_image`.
 
     Returns
     -------
     Segmentation
-        The answer, with the painted `image`. Cluster i is color i of the palette, and
+        The result, with the painted `image`. Cluster i is color i of the palette, and
         may have no pixels. Of two colors at the same distance, the first is taken;
         distances below about 1e-150 count as the same.
 
     Raises
     ------
     TypeError
-        If `image` or `palette` is not an array of real numbers, or another argument is
-        not of its type.
+        If `image` or `palette` is not an array of real numbers, or another argument has
+        a wrong type.
     ValueError
-        If `palette` is empty, has other channels than the image, or is not in the
-        range of its type; or another argument is not as `cluster_image` wants it.
+        If `palette` is empty, has another number of channels than the image, or is not
+        in the range of its type; or another argument has a wrong value, as in
+        `cluster_image`.
 
     Warns
     -----

@@ -1,4 +1,4 @@
-"""From an image to its clusters, wherever its pixels lie: the road that all take."""
+"""From an image to its clusters: the same steps wherever the pixels are stored."""
 
 from typing import Any, NamedTuple
 
@@ -33,13 +33,13 @@ from kmeans_np.lloyd import Floats
 
 
 class Plan(NamedTuple):
-    """What is to be found: arguments that have passed their checks."""
+    """The clusters to find: arguments that have passed their checks."""
 
     # The number of clusters.
     k: int
-    # What is compared.
+    # How features are computed.
     spec: FeatureSpec
-    # How to run.
+    # The options of the run.
     options: checks.Options
 
 
@@ -52,7 +52,7 @@ def make_plan(
     color_profile: Any,
     **options: Any,
 ) -> Plan:
-    """Check all that can be refused before any pixel is read."""
+    """Check everything that can be rejected before any pixel is read."""
     spec = feature_spec(color_space, normalize, position_weight, color_profile)
     k, layout = checks.n_clusters(k, source.size, "pixels"), source.layout
     d = spec.n_features(layout.channels, len(layout.shape))
@@ -73,14 +73,14 @@ def find_clusters(source: Source, plan: Plan) -> FoundClusters:
     coarse = options.coarse_start and isinstance(options.init, str)
     data = as_data(rows, k, layout.channels, colors, stats, coarse)
     result = fit(data, k, options, largest_first=True)
-    warn_if_fewer(len(result.counts), k, "colors")
+    warn_if_fewer(len(result.counts), k, "color")
     palette = features.palette(exact_colors(features, data, result, k), layout.dtype)
     clusters = Clusters(features, result.centroids, palette)
     return source.prepare_painting(clusters, result, colors, data)
 
 
 def assign_clusters(source: Source, clusters: Clusters) -> FoundClusters:
-    """Give the pixels of an image the nearest of clusters that stay as they are."""
+    """Assign the pixels of an image to the nearest of fixed clusters."""
     features, layout, stats = clusters.features, source.layout, None
     rows, colors = colors_or_pixels(source, bool(features.pixel))
     dtype, rows = rows.dtype, with_features(rows, features)
@@ -99,9 +99,9 @@ def assign_clusters(source: Source, clusters: Clusters) -> FoundClusters:
 def find_path(
     source: Source, ks: list[int], spec: FeatureSpec, options: checks.Options
 ) -> list[Clustering]:
-    """Return the answers for rising numbers of clusters, each from the one before.
+    """Return the results for rising numbers of clusters, each from the one before.
 
-    If the callback ends it, there are fewer than `ks`.
+    If the callback ends the run, there are fewer results than `ks`.
     """
     rows, colors = colors_or_pixels(source, bool(spec.position_weight))
     noun = "pixels" + " with a weight" * source.weighted
@@ -114,9 +114,9 @@ def find_path(
 
 
 def colors_or_pixels(source: Source, of_places: bool) -> tuple[Rows, Colors | None]:
-    """Decide whether distinct colors are compared, or pixels; return them.
+    """Decide whether to cluster distinct colors or pixels; return them.
 
-    If places are compared, no two pixels are equal.
+    If positions are features, no two pixels are equal.
     """
     colors = None if of_places else source.count()
     if colors is None:
@@ -125,7 +125,7 @@ def colors_or_pixels(source: Source, of_places: bool) -> tuple[Rows, Colors | No
 
 
 def n_counting(source: Source, rows: Rows, colors: Colors | None) -> int:
-    """Return how many pixels take part and have a weight."""
+    """Return the number of included pixels with a positive weight."""
     if source.weighted:
         return source.n_weighted
     return rows.shape[0] if colors is None else int(colors.counts.sum())
@@ -136,8 +136,8 @@ def prepare_data(
 ) -> Data:
     """Return points with the features of `spec`, to cluster.
 
-    `colors` are what the rows are made of, if they are no pixels; `side` is the longest
-    of their image.
+    `colors` are the distinct colors that the rows are, None for pixels; `side` is the
+    longest side of their image.
     """
     channels = rows.shape[1]
     _, rows, stats = fit_features(rows, spec, side)
@@ -152,9 +152,9 @@ def as_data(
     stats: ColumnStats | None = None,
     coarse_start: bool = False,
 ) -> Data:
-    """Return points to cluster; few of them in memory, wherever they are.
+    """Return points to cluster; if they are few, in memory.
 
-    `colors` are what the rows are made of, if they are no pixels; for `stats` and
+    `colors` are the distinct colors that the rows are, None for pixels; for `stats` and
     `coarse_start` see `PartitionedPoints`.
     """
     if rows.outside and use_tree_sums(*rows.shape, k):
@@ -169,11 +169,11 @@ def as_data(
 
 
 def exact_colors(features: Features, data: Data, result: Clustering, k: int) -> Floats:
-    """Return the colors of clusters, exact where all their pixels have a single one.
+    """Return the colors of clusters, exact for clusters of a single color.
 
-    The mean of equal numbers may be another in the last place. If it is far, it is no
-    mean of theirs: the run was cut short. But if there are fewer than the k clusters
-    asked for, each color is one.
+    The mean of equal numbers may differ from them in the last digit. If it differs by
+    more, it is not their mean, because the run was cut short. But if there are fewer
+    clusters than k, each of them is a single color.
     """
     channels = data.n_alike
     colors = features.inverse_transform(result.centroids, channels)[:, :channels]

@@ -1,4 +1,4 @@
-"""The answer: everything that is known about a segmented image."""
+"""`Segmentation`: the result of clustering an image."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,45 +19,49 @@ from kmeans_np.pictures import NOTEBOOK, label_overlay, segmentation_in_html
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Segmentation:
-    """The answer of `cluster_image`. Clusters are in order of size, the largest first.
+    """The result of `cluster_image`. Clusters are ordered by size, the largest first.
 
-    Of an image that was read in blocks, `labels` and `image` are computed when they are
-    read: ``answer.labels[:100]`` computes a hundred rows, ``np.asarray(answer.labels)``
-    all of them; so do arithmetic, `overlay` and `mask_of`. They cannot be written to.
-    The image must still be there then, as it was. Several threads may read them, and
-    the answer may be pickled if the image may be.
+    For an image that was read in blocks, `labels` and `image` are computed when they
+    are read: ``answer.labels[:100]`` computes a hundred rows,
+    ``np.asarray(answer.labels)`` all of them; so do arithmetic, `overlay` and
+    `mask_of`. They are read-only, and need the image to be still there, unchanged.
+    Several threads may read them, and the result can be pickled if the image can.
 
     Attributes
     ----------
-    labels : (rows, columns) or (planes, rows, columns) array of int8, int16 or int32
-        The cluster of each pixel, 0 to k - 1, in the smallest of these types that
-        holds them; -1 for a pixel that takes no part (outside of the mask, or fully
-        transparent). They go by size: what is 0 here may be 1 in another picture,
-        unless that got its labels by `apply`.
-    palette : (k, channels) array of the image's type; (k,) for gray without channels
-        The color of each cluster: its centroid, rounded if the image holds integers.
-        The alpha channel, if there is one, is not a part of it.
+    labels : ([planes,] rows, columns) array of int8, int16 or int32
+        The cluster of each pixel, 0 to k - 1, in the smallest of these types that holds
+        them; -1 for excluded pixels (outside of the mask, or fully transparent). Since
+        clusters are ordered by size, label 0 may be another color in another image; use
+        `apply` to get the same labels.
+    palette : (k, channels) array of the image's dtype; (k,) for gray without channels
+        The color of each cluster, without alpha: its centroid, rounded if the image
+        holds integers.
     centroids : (k, channels) array of float64
         The same without rounding; with `position_weight`, followed by the mean row and
         column (plane, row and column) of the cluster, in pixels.
-    counts : (k,) array of int64, or float64 if there are weights
-        The number of pixels in each cluster; with weights, the sum of theirs; with
-        ``alpha="weights"``, of their opacity.
+    counts : (k,) array of int64, or of float64 if there are weights
+        The number of pixels in each cluster; with weights, the sum of their weights;
+        with ``alpha="weights"``, of their opacity.
     shares : (k,) array of float64
-        The same as parts of 1 of all that takes part.
-    image : array of the shape and type of the image
-        The segmented image: every pixel in the color of its cluster. An alpha channel
-        and pixels that take no part are unchanged.
+        `counts` as fractions of their sum, from 0 to 1.
+    image : array with the shape and dtype of the image
+        The segmented image: every pixel in the color of its cluster. Alpha and excluded
+        pixels are unchanged.
     inertia : float
         The weighted sum of the squared distances of the pixels to their centroids, in
-        the square of what is compared: of the image's unit (gray levels for uint8), of
-        CIELAB or Oklab, or of standard deviations.
+        the squared unit of the features: of the image's unit (gray levels for uint8),
+        of CIELAB or Oklab, or of standard deviations.
     n_iter : int
-        The number of steps of the best start; 0 if the clusters were given.
+        The number of steps of the best start, on all pixels; 0 if the clusters were
+        given. The steps that find that start, on a histogram of the colors, are not
+        counted.
     stopped_by : str
-        Why it stopped: "labels" (no label changed), "tol" (the centroids hardly
-        moved), "max_iter" (out of steps) or "callback" (the callback said so); "given"
-        if the clusters were given and not searched for.
+        Why the run stopped: "labels" (no label changed), "tol" (the centroids hardly
+        moved), "max_iter" (the maximum number of steps) or "callback" (the callback
+        returned a true value); "given" if the clusters were given, not searched for.
+    n_starts : int
+        The number of starts that were tried.
     """
 
     labels: NDArray[np.signedinteger[Any]]
@@ -69,6 +73,7 @@ class Segmentation:
     inertia: float
     n_iter: int
     stopped_by: str
+    n_starts: int
     _source: Source = field(kw_only=True)
     _clusters: Clusters = field(kw_only=True)
 
@@ -77,40 +82,40 @@ class Segmentation:
         colors = checks.pluralize(len(self.palette), "color")
         end = "clusters given"
         if self.stopped_by != "given":
-            end = describe_stop(self.n_iter, self.stopped_by)
+            end = describe_stop(self.n_iter, self.stopped_by, self.n_starts)
         return (
             f"<Segmentation of a {size} image of {self.image.dtype} into {colors}: "
             f"inertia {self.inertia:.6g}, {end}>"
         )
 
     def _repr_html_(self) -> str:
-        """Return the picture and its palette with shares, for a notebook."""
+        """Return the segmented image and its palette with shares, as HTML."""
         shown, labels = self._source.preview(self.image, self.labels, NOTEBOOK)
         visible = shown.image[..., -1] > 0 if shown.has_alpha else None
         part, palette = labels >= 0, self._clusters.palette
         return segmentation_in_html(shown.colors, part, visible, palette, self.shares)
 
     def overlay(self, *, alpha: float = 0.5, outline: bool = False) -> Array:
-        """Lay the labels in well-separated colors over the image, to look at.
+        """Draw the labels in well-separated colors over the image.
 
-        The image is that which was clustered, not a copy: what is written to it later
-        shows here.
+        The image is the one that was clustered, not a copy: later changes to it show
+        here.
 
         Parameters
         ----------
         alpha : float, default 0.5
-            How much the colors cover: 0 (only the image) to 1 (only the colors).
+            The opacity of the label colors: 0 (only the image) to 1 (only the colors).
         outline : bool, default False
-            Whether to draw a line, one pixel wide, around each region of a label:
-            white where the image is dark, black where it is light.
+            Whether to draw a line, one pixel wide, around each region of a label: white
+            where the picture is dark, black where it is light.
 
         Returns
         -------
-        (rows, columns, 3) or (planes, rows, columns, 3) array of uint8
-            The picture. Pixels that take no part show the image alone. An image of
-            uint8 with 1 or 3 channels shows as it is; any other from its smallest to
-            its largest value, and, unless there are 3 channels, as the mean of them,
-            each so stretched.
+        ([planes,] rows, columns, 3) array of uint8
+            The picture. Excluded pixels show the image alone. An image of uint8 with 1
+            or 3 channels is shown as it is. Other images are scaled from their smallest
+            to their largest value; if there are not 3 channels, each channel is scaled
+            on its own and their mean is shown.
 
         Raises
         ------
@@ -128,23 +133,23 @@ class Segmentation:
 
     @property
     def thresholds(self) -> Array:
-        """The k - 1 levels between the clusters of an image with one channel.
+        """The k - 1 thresholds between the clusters of an image with one channel.
 
-        The largest value of each cluster but the last, in the order of their values:
-        above it the next begins, as ``image > threshold``. With ``init="optimal"``
-        these are the thresholds of Otsu's method for k classes [1]_; of an image of at
-        most 256 levels, those of `skimage.filters.threshold_multiotsu`. All of the
-        image is read for them.
+        A threshold is the largest value of a cluster; the next cluster begins above it,
+        as in ``image > threshold``. With ``init="optimal"``, these are the thresholds
+        of Otsu's method for k classes [1]_; for an image of at most 256 levels, those
+        of `skimage.filters.threshold_multiotsu`. The whole image is read to compute
+        them.
 
         Returns
         -------
-        (k - 1,) array of the image's type
-            The levels.
+        (k - 1,) array of the image's dtype
+            The thresholds, in rising order.
 
         Raises
         ------
         ValueError
-            If the image has several channels, or places were compared, too.
+            If the image has several channels, or was clustered with `position_weight`.
 
         References
         ----------
@@ -164,7 +169,7 @@ class Segmentation:
             raise checks.ArgumentValueError("the image", rule, got, remedy)
 
     def _largest_values(self) -> tuple[Array, NDArray[np.bool_]]:
-        """Return the largest value of each cluster of gray, and which have one."""
+        """Return the largest level of each cluster of gray, and which have pixels."""
         labels, values = np.asarray(self.labels), self._source.colors_in_memory()
         inside = labels >= 0
         labels, values = labels[inside], values[inside][:, 0]
@@ -173,7 +178,7 @@ class Segmentation:
         return largest, np.bincount(labels, minlength=len(largest)) > 0
 
     def mask_of(self, label: int) -> NDArray[np.bool_]:
-        """Return where a cluster is.
+        """Return the mask of a cluster.
 
         Parameters
         ----------
@@ -182,14 +187,16 @@ class Segmentation:
 
         Returns
         -------
-        (rows, columns) or (planes, rows, columns) array of bool
-            True for the pixels of this cluster. As `mask` of another call, it
-            restricts that to them.
+        ([planes,] rows, columns) array of bool
+            True for the pixels of this cluster. Passed as `mask` to another call, it
+            restricts that call to them.
 
         Raises
         ------
-        TypeError, ValueError
-            If `label` is not a whole number from 0 to k - 1.
+        TypeError
+            If `label` is not an integer.
+        ValueError
+            If `label` is not from 0 to k - 1.
         """
         found: NDArray[np.bool_]
         found = self.labels == checks.check_label(label, len(self.palette))
@@ -200,28 +207,30 @@ class Segmentation:
     ) -> "Segmentation":
         """Find the same clusters in another image.
 
-        So the frames of a film do not flicker, and a batch has one palette.
+        So the frames of a film do not flicker, and all images of a batch have one
+        palette.
 
         Parameters
         ----------
-        image : (rows, columns[, channels]) or (planes, rows, columns[, channels]) array
-            The other image, of the same type and channels as the first; its size may
-            be another.
-        mask : (rows, columns) or (planes, rows, columns) array_like of bool, optional
-            True for the pixels that take part; all when not given.
+        image : ([planes,] rows, columns[, channels]) array_like of real numbers
+            The other image, of the same dtype and with the same channels as the first;
+            it may have another size.
+        mask : ([planes,] rows, columns) array_like of bool or int, optional
+            True (or nonzero) for the pixels to include; by default, all.
 
         Returns
         -------
         Segmentation
-            The answer for this image, with the numbers and the palette of these
-            clusters, of which some may have no pixels. Every pixel has the nearest.
+            The result for this image: every pixel is assigned to the nearest of these
+            clusters, which keep their numbers and palette. Some may have no pixels.
 
         Raises
         ------
         TypeError
-            If `image` is not an array of real numbers, or `mask` of bools.
+            If `image` is not an array of real numbers, or `mask` not one of bools or
+            integers.
         ValueError
-            If `image` has another type or other channels than the first, is empty or
+            If `image` has another dtype or other channels than the first, is empty,
             fully transparent or not finite, or `mask` has another shape or is False
             everywhere.
         """
@@ -237,9 +246,9 @@ class Segmentation:
 def levels_between(
     centroids: Floats, largest: Array, there: NDArray[np.bool_]
 ) -> Array:
-    """Return the levels between clusters, given which have a largest value.
+    """Return the thresholds between clusters, given the largest values of some.
 
-    Of a cluster without pixels, it is halfway to the next one.
+    For a cluster without pixels, it is halfway to the next centroid.
     """
     order = np.argsort(centroids)
     levels = centroids[order]
@@ -255,7 +264,7 @@ def levels_between(
 def build_segmentation(
     source: Source, found: FoundClusters, kind: type[Segmentation] = Segmentation
 ) -> Segmentation:
-    """Return everything that is known when the clusters have been found."""
+    """Return the result, once the clusters have been found."""
     image, labels = source.paint(found)
     clusters, result = found.clusters, found.result
     palette, counts = clusters.palette, result.counts
@@ -265,7 +274,7 @@ def build_segmentation(
     )
     return kind(
         labels=labels,
-        # Copies: what is written to them must not change what `apply` finds.
+        # Copies, so that writing to them does not change the results of `apply`.
         palette=(palette[:, 0] if gray else palette).copy(),
         centroids=centroids.copy(),
         counts=counts if source.weighted else counts.astype(np.int64),
@@ -274,6 +283,7 @@ def build_segmentation(
         inertia=result.inertia,
         n_iter=result.n_iter,
         stopped_by=result.stopped_by,
+        n_starts=result.n_starts,
         _source=source,
         _clusters=clusters,
     )

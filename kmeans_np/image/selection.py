@@ -1,4 +1,4 @@
-"""Which pixels take part: what mask, alpha and weights say, part by part."""
+"""Which pixels are included, according to mask, alpha and weights, part by part."""
 
 import math
 import operator
@@ -15,28 +15,28 @@ from kmeans_np.lloyd import Array
 
 
 class PartLook(NamedTuple):
-    """What a look at mask, alpha and weights of some pixels has found."""
+    """What was found in mask, alpha and weights of some pixels."""
 
-    # How many the mask lets take part.
+    # The number of pixels that the mask includes.
     n_masked: int
-    # How many of them are not fully transparent.
+    # The number of these that are not fully transparent.
     n: int
-    # What is known of their alpha, and of the weights of those that take part.
+    # Statistics of the alpha of the former, and of the weights of the latter.
     alpha: WeightStats | None
     weights: WeightStats | None
 
     @property
     def size(self) -> int:
-        """How many take part and have a weight."""
+        """The number of included pixels with a positive weight."""
         return self.n if self.weights is None else self.weights.n
 
 
 def look_at_part(
     n: int, mask: Array | None, alpha: Array | None, weights: Array | None, start: int
 ) -> PartLook:
-    """Look at mask, alpha and weights, (n,) each, of pixels that stand together.
+    """Examine mask, alpha and weights, (n,) each, of consecutive pixels.
 
-    `start` is the number of the first among all pixels of the image.
+    `start` is the number of the first of them among all pixels of the image.
     """
     numbers = np.arange(start, start + n)
     if mask is not None:
@@ -56,7 +56,7 @@ def look_at_part(
 def which_take_part(
     mask: Array | None, alpha: Array | None, weights: Array | None
 ) -> Array | None:
-    """Return which of some pixels take part and have a weight; None for all."""
+    """Return which pixels are included and have a positive weight; None for all."""
     parts = [part > 0 for part in (alpha, weights) if part is not None]
     if mask is not None:
         parts.append(mask != 0)
@@ -64,9 +64,9 @@ def which_take_part(
 
 
 def check_looks(looks: list[PartLook], layout: Layout, is_masked: bool) -> Units | None:
-    """Refuse bad alpha and weights, and that no pixel takes part.
+    """Reject bad alpha and weights, and images without any included pixel.
 
-    Returns what weights are split into to be added up, None without weights.
+    Returns the units that weights are split into for exact sums, None without weights.
     """
     alphas = [look.alpha for look in looks if look.alpha is not None]
     weights = [look.weights for look in looks if look.weights is not None]

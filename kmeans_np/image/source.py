@@ -1,8 +1,7 @@
-"""An image wherever its pixels lie, and one whose pixels are in memory.
+"""The interface of images, wherever they are stored, and images in memory.
 
-A source knows how to count its colors, how to go over its pixels one by one, and how to
-be painted. What is done with all that is the same for all of them
-(`kmeans_np.image.pipeline`).
+A source can count its colors, process its pixels one by one, and be painted. The steps
+from an image to its clusters (`kmeans_np.image.pipeline`) are the same for all sources.
 """
 
 from abc import ABC, abstractmethod
@@ -23,18 +22,18 @@ Found = TypeVar("Found")
 
 
 class Source(ABC):
-    """An image, wherever its pixels lie.
+    """An image, wherever its pixels are stored.
 
     Attributes
     ----------
     layout : Layout
-        How it is laid out.
+        The layout of the image.
     weighted : bool
-        Whether its pixels have weights of their own.
+        Whether the pixels have weights.
     by_opacity : bool
-        Whether its alpha is how much each pixel counts.
+        Whether opacity is the weight of a pixel.
     n_weighted : int
-        How many of those that take part have a weight, if they are weighted.
+        The number of included pixels with a positive weight, if they are weighted.
     """
 
     layout: Layout
@@ -42,55 +41,55 @@ class Source(ABC):
     by_opacity: bool = False
 
     def __getstate__(self) -> dict[str, Any]:
-        # Who wants to know how far the work is stays where they are.
+        # The progress function is not sent to other processes.
         return {**self.__dict__, "report": None}
 
     @property
     def size(self) -> int:
-        """How many pixels there are."""
+        """The number of pixels."""
         return self.layout.size
 
     @property
     def n_weighted(self) -> int:
-        """How many of the pixels that take part have a weight, if they are weighted."""
+        """The number of included pixels with a positive weight, if weighted."""
         return 0
 
     @abstractmethod
     def count(self) -> Colors | None:
-        """Return the distinct colors of what takes part, and the weight of each.
+        """Return the distinct colors of the included pixels, and the weight of each.
 
-        None if it is better to compare the pixels one by one.
+        None if it is better to cluster pixels.
         """
 
     @abstractmethod
     def rows(self) -> Rows:
-        """Return the pixels that take part, one a row."""
+        """Return the included pixels, one per row."""
 
     def run(self, work: Callable[..., Found], *args: Any) -> Found:
         """Return what `work(source, *args)` returns."""
         return work(self, *args)
 
     def later(self, work: Callable[..., Found], *args: Any) -> Any:
-        """Return the result, or a delayed object for it."""
+        """Return the result of `run`, or a delayed object for it."""
         return work(self, *args)
 
     def prepare_painting(
         self, clusters: Clusters, result: Clustering, colors: Colors | None, data: Data
     ) -> FoundClusters:
-        """Return clusters with what it takes to paint this image with them.
+        """Return the clusters with everything that is needed to paint this image.
 
-        `result` has the labels of the colors, or of the pixels if there are none; they
-        have been found among `data`.
+        `result` has the labels of `colors`, or of the pixels if that is None; `data`
+        are the points that were clustered.
         """
         del data
         return FoundClusters(clusters, result, colors)
 
     @abstractmethod
     def paint(self, found: FoundClusters) -> tuple[Any, Any]:
-        """Return the segmented image and the labels, at once or when they are read."""
+        """Return the segmented image and the labels, possibly computed when read."""
 
     def paint_image(self, found: Any) -> Any:
-        """Return the segmented image alone, of what `later` has returned."""
+        """Return the segmented image alone, from the result of `later`."""
         return self.paint(found)[0]
 
     def write(self, found: FoundClusters, out: Any) -> None:
@@ -99,10 +98,10 @@ class Source(ABC):
 
     @abstractmethod
     def colors_in_memory(self) -> Array:
-        """Return all of the image, with its channels last, without alpha."""
+        """Return the whole image, with its channels last, without alpha."""
 
     def preview(self, image: Any, labels: Any, longest: int) -> tuple[Pixels, Array]:
-        """Return every so many rows and columns of a segmented image and its labels."""
+        """Return a segmented image and its labels, with rows and columns left out."""
         n_axes, axis = len(self.layout.shape), self.layout.channel_axis
         steps = [slice(None, None, -(-max(self.layout.shape) // longest))] * n_axes
         where = steps if axis is None else [*steps[:axis], slice(None), *steps[axis:]]
@@ -113,7 +112,7 @@ class Source(ABC):
 class MemoryImage(Source):
     """An image in memory.
 
-    The parameters are those of `kmeans_np.cluster_image`.
+    For the parameters, see `kmeans_np.cluster_image`.
     """
 
     def __init__(
@@ -132,11 +131,11 @@ class MemoryImage(Source):
 
     @property
     def n_weighted(self) -> int:
-        """How many of the pixels that take part have a weight."""
+        """The number of included pixels with a positive weight."""
         return 0 if self.weights is None else int(np.count_nonzero(self.weights))
 
     def count(self) -> Colors | None:
-        """Return the distinct colors of what takes part, and the weight of each."""
+        """Return the distinct colors of the included pixels, and the weight of each."""
         colors = distinct_of(self.pixels.values)
         if colors is None or self.weights is None:
             return colors
@@ -147,7 +146,7 @@ class MemoryImage(Source):
         return colors._replace(counts=counts)
 
     def rows(self) -> Rows:
-        """Return the pixels that take part, one a row."""
+        """Return the included pixels, one per row."""
         rows = MemoryRows(self.pixels.values, self.weights, self.pixels.places)
         rows.n_axes = len(self.layout.shape)
         return rows
@@ -159,7 +158,7 @@ class MemoryImage(Source):
         if found.colors is not None:
             labels = look_up(labels, found.colors)
         painted = paint(self.pixels, palette, labels)
-        # Only the image is needed any more, to look at.
+        # From here on, only the image itself is needed, for overlays.
         self.pixels = self.pixels._replace(values=self.pixels.values[:0].copy())
         self.weights = None
         return painted
@@ -169,5 +168,5 @@ class MemoryImage(Source):
         return self.pixels.of_the_same(image), labels
 
     def colors_in_memory(self) -> Array:
-        """Return all of the image, with its channels last, without alpha."""
+        """Return the whole image, with its channels last, without alpha."""
         return self.pixels.colors

@@ -1,4 +1,4 @@
-"""Passes over the points that give the textbook's answer in less time and memory."""
+"""Passes that give the textbook's result in less time and memory."""
 
 from kmeans_np.sweeps.blocked import BlockedSweep
 from kmeans_np.sweeps.bounded import BoundedSweep

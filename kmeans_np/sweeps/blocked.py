@@ -5,34 +5,33 @@ from numpy.typing import ArrayLike
 
 from kmeans_np.lloyd import Array, Floats, Sweep, Weights
 
-# How many distances are written down at a time, when they are.
+# The number of distances in a table.
 TABLE = 2**16
 
 
 class BlockedSweep(Sweep):
-    """A pass that goes through the points in blocks, remembering only the best.
+    """A pass over blocks of points that keeps only the best distance of each point.
 
-    The textbook writes down all distances, n times k of them, and then looks for the
-    smallest in each row. But to know the smallest number so far, one need not remember
-    the others: go through the centroids, and keep for each point its best distance and
-    whose it was. The few columns of a block stay in the processor's cache meanwhile,
-    and the memory needed does not grow with k.
+    The textbook stores all n times k distances, and then finds the smallest in each
+    row. But the smallest so far can be kept without the others: go through the
+    centroids, and keep for each point its best distance and the number of that
+    centroid. The few columns of a block stay in the processor's cache meanwhile, and
+    the memory needed does not grow with k.
 
     The distances are the same sums, added in the same order, as in
     `kmeans_np.lloyd.squared_distances`, and a later centroid wins only if it is
-    strictly nearer. So the answer equals the textbook's to the last bit, for any size
-    of the blocks, and for any memory order and real type of the points, which are not
-    copied.
+    strictly nearer. So the result equals the textbook's to the last bit, for any block
+    size, memory order and real type of the points, which are not copied.
 
     Parameters
     ----------
     points : (n, d) array_like of real numbers
         The points.
     weights : (n,) array_like of real numbers, optional
-        How many times each point counts; once when not given.
+        How many times each point counts; by default, once.
     block_size : int, optional
-        The number of points in a block. When not given, such that a block takes half
-        a megabyte.
+        The number of points per block; by default, such that a block takes half a
+        megabyte.
     """
 
     def __init__(
@@ -43,12 +42,12 @@ class BlockedSweep(Sweep):
         block_size: int | None = None,
     ) -> None:
         super().__init__(points, weights)
-        # Measured: from 8,000 to 32,000 RGB pixels are equally fast; below, NumPy's
-        # cost for each call shows, above, the second-level cache overflows.
+        # Measured: 8,000 to 32,000 RGB pixels are equally fast. Below, the overhead of
+        # NumPy calls shows; above, the second-level cache overflows.
         self.block_size = block_size or max(512, 2**16 // self.points.shape[1])
 
     def assign(self, centroids: Floats) -> tuple[Array, Floats]:
-        """Labels, as int32, and squared distances to the nearest centroids."""
+        """Return labels, as int32, and squared distances to the nearest centroids."""
         labels = np.zeros(len(self.points), np.int32)
         distances = np.empty(len(self.points))
         for start in range(0, len(self.points), self.block_size):
@@ -62,9 +61,9 @@ class BlockedSweep(Sweep):
 def _find_nearest(
     points: Array, centroids: Floats, labels: Array, nearest: Floats
 ) -> None:
-    """Write the nearest centroids of m points into `labels`, which is all zeros so far.
+    """Write the nearest centroids of m points into `labels`, which must be all zeros.
 
-    Their squared distances go into `nearest`.
+    Their squared distances are written into `nearest`.
     """
     columns = np.ascontiguousarray(points.T, dtype=np.float64)
     distance, square = np.empty(len(points)), np.empty(len(points))
@@ -84,7 +83,7 @@ def _find_nearest(
 
 
 def nearest_directly(points: Array, centroids: Floats) -> Array:
-    """Find the nearest centroids of few points with tables of distances.
+    """Find the nearest centroids of few points from tables of distances.
 
     The arithmetic is the textbook's, to the last bit.
     """

@@ -1,10 +1,9 @@
-"""A pass that looks only at the points that may have changed cluster.
+"""A pass that examines only the points that may have changed cluster.
 
 References
 ----------
 .. [1] G. Hamerly, "Making k-means even faster", Proceedings of the 2010 SIAM
-   International Conference on Data Mining, 130-140.
-   :doi:`10.1137/1.9781611972801.12`
+   International Conference on Data Mining, 130-140. :doi:`10.1137/1.9781611972801.12`
 .. [2] J. Newling and F. Fleuret, "Fast k-means with accurate bounds", Proceedings of
    the 33rd International Conference on Machine Learning (2016), 936-944.
 .. [3] N. J. Higham, "Accuracy and Stability of Numerical Algorithms", 2nd edition
@@ -35,65 +34,65 @@ from kmeans_np.sweeps.totals import (
 from kmeans_np.threads import in_threads, one_blas_thread
 from kmeans_np.tree_sums import branches, pieces, tree_sum
 
-# How many numbers are looked at together, as many as fit the second-level cache; and of
-# how many points at most.
+# The number of distances in a table, as many as fit the second-level cache; and the
+# largest number of points for it.
 TABLE, LARGEST_TABLE = 2**19, 2**15
-# How many points a block has at most and at least, and how many operations a look at
-# all of them takes, about.
+# The largest and smallest number of points per block, and about how many operations a
+# pass over a whole block takes.
 LARGEST_BLOCK, SMALLEST_BLOCK, BLOCK_WORK = 2**17, 2**13, 2**28
-# How many points are added up together; how many `farthest` orders first.
+# The number of points added up together; and the number that `farthest` sorts first.
 PIECE, FEW = 2**14, 256
-# Factors beyond all rounding of a few operations in float32; and how far is too far for
-# it: when a centroid moves that far, all points are due.
+# Factors larger than the rounding of a few operations in float32; and a distance that
+# is too large for it: if a centroid moves that far, all points are due.
 UP, DOWN, FAR = 1 + 2.0**-21, np.float32(1 - 2.0**-21), 2.0**126
 
 Where = slice | NDArray[np.intp]
 
 
 class BoundedSweep(Sweep):
-    """A pass that looks only at the points that may have changed cluster.
+    """A pass that examines only the points that may have changed cluster.
 
-    When a point is looked at, it learns its distances to the nearest centroid and to
-    the second nearest, and the gap between them. Later the centroids move. As long as
-    the point's own centroid and the fastest of the others have together moved by less
-    than the gap, no other can have become nearer, by the triangle inequality, and
-    nobody needs to look. So for each cluster one adds up, from pass to pass, how far
-    its centroid and the fastest other one moved: the cluster's drift. The drift at
-    which a point's gap will be used up is the point's deadline. A pass compares the
-    deadlines with the drifts, and looks only at the points whose deadline has come: all
-    of them at first, few in the end. This is Hamerly's bound [1]_ in the form of a sum
-    that need not be updated for each point [2]_.
+    When a point is examined, its gap is found: the difference of its distances to the
+    nearest and to the second nearest centroid. Later the centroids move. As long as the
+    point's own centroid and the fastest of the others have together moved by less than
+    the gap, no other can have become nearer, by the triangle inequality, and the point
+    need not be examined. So for each cluster, the pass adds up how far its centroid and
+    the fastest other one have moved: the cluster's drift. The drift at which the gap of
+    a point will be used up is the point's deadline. A pass compares the deadlines with
+    the drifts, and examines only the points whose deadline has come: all of them at
+    first, few in the end. This is Hamerly's bound [1]_, in the form of a sum that need
+    not be updated for each point [2]_.
 
-    Distances to all centroids come from a matrix product,
-    |x - c|^2 = |x|^2 - 2 x c + |c|^2, in float32, with the origin moved to the middle
-    of the points. Where its rounding, which is bounded [3]_, might decide between the
-    nearest two, the product is repeated in float64; and where that might, too, direct
+    Distances to all centroids come from a matrix product, |x - c|^2 = |x|^2 - 2 x c +
+    |c|^2, in float32, with the origin moved to the middle of the points. Where its
+    rounding, which is bounded [3]_, might decide between the nearest two, the product
+    is repeated in float64; where the rounding of that might decide, too, direct
     differences decide, as in the textbook. So the labels are the textbook's.
 
-    The sums are corrected by the points that changed cluster, and made anew before
-    rounding can add up. To the last bit they are the textbook's if no sum is rounded,
-    as with integers, or if there are few points of few features; otherwise centroids
-    agree to 1e-9 of the data's range. (Points that tie exactly, in data of rounded
-    decimals, may go to another of the nearest clusters than in the textbook, since a
-    centroid's last bit decides them.) The answer does not depend on how many threads a
-    matrix product takes.
+    The sums are corrected by the points that changed cluster, and recomputed before
+    rounding can add up. They equal the textbook's to the last bit if no sum is rounded,
+    as with integers, or if there are few points with few features; otherwise centroids
+    agree to 1e-9 of the range of the data. (Exact ties, in data of rounded decimals,
+    may be assigned to another of the nearest clusters than in the textbook, since the
+    last bit of a centroid decides them.) The result does not depend on how many threads
+    compute a matrix product.
 
-    The memory needed is 4 d + 12 bytes for each point, 1 to 4 for each array of labels,
-    up to 16 for each point that changes cluster; and for blocks some 5 megabytes, and
-    0.2 more for each column, in each thread.
+    The memory needed is 4 d + 12 bytes per point, 1 to 4 bytes per point for each array
+    of labels, up to 16 for each point that changes cluster; and in each thread about 5
+    megabytes for blocks, and 0.2 more per column.
 
     Parameters
     ----------
     points : (n, d) array_like of real numbers
         The points.
     weights : (n,) array_like of real numbers, optional
-        How many times each point counts; once when not given.
+        How many times each point counts; by default, once.
     block_size : int, optional
-        The number of points whose clusters' drifts are kept together. When not given,
-        such that a look at all of them takes some milliseconds.
+        The number of points that share the drifts of their clusters; by default, such
+        that examining all of them takes some milliseconds.
     scaling : Scaling, optional
-        From where to look at the points, if they are a part of others. When not given,
-        from their own middle.
+        The centering and scaling of the points, if they are a part of others; by
+        default, it is computed from the points.
 
     References
     ----------
@@ -123,12 +122,13 @@ class BoundedSweep(Sweep):
         self.rows = np.empty((n, d + 1), np.float32)
         self.squares = np.empty(n, np.float32)
         self.moments = in_threads(self._prepare, pieces(n, d), 8 * n * d)
-        # What is known since the last pass; no labels, nothing.
+        # The state after the last pass; without labels, nothing is known.
         self.labels: Any = None
         self.centroids = np.empty((0, d))
         self.deadlines = np.empty(n, np.float32)
         self.totals = RunningTotals(n)
-        # How many points the last pass looked at: about as many as the next will.
+        # The number of points that the last pass examined: the next will examine about
+        # as many.
         self.n_due = n
 
     def __call__(self, centroids: Floats, previous: Any = None) -> Tally:
@@ -137,7 +137,7 @@ class BoundedSweep(Sweep):
         `previous` is None in the first pass: all points count as changed.
         """
         old, changed = self.relabel(centroids)
-        # If the pass does not come to its end, nothing is known.
+        # If the pass is interrupted, nothing is known afterwards.
         new, self.labels = self.labels, None
 
         def anew() -> Floats:
@@ -159,7 +159,7 @@ class BoundedSweep(Sweep):
     def relabel(self, centroids: Floats) -> tuple[Any, Array]:
         """Bring `labels` up to date with centroids (k, d).
 
-        Returns what they were, None if nothing was known, and which points changed.
+        Returns the previous labels, None if there were none, and which points changed.
         """
         old = self.labels if len(centroids) == len(self.centroids) else None
         if old is None:
@@ -174,26 +174,29 @@ class BoundedSweep(Sweep):
             factors = self._factors(np.float32)
 
         def look(start: int) -> tuple[Array, int]:
-            # What overflows float32 is infinite or NaN, and never decides anything.
+            # Values that overflow float32 become infinite or NaN, and never decide
+            # anything.
             with np.errstate(over="ignore", invalid="ignore"):
                 return self._look(start, old, new, factors)
 
-        # About a product, and what is said of it, for each distance; all else, once.
+        # An estimate: a product and its comparisons for each distance, and a few
+        # operations per point.
         k, d = centroids.shape
         n_operations = self.n_due * k * (d + 8) + 8 * len(new)
         with one_blas_thread():
             looked = in_threads(look, blocks, n_operations)
         changed = np.concatenate([found for found, _ in looked])
         self.n_due = sum(n_due for _, n_due in looked)
-        # Handed out, and what the next pass goes on from: not to be written to.
+        # Read-only: it is returned to callers, and the next pass relies on it.
         new.flags.writeable = False
         self.labels = new if old is None or len(changed) else old
         return old, changed
 
     def farthest(self, centroids: Floats, labels: Any) -> Iterator[Far]:
         """Yield the points that are not on their centroid, the farthest first."""
-        # Few are asked for. So order only those that may be among the first, by
-        # distances that are right but for rounding, and the others if it comes to that.
+        # Usually few are requested. So only points that may be among the first are
+        # sorted, by distances that are right up to rounding; the others follow if
+        # necessary.
         blocks = [slice(i, i + PIECE) for i in range(0, len(self.points), PIECE)]
         rough = np.concatenate(
             [_norms(centroids[labels[b]] - self.points[b]) for b in blocks]
@@ -218,7 +221,7 @@ class BoundedSweep(Sweep):
     def _moments(self) -> Floats:
         return tree_sum(branches(self.moments))
 
-    # ---- What is computed once ---------------------------------------------------
+    # ---- Computed once -----------------------------------------------------------
 
     def _prepare(self, piece: slice) -> Floats:
         """Fill rows with x - center, 1 and |x - center|^2; return their moments."""
@@ -236,7 +239,7 @@ class BoundedSweep(Sweep):
         self, rows: Array, squares: Array, points: Array
     ) -> tuple[Floats, Floats]:
         """Write rows and squares of points; return x - center and |x - center|^2."""
-        # Few columns are faster one by one, each in one piece.
+        # If there are few columns, processing contiguous columns one by one is faster.
         order: Any = "F" if points.shape[1] <= FEW_FEATURES else "C"
         x = points.astype(np.float64, order=order)
         x -= self.scaling.center
@@ -247,19 +250,19 @@ class BoundedSweep(Sweep):
             squares[:] = norms * self.scaling.scale**2
         return x, norms
 
-    # ---- What a pass consists of -------------------------------------------------
+    # ---- The parts of a pass -----------------------------------------------------
 
     def _begin(self, k: int) -> None:
-        """Begin anew, with k clusters."""
+        """Reset the drifts, for k clusters."""
         n, d = self.points.shape
         fit = max(BLOCK_WORK // (k * (d + 8)), SMALLEST_BLOCK)
         step = self.block_size or min(fit, LARGEST_BLOCK)
-        # Blocks of about the same size: none that is hardly worth its overhead.
+        # Blocks of about the same size, so that none is too small for its overhead.
         self.step = -(-n // -(-n // step))
         self.drifts = np.zeros((-(-n // self.step), k))
 
     def _movement(self, centroids: Floats) -> Floats:
-        """How far each centroid and the fastest of the others moved together."""
+        """Return how far each centroid and the fastest of the others moved together."""
         moved = np.sqrt(_norms(centroids - self.centroids)) * self.scaling.scale
         fastest = moved.argmax()
         others = np.full(len(moved), moved[fastest])
@@ -267,17 +270,17 @@ class BoundedSweep(Sweep):
         return np.asarray(np.minimum(moved + others, FAR))
 
     def _factors(self, dtype: Any) -> Array:
-        """What rows are multiplied with for |c|^2 - 2 x c; (k, d + 1)."""
+        """Return what rows are multiplied with for |c|^2 - 2 x c; (k, d + 1)."""
         c: Floats = self.scaling.apply(self.centroids, np.float64)
         return np.hstack([-2 * c, _norms(c)[:, np.newaxis]]).astype(dtype)
 
     def _look(
         self, start: int, old: Any, new: Array, factors: Array
     ) -> tuple[Array, int]:
-        """Look at the points of a block whose deadline has come.
+        """Examine the points of a block whose deadline has come.
 
-        Writes their labels and deadlines. Returns which of the points of the block
-        changed their label, in the first pass none, and how many were looked at.
+        Writes their labels and deadlines. Returns which points of the block changed
+        their label (none in the first pass), and how many were examined.
         """
         block = slice(start, min(start + self.step, len(new)))
         drift = self.drifts[start // self.step]
@@ -313,7 +316,7 @@ class BoundedSweep(Sweep):
             return None
         spent = (drift * UP).astype(np.float32).take(old[block], mode="clip")
         due = np.flatnonzero(self.deadlines[block] <= spent)
-        # To go through all rows is faster than to pick more than this of them.
+        # Processing all rows is faster than selecting more than this share of them.
         return None if len(due) > 0.7 * len(spent) else due + block.start
 
     def _promise(self, where: Where, labels: Array, gaps: Array, drift: Floats) -> None:
@@ -322,9 +325,10 @@ class BoundedSweep(Sweep):
         self.deadlines[where] = np.minimum(ends, FAR / 2)
 
     def _look_closely(self, where: Array) -> tuple[Array, Array]:
-        """Return labels and gaps of some points, by products in float64.
+        """Return labels and gaps of some points, from products in float64.
 
-        What these cannot decide either, direct differences do; the gap is then 0.
+        Points for which these cannot decide are assigned by direct differences, with a
+        gap of 0.
         """
         k, d = self.centroids.shape
         labels, gaps = np.empty(len(where), np.intp), np.zeros(len(where))
@@ -370,7 +374,7 @@ class BoundedSweep(Sweep):
             yield np.asarray(self.weights[some].sum())
 
     def changes_of_pieces(self, changed: Array, old: Array, new: Array) -> list[Floats]:
-        """Return how these have changed with the labels of the points `changed`."""
+        """Return how the sums of each piece change with the labels of `changed`."""
         (n, d), k = self.points.shape, len(self.centroids)
         cut = pieces(n, d)
         ends = np.searchsorted(changed, [piece.stop for piece in cut])
@@ -388,7 +392,7 @@ class BoundedSweep(Sweep):
 
 
 def _norms(vectors: Array) -> Floats:
-    """Return the squared length of each row, whatever other rows there are."""
+    """Return the squared length of each row; its bits do not depend on other rows."""
     if vectors.shape[1] > FEW_FEATURES:
         return np.asarray(np.einsum("ij,ij->i", vectors, vectors))
     total = np.square(vectors[:, 0])
@@ -398,13 +402,14 @@ def _norms(vectors: Array) -> Floats:
 
 
 def _numbers(where: Where, places: Array) -> Array:
-    """Return which points are at these places among those picked."""
+    """Return the numbers of the points at these places of a selection."""
     return where.start + places if isinstance(where, slice) else where[places]
 
 
 def _pick(array: Array, where: Where) -> Array:
-    # take is up to five times as fast as an index, unless it has to copy all first; and
-    # twice as fast as that if it need not check for an IndexError before it begins.
+    # `take` is up to five times as fast as indexing, unless it has to copy everything
+    # first; with mode="clip", which avoids a check for IndexError, it is twice as fast
+    # again.
     if isinstance(where, slice) or not array.flags.c_contiguous:
         return array[where]
     return array.take(where, axis=0, mode="clip")

@@ -1,4 +1,4 @@
-"""A pass over 8-bit colors that asks whole cells of them at once.
+"""A pass over 8-bit colors that labels whole cells of them at once.
 
 References
 ----------
@@ -18,29 +18,29 @@ from kmeans_np.sweeps.totals import inertia_from_totals
 
 # The cube of all colors is cut into this many slices along each axis.
 SLICES = 32
-# A cell is a cube of 8 x 8 x 8 colors. Its middle is this far from its sides, and from
-# its corners.
+# A cell is a cube of 8 x 8 x 8 colors. These are the distances from its middle to its
+# faces and to its corners.
 HALF = 3.5
 RADIUS = HALF * 3**0.5
-# Each of these colors as seen from the middle of the cell, followed by a 1.
+# The colors of a cell relative to its middle, each followed by a 1.
 INSIDE = np.ones((512, 4), np.float32)
 INSIDE[:, :3] = np.indices((8, 8, 8)).reshape(3, 512).T - HALF
-# The middle of the cube of all colors. Seen from here, squares are smallest, and with
-# them what rounding to 32 bits can do.
+# The middle of the cube of all colors. Relative to it, squares are smallest, and so are
+# their rounding errors in float32.
 MIDDLE = 127.5
-# How many distances from cells to centroids are looked at together, and how many
-# colors: as many as fit the second-level cache, and few enough distances that their
-# matrix product needs no other thread, for which it would have to wait.
+# The number of distances from cells to centroids per block, and of colors per block.
+# They fit the second-level cache, and the distances are few enough that BLAS computes
+# their product in one thread; waiting for others would take longer.
 CELL_BLOCK, BLOCK = 2**16, 2**15
-# Centroids that are farther out than this are far outside of all colors, and their
-# squares too large for 32 bits.
+# Centroids farther from the middle than this are far outside of all colors, and their
+# squares too large for float32.
 FAR_OUT = 1e4
 
 
 def cell_numbers(colors: Array) -> Array:
     """Return the number of the cell of each of n colors, (n, 3), as uint16.
 
-    It is made of the upper five bits of each channel.
+    It consists of the upper five bits of each channel.
     """
     numbers = np.zeros(len(colors), np.uint16)
     for channel in colors.T:
@@ -50,44 +50,46 @@ def cell_numbers(colors: Array) -> Array:
 
 
 class Candidates(NamedTuple):
-    """Which centroids can be the nearest in which cells."""
+    """The centroids that can be nearest in each cell."""
 
     # (cells,) array of unsigned int: the centroid nearest to the middle of each cell.
     nearest: Array
-    # (cells,) array of int: how many others can be nearer to some color of the cell.
+    # (cells,) array of int: the number of its rivals: other centroids that can be
+    # nearer to some color of the cell.
     counts: Array
-    # (sum of counts,) array of unsigned int: which these are, cell after cell.
+    # (sum of counts,) array of unsigned int: the rivals, cell by cell.
     rivals: Array
-    # (sum of counts, 4) array of float32 or float64: of each, what to multiply a color
-    # with, as seen from the middle of the cell and followed by a 1, to get how much
-    # farther it is (squared) from the rival than from `nearest`.
+    # (sum of counts, 4) array of float32 or float64: for each rival, the factors of a
+    # color (relative to the middle of the cell, followed by a 1) that give how much
+    # farther, in squared distance, the color is from the rival than from `nearest`.
     planes: Array
-    # How far rounding can move these products.
+    # The largest rounding error of these products.
     margin: float
 
 
 class CellSweep(Sweep):
-    """A pass that asks cells of neighboring colors for their nearest centroid.
+    """A pass that finds the nearest centroids for whole cells of neighboring colors.
 
     The cube of all colors is cut into 32 slices along each axis. If all colors of a
-    cell have the same nearest centroid, that one question labels them all. Only the
-    colors of cells that are cut by a border between clusters are looked at one by one,
-    and only with the centroids that can win there.
+    cell have the same nearest centroid, one comparison labels them all. Only the colors
+    of cells that are cut by a border between clusters are examined one by one, and only
+    with the centroids that can be nearest there.
 
-    Which can? Let m be the middle of the cell and b the centroid nearest to it. How
+    To find these, let m be the middle of the cell and b the centroid nearest to it. How
     much farther a color x is from another centroid c than from b,
 
         |x - c|^2 - |x - b|^2 = (|m - c|^2 - |m - b|^2) - 2 (c - b) (x - m),
 
     is a plane over the cell, and lowest in one of its corners. If it is not below zero
-    even there, c can win nothing in the cell. This is the filtering of [1]_, with a
-    grid for its tree. The same plane then decides about the single colors: four
-    products in 32 bits each, since x - m is small. Where the result is so close to zero
-    that rounding could have turned it, distances are compared as the textbook does.
+    even there, c cannot be nearest to any color of the cell. This is the filtering of
+    [1]_, with a grid instead of a tree. The same plane then decides for single colors:
+    four products in float32 each, since x - m is small. Where the result is so close to
+    zero that rounding could have changed its sign, distances are compared as in the
+    textbook.
 
-    From one pass to the next few colors change. So sums and counts are those of the
+    Few colors change from one pass to the next. So sums and counts are those of the
     pass before, corrected by the colors that changed. As long as all weights are
-    integers (counts of pixels), no sum is ever rounded, and equals the textbook's to
+    integers (counts of pixels), no sum is rounded, and each equals the textbook's to
     the last bit.
 
     Parameters
@@ -95,7 +97,7 @@ class CellSweep(Sweep):
     points : (n, 3) array of uint8
         The colors, in the order of their `cell_numbers`.
     weights : (n,) array_like of real numbers, optional
-        How many times each color counts; once when not given.
+        How many times each color counts; by default, once.
 
     Attributes
     ----------
@@ -122,7 +124,7 @@ class CellSweep(Sweep):
         self.squares = (from_middle**2).sum(axis=0)
         ones = np.ones((1, len(self.sizes)))
         self.to_multiply = np.append(from_middle, ones, axis=0).T.copy()
-        # The place of each color in its cell, which is a row of INSIDE.
+        # The number of each color within its cell, which is a row of INSIDE.
         self.places = np.zeros(n, np.uint16)
         self.cell_totals = np.empty((4, len(self.sizes)))
         self.cell_totals[0] = np.add.reduceat(self.weights, self.starts)
@@ -139,7 +141,7 @@ class CellSweep(Sweep):
             difference *= difference
             # Not a dot product, whose last bits depend on the number of threads.
             self.scatter += float((self.weights * difference).sum())
-        # The labels that were returned last, and what has to be known to go on.
+        # The labels that were returned last, and the state that the next pass needs.
         self.labels: Array = np.empty(0)
         self.totals = np.empty((0, 4))
         self.nearest, self.whole = np.empty(0), np.empty(0, bool)
@@ -154,7 +156,7 @@ class CellSweep(Sweep):
         Parameters
         ----------
         slices : int
-            Into how many parts to cut each axis: a power of two, at most 32.
+            The number of slices along each axis: a power of two, at most 32.
 
         Returns
         -------
@@ -178,8 +180,8 @@ class CellSweep(Sweep):
         """
         rivals = self._filter(centroids)
         whole = rivals.counts == 0
-        # The cells with most rivals first: then those that have one more than others
-        # are always the first few.
+        # The cells with the most rivals come first, so that those with at least a given
+        # number of rivals are always the first ones.
         cut = np.flatnonzero(rivals.counts)
         cut = cut[np.argsort(-rivals.counts[cut], kind="stable")]
         goes_on = previous is self.labels and len(self.totals) == len(centroids)
@@ -206,10 +208,10 @@ class CellSweep(Sweep):
         k, c = len(centroids), centroids - MIDDLE
         squares = (c**2).sum(axis=1)
         real = np.float32 if np.abs(c).max() < FAR_OUT else np.float64
-        # |m - c|^2 without |m|^2, which is the same for all c, is one product.
+        # |m - c|^2 without |m|^2, which is the same for all c, is one matrix product.
         factors = np.append(-2 * c, squares[:, np.newaxis], axis=1).astype(real)
-        # Rounding moves the numbers below by some 1e-7 of the squares in them. With
-        # this allowance, a centroid that ties anywhere in a cell stays a rival.
+        # Rounding changes the numbers below by about 1e-7 of the squares in them. With
+        # this allowance, a centroid that ties anywhere in a cell remains a rival.
         slack = 2e-6 * (squares.max() + self.squares.max())
         nearest, found = np.empty(len(self.sizes), np.intp), []
         step = max(1, CELL_BLOCK // k)
@@ -221,7 +223,7 @@ class CellSweep(Sweep):
             square = self.squares[block]
             bound = np.maximum(distances.ravel().take(places) + square, 0) + slack
             # By the triangle inequality, a centroid farther than this from the middle
-            # cannot win. That throws out most; the corners decide about the rest.
+            # cannot be nearest. This removes most; the corners decide about the rest.
             bound = (np.sqrt(bound) + 2 * RADIUS) ** 2 - square + slack
             near = distances <= bound[:, np.newaxis].astype(real)
             near.ravel()[places] = False
@@ -231,7 +233,7 @@ class CellSweep(Sweep):
     def _cut_by_planes(
         self, nearest: Array, found: Array, centroids: Floats, real: type
     ) -> Candidates:
-        """Keep of the rivals found, as cell * k + rival, those that win a corner."""
+        """Keep the rivals found (cell * k + rival) that can be nearest in a corner."""
         k, columns = len(centroids), centroids.T.copy()
         cells = found // k
         rivals = found - cells * k
@@ -258,7 +260,7 @@ class CellSweep(Sweep):
     ) -> float:
         """Label the colors of some cells; return the weight of those that changed.
 
-        The cells come with the number of their rivals falling.
+        The cells must be in falling order of their number of rivals.
         """
         first = np.cumsum(rivals.counts) - rivals.counts
         ends = np.cumsum(self.sizes[cells])
@@ -285,7 +287,7 @@ class CellSweep(Sweep):
         rivals: Candidates,
         centroids: Floats,
     ) -> Array:
-        """Find the nearest centroid of each member of some cells.
+        """Find the nearest centroid of each color (`members`) of some cells.
 
         `first` is where the rivals of each cell begin.
         """
@@ -296,7 +298,7 @@ class CellSweep(Sweep):
         ahead, in_doubt = np.zeros(len(members), rivals.planes.dtype), []
         ones = np.ones(4, rivals.planes.dtype)
         for turn in range(counts[0]):
-            # The cells that have another rival, and where their members end.
+            # The number of cells that have another rival, and where their colors end.
             left = np.count_nonzero(counts > turn)
             end, sizes = ends[left - 1], sizes[:left]
             which = first[:left] + turn
@@ -308,7 +310,7 @@ class CellSweep(Sweep):
             surely_not = farther > rivals.margin
             if np.count_nonzero(closer) + np.count_nonzero(surely_not) < end:
                 in_doubt.append(np.flatnonzero(closer == surely_not))
-            # winners[closer] = rival[closer], many times faster.
+            # The same as winners[closer] = rival[closer], but many times faster.
             rival = np.repeat(rivals.rivals.take(which), sizes)
             rival ^= winners[:end]
             winners[:end] ^= rival * closer
@@ -320,14 +322,14 @@ class CellSweep(Sweep):
         return winners
 
     def _change(self, members: Array, winners: Array) -> float:
-        """Give these colors these labels; return the weight of those that changed."""
+        """Label these colors; return the weight of those whose label changed."""
         old = self.labels.take(members)
         places = np.flatnonzero(old != winners)
         who, old, new = (a.take(places) for a in (members, old, winners))
         self.labels[who] = new
         weights = self.weights.take(who)
         rows = [weights, *(weights * x.take(who) for x in self.points.T)]
-        # What leaves the old cluster comes to the new one.
+        # What leaves the old cluster joins the new one.
         both = np.append(old, new).astype(np.intp)
         rows = [np.append(-row, row) for row in rows]
         self.totals += _per_cluster(rows, both, len(self.totals))

@@ -1,7 +1,7 @@
-"""The nearest centroid of each of many points, looked at once.
+"""The nearest centroid of each of many points, for points that are assigned only once.
 
-A pass of a run remembers much of a point so that later passes may leave it out. Where
-there is only one look, as to predict or to paint, none of that pays.
+The passes of a run keep bounds for each point, so that later passes can skip it. For a
+single pass, as in predicting or painting, that does not pay off.
 
 References
 ----------
@@ -25,28 +25,29 @@ from kmeans_np.sweeps.scaling import Scaling
 from kmeans_np.sweeps.totals import FEW_FEATURES
 from kmeans_np.threads import in_threads, one_blas_thread
 
-# How many distances, and how many numbers of points, are looked at together: about as
-# many as fit the second-level cache; of fewer, threads would wait for the interpreter's
-# lock longer than they work. How many of both are work enough for a thread.
+# The number of distances, and of coordinates, per table: about as many as fit the
+# second-level cache. With fewer, threads would wait for the interpreter's lock longer
+# than they work. The third is the number of both that is enough work for a thread.
 TABLE, NUMBERS, WORK = 2**18, 2**19, 2**21
-# What is done to columns and one number, NumPy does to shorter ones through a buffer.
+# NumPy buffers operations on columns and a scalar if the columns are shorter than this.
 LONG = 2**13
-# How far from 0 points may be, in units of their scale, to be taken as they are; and
-# at which scales float32 squares them without loss.
+# How far from 0 points may be, in units of their scale, to be used unchanged; and at
+# which scales float32 can square them without loss.
 NEAR, SCALES = 4, (2.0**-32, 2.0**32)
-# With a bound for all points of a block, so many of them may be in doubt, one of these.
+# If a common bound leaves more than one in this many points undecided, each point gets
+# a bound of its own.
 FEW = 64
-# Up to so many differences are made at once.
+# Up to this many differences are computed directly.
 DIRECT = 2**16
 
 
 def label_points(points: Array, centroids: Floats, scaling: Scaling) -> Array:
     """Find the nearest centroid of each point; of two at the same distance, the first.
 
-    |c|^2 - 2 x c, from a matrix product, is smallest for the nearest centroid, but for
+    |c|^2 - 2 x c, from a matrix product, is smallest for the nearest centroid, up to
     rounding, which is bounded [1]_. Where this leaves several, the product is repeated
-    in float64; and where that does, too, direct differences decide, as in the textbook.
-    So the labels are the textbook's.
+    in float64; where that leaves several, too, direct differences decide, as in the
+    textbook. So the labels are the textbook's.
 
     Parameters
     ----------
@@ -55,12 +56,12 @@ def label_points(points: Array, centroids: Floats, scaling: Scaling) -> Array:
     centroids : (k, d) array of float64
         The centroids.
     scaling : Scaling
-        How to move and scale the points.
+        The centering and scaling of the points.
 
     Returns
     -------
     (n,) array of int
-        The labels, of the smallest signed type that holds them.
+        The labels, in the smallest signed dtype that holds them.
 
     References
     ----------
@@ -79,7 +80,7 @@ def label_points(points: Array, centroids: Floats, scaling: Scaling) -> Array:
 def _label_by_products(
     points: Array, centroids: Floats, scaling: Scaling, dtype: type
 ) -> tuple[Array, Array]:
-    """Return the labels of points, and which of them this precision cannot tell."""
+    """Return the labels of points, and which of them this precision cannot decide."""
     n, (k, d) = len(points), centroids.shape
     labels = np.empty(n, np.min_scalar_type(-k))
     look = _Look(centroids, scaling, dtype)
@@ -102,12 +103,12 @@ def _label_by_products(
 
 
 class _Look:
-    """A look at points in one precision.
+    """Labels points with products in one precision.
 
     Parameters
     ----------
     centroids, scaling
-        As of `label_points`.
+        As in `label_points`.
     dtype : type
         The precision, float32 or float64.
     """
@@ -119,7 +120,7 @@ class _Look:
         self.as_they_are &= float(np.square(center * scale).sum()) <= NEAR**2
         self.scaling = Scaling(np.zeros(d), 1.0) if self.as_they_are else scaling
         factors: Floats = self.scaling.apply(centroids, np.float64)
-        # What overflows is infinite or NaN, and never decides anything.
+        # Values that overflow become infinite or NaN, and never decide anything.
         with np.errstate(over="ignore"):
             self.squares = np.square(factors).sum(axis=1).astype(dtype)
             factors = (-2 * factors.T).astype(dtype)
@@ -127,16 +128,16 @@ class _Look:
         self.numbers = np.arange(k, dtype=np.min_scalar_type(k - 1))[:, np.newaxis]
 
     def room(self, m: int) -> list[Array]:
-        """Return the tables that are written for m points.
+        """Return tables for m points, to be reused.
 
-        New ones for each block would take longer than what is written into them.
+        New ones for each block would take longer than filling them.
         """
         size = len(self.squares) * m
         dtypes = self.dtype, np.bool_, self.numbers.dtype
         return [aligned(size, dtype) for dtype in dtypes]
 
     def labels(self, points: Array, room: list[Array]) -> tuple[Array, Array]:
-        """Return the labels of points (m, d), and the numbers of those in doubt."""
+        """Return the labels of points (m, d), and the numbers of undecided ones."""
         k = len(self.squares)
         with np.errstate(over="ignore", invalid="ignore"):
             if self.as_they_are:
@@ -146,16 +147,16 @@ class _Look:
             tables = [table[: k * len(points)] for table in room]
             find = self._in_columns if k < MANY_CLUSTERS else self._in_rows
             labels, smallest, unsure = find(rows, *tables)
-        # Infinity and NaN may be near to nothing, not even to themselves.
+        # Comparisons with infinity and NaN decide nothing.
         unsure |= ~np.isfinite(smallest)
         return labels, np.flatnonzero(unsure)
 
     def _in_columns(
         self, rows: Array, table: Array, near: Array, numbers: Array
     ) -> tuple[Array, Array, Array]:
-        """Look with a table of k columns, of which each has a number for each row.
+        """Use a table of k columns, each with one value per point.
 
-        Returns labels, smallest numbers, and which points are in doubt.
+        Returns labels, smallest values, and which points are undecided.
         """
         shape = len(self.squares), len(rows)
         table, near, numbers = (a.reshape(shape) for a in (table, near, numbers))
@@ -164,18 +165,18 @@ class _Look:
         smallest = table.min(axis=0)
         for doubt in (self._doubt, self._doubt_of_each):
             np.less_equal(table, smallest + doubt(rows), out=near)
-            # To add up bytes is far faster than to look for those that are not 0.
+            # Adding up bytes is far faster than counting nonzero values.
             unsure = near.view(np.uint8).sum(axis=0, dtype=np.uint8) != 1
             if np.count_nonzero(unsure) <= len(rows) // FEW:
                 break
-        # To compare with the smallest is far faster than argmin over columns.
+        # Comparing with the smallest is far faster than argmin along columns.
         np.multiply(near.view(np.uint8), self.numbers, out=numbers)
         return numbers.max(axis=0), smallest, unsure
 
     def _in_rows(
         self, rows: Array, table: Array, near: Array, numbers: Array
     ) -> tuple[Array, Array, Array]:
-        """Look with a table of k numbers for each row; see `_in_columns`."""
+        """Use a table with a row of k values per point; see `_in_columns`."""
         del near, numbers
         k = len(self.squares)
         begins, distances = k * np.arange(len(rows)), table.reshape(-1, k)
@@ -192,7 +193,7 @@ class _Look:
         return labels, smallest, unsure
 
     def _doubt(self, rows: Array) -> float:
-        """Return an upper bound of `_doubt_of_each` that takes no time."""
+        """Return a cheap upper bound of `_doubt_of_each`."""
         d = rows.shape[1]
         if d > FEW_FEATURES:
             return float(self._doubt_of_each(rows).max())
@@ -201,13 +202,13 @@ class _Look:
         return doubt
 
     def _doubt_of_each(self, rows: Array) -> Array:
-        """Return how much larger a number can be that belongs to a centroid as near.
+        """Return by how much the value of an equally near centroid can be larger.
 
         A sum of d products in any order is off by at most d u times the sum of their
-        absolute values, with u the largest rounding of one operation [1]_. That sum is
-        at most (|x| + |c|)^2 <= 2 |x|^2 + 2 |c|^2. So much for each of two centroids
-        that are compared; the rounding of the terms themselves, and of what is done
-        here and in the textbook, adds some u more.
+        absolute values, where u is the largest rounding error of one operation [1]_.
+        That sum is at most (|x| + |c|)^2 <= 2 |x|^2 + 2 |c|^2. The bound is this for
+        each of the two centroids compared; the rounding of the terms themselves, and of
+        the operations here and in the textbook, adds a few u more.
         """
         doubt: Array = self._rounding(np.einsum("ij,ij->i", rows, rows))
         return doubt

@@ -1,9 +1,9 @@
-"""A pass over points that do not come together, for points on disk or on a cluster.
+"""A pass over points in parts, which are stored on disk or on a Dask cluster.
 
-Every part of the points is looked at where it lies, and only what adds up is sent back:
-sums, counts, and the few points that are farthest. They are added up as in
-`BoundedSweep`, piece by piece in a tree, so the answer is the same to the last bit,
-however the points are cut into parts of whole pieces. Nobody keeps labels: they are
+Every part of the points is processed where it is stored, and sends back only what can
+be merged: sums, counts, and the few farthest points. These are added up as in
+`BoundedSweep`, piece by piece in a tree. So the result is the same to the last bit,
+however the points are cut into parts of whole pieces. Labels are not stored: they are
 those of the nearest centroids, and are computed when they are read.
 """
 
@@ -25,12 +25,12 @@ from kmeans_np.sweeps.scaling import Scaling, mean_variance
 from kmeans_np.sweeps.totals import RunningTotals
 from kmeans_np.tree_sums import Branches, branches, merge_branches, tree_sum
 
-# How many of the farthest points are asked for at first.
+# The number of farthest points that are requested at first.
 FEW = 64
 
 
 class Shift(NamedTuple):
-    """From where points are looked at: their origin, and what standardizes them."""
+    """The origin of points, and their centering and scaling."""
 
     origin: Floats
     scaling: Scaling
@@ -40,33 +40,33 @@ class Shift(NamedTuple):
         return BoundedSweep(self.apply(points), weights, scaling=self.scaling)
 
     def apply(self, points: Array) -> Array:
-        """Return points as seen from the origin."""
+        """Return points relative to the origin."""
         return shift(points, self.origin)
 
 
 def shift(points: Array, origin: Floats) -> Array:
-    """Return points as seen from an origin; as they are, if that is 0."""
+    """Return points relative to an origin; unchanged, if that is 0."""
     if not origin.any():
         return points
     return np.subtract(points, origin, dtype=np.float64)
 
 
 def label_rows(points: Array, centroids: Floats, shift: Shift) -> Array:
-    """Return the nearest centroid of each of some points, which may be none."""
+    """Return the nearest centroid of each point; there may be no points."""
     return label_points(shift.apply(points), centroids, shift.scaling)
 
 
 class NearestLabels(LazyArray):
-    """Labels that nobody has written down: those of the nearest of some centroids.
+    """Labels that are not stored, but computed from the nearest centroids when read.
 
     Parameters
     ----------
     rows : Rows
         The points.
     shift : Shift
-        From where they are looked at.
+        Their origin and scaling.
     centroids : (k, d) array of float64
-        The centroids, as seen from there.
+        The centroids, relative to that origin.
     """
 
     __slots__ = ("centroids", "rows", "shift")
@@ -81,25 +81,25 @@ class NearestLabels(LazyArray):
 
 
 class PartitionedSweep(Sweep):
-    """A pass over points that do not come together.
+    """A pass over points in parts, which are never all in memory.
 
     Parameters
     ----------
     rows : Rows
         The points; none of them is kept.
     shift : Shift
-        From where they are looked at.
+        Their origin and scaling.
     """
 
     def __init__(self, rows: Rows, shift: Shift) -> None:
         self.rows, self.shift = rows, shift
-        # The centroids of the last pass that came to its end; None if there was none.
+        # The centroids of the last complete pass; None if there was none.
         self.last: Floats | None = None
         self.totals = RunningTotals(rows.shape[0])
 
     @cached_property
     def moments(self) -> "Moments":
-        """The weight of the points, and what their variance follows from."""
+        """The moments of the points, which give their variance, and their weight."""
         return self.rows.gather(moments_of_part, merge_moments, self.shift)
 
     def __call__(self, centroids: Floats, previous: Any = None) -> Tally:
@@ -148,11 +148,11 @@ class PartitionedSweep(Sweep):
         return mean_variance(tree_sum(sums), float(tree_sum(weights)))
 
 
-# ---- What the parts do ---------------------------------------------------------------
+# ---- The work for one part -----------------------------------------------------------
 
 
 class Moments(NamedTuple):
-    """What the variance of points follows from, and the sum of their weights."""
+    """The moments of points, which give their variance, and their total weight."""
 
     sums: Branches
     weights: Branches
@@ -179,7 +179,7 @@ def _sums(part: Part, shift: Shift, now: Floats) -> Branches:
 
 
 class Changes(NamedTuple):
-    """How the sums of clusters change, and the weights and number of who changed."""
+    """How the sums of clusters change; weight and number of the points that changed."""
 
     sums: Branches
     weights: Branches
@@ -187,7 +187,7 @@ class Changes(NamedTuple):
 
 
 def changes_of_part(part: Part, shift: Shift, now: Floats, old: Floats) -> Changes:
-    """Return what changes in a part if centroids move."""
+    """Return the changes in a part when centroids move."""
     sweep = shift.sweep(part.points, part.weights)
     sweep.relabel(old)
     before, changed = sweep.relabel(now)
@@ -199,13 +199,13 @@ def changes_of_part(part: Part, shift: Shift, now: Floats, old: Floats) -> Chang
 
 
 def merge_changes(parts: list[Changes]) -> Changes:
-    """Return what changes in several parts."""
+    """Return the changes in several parts."""
     sums, weights, numbers = zip(*parts)
     return Changes(merge_branches(sums), merge_branches(weights), sum(numbers))
 
 
 class Farthest(NamedTuple):
-    """At most n points, the farthest first, each with what orders it."""
+    """At most n points, the farthest first, each with its sort key."""
 
     n: int
     found: list[tuple[tuple[float, ...], Far]]
@@ -226,7 +226,7 @@ def _farthest(
 
 
 def _first(parts: list[Farthest]) -> Farthest:
-    """Merge the farthest points of several parts; copies become one."""
+    """Merge the farthest points of several parts; copies become one point."""
     found: list[tuple[tuple[float, ...], Far]] = []
     for key, far in heapq.merge(
         *(part.found for part in parts), key=lambda one: one[0]

@@ -14,18 +14,20 @@ from kmeans_np.lloyd import Array
 from kmeans_np.sweeps.totals import FEW_FEATURES
 from kmeans_np.threads import multiply
 
-# How many distances are looked at together: as many as fit the second-level cache.
+# The number of distances per table: as many as fit the second-level cache.
 TABLE = 2**18
-# Up to so many clusters a product of many features is better made of stacks of so many
-# points, and turned afterwards.
+# Up to this many clusters, a product with many features is better computed for stacks
+# of this many points, and transposed afterwards.
 FEW_CLUSTERS, STACK = 16, 256
-# From so many clusters on, a row of the table for each point is faster than a column.
+# From this many clusters on, a table with one row per point is faster than one with one
+# column per point.
 MANY_CLUSTERS = 128
-# Products of so few multiplications BLAS makes by one thread, and without copying all
-# into an order of its own first, which would take most of the time; but not of fewer
-# than so many points, or there would be too many products.
+# BLAS computes products of up to this many multiplications in one thread, and without
+# first copying everything into an order of its own, which would take most of the time.
+# But a stack has at least the second number of points, or there would be too many
+# products.
 SMALL_PRODUCT, SMALL_STACK = 2**18, 2**4
-# How many bytes a processor loads into its cache at once.
+# The number of bytes that a processor loads into its cache at once.
 CACHE_LINE = 64
 
 
@@ -43,15 +45,15 @@ def nearest_by_products(
     factors : (k, d + 1) array of the same type
         The centroids times -2, each followed by its squared length.
     own : (m,) array of int, optional
-        Labels that are mostly right, if there are such. They save time.
+        Labels that are mostly right, which save time.
 
     Returns
     -------
     labels : (m,) array of int
-        The nearest centroids; where the gap is positive, there is no doubt.
+        The nearest centroids; certain where the gap is positive.
     gaps : (m,) array of floats
-        By how much nearer, at least, the nearest centroid is than any other. NaN, or
-        not above 0, where rounding may decide.
+        The least difference of the distances to the nearest centroid and to any other.
+        NaN, or not above 0, where rounding may decide.
     """
     labels, first, second = _nearest_two(rows, factors, own)
     if own is not None:
@@ -66,7 +68,7 @@ def nearest_by_products(
 def _nearest_two(
     rows: Array, factors: Array, own: Array | None = None
 ) -> tuple[Array, Array, Array]:
-    """Return labels, |c|^2 - 2 x c for these, and the smallest of the others."""
+    """Return labels, their |c|^2 - 2 x c, and the smallest such value of the others."""
     m, k = len(rows), len(factors)
     labels = np.empty(m, np.intp) if own is None else own.astype(np.intp)
     first, second = np.empty((2, m), rows.dtype)
@@ -87,7 +89,7 @@ def _nearest_two(
         if own is None and in_rows:
             labels[part] = distances.argmin(axis=1)
         elif own is None:
-            # To compare with the smallest is far faster than argmin over columns.
+            # Comparing with the smallest is far faster than argmin along columns.
             smallest = (distances == distances.min(axis=0)).view(np.uint8)
             labels[part] = (smallest * numbers).max(axis=0)
         places = begins + apart * labels[part]
@@ -102,9 +104,9 @@ def _nearest_two(
 
 
 def aligned(size: int, dtype: Any) -> Array:
-    """Return a new array of which no element lies across two lines of the cache.
+    """Return a new array of which no element crosses a border of cache lines.
 
-    What is done to all of a large table is up to a fifth faster then.
+    Operations on a large table are up to a fifth faster then.
     """
     dtype = np.dtype(dtype)
     array: Array = np.empty(size + CACHE_LINE // dtype.itemsize, dtype)
@@ -113,7 +115,7 @@ def aligned(size: int, dtype: Any) -> Array:
 
 
 def multiply_stacks(rows: Array, factors: Array, out: Array) -> None:
-    """Write the product of rows (m, d) and factors (d, k), as many small ones."""
+    """Write the product of rows (m, d) and factors (d, k), as many small products."""
     (m, d), k = rows.shape, factors.shape[1]
     stack = max(SMALL_STACK, SMALL_PRODUCT // factors.size)
     whole = m - m % stack
@@ -123,7 +125,7 @@ def multiply_stacks(rows: Array, factors: Array, out: Array) -> None:
 
 
 def multiply_turned(rows: Array, factors: Array, out: Array) -> None:
-    """Write the product of rows (m, d) and factors (d, k), turned: (k, m)."""
+    """Write the product of rows (m, d) and factors (d, k), transposed: (k, m)."""
     d, k = factors.shape
     if k > FEW_CLUSTERS or d <= FEW_FEATURES:
         multiply(rows, factors, out.T)
@@ -135,13 +137,13 @@ def multiply_turned(rows: Array, factors: Array, out: Array) -> None:
 
 
 def _gaps(first: Array, second: Array, squares: Array, factors: Array) -> Array:
-    """Return by how much two distances differ at least; their squares are given.
+    """Return the least difference of two distances, whose squares are given.
 
     A sum of d + 2 products in any order is off by at most (d + 2) u times the sum of
-    their absolute values, with u the largest rounding of one operation [1]_. That sum
-    is (|x| + |c|)^2 <= 2 |x|^2 + 2 |c|^2, and |c|^2 is at most that of the outermost
-    centroid, and at most 2 |x|^2 + 2 |x - c|^2. The rounding of the terms themselves,
-    of what is done here and in the textbook adds some u more.
+    their absolute values, where u is the largest rounding error of one operation [1]_.
+    That sum is (|x| + |c|)^2 <= 2 |x|^2 + 2 |c|^2, and |c|^2 is at most that of the
+    outermost centroid, and at most 2 |x|^2 + 2 |x - c|^2. The rounding of the terms
+    themselves, and of the operations here and in the textbook, adds a few u more.
     """
     real = squares.dtype.type
     slack = (factors.shape[1] + 16) * float(np.finfo(real).eps) / 2

@@ -1,4 +1,4 @@
-"""The middle and the scale of points, from which float32 goes far."""
+"""Centering and scaling of points, so that float32 is precise enough."""
 
 from typing import Any, NamedTuple
 
@@ -7,26 +7,26 @@ import numpy as np
 from kmeans_np.lloyd import Array, Floats, Tally
 from kmeans_np.sweeps.totals import inertia_from_totals
 
-# About how many points are looked at for their middle.
+# About how many points are used to find their middle.
 SAMPLE = 1024
-# How many numbers in a row are wide.
+# A row of this many values is wide enough for NumPy to be fast.
 WIDE = 512
 
 
 class Scaling(NamedTuple):
-    """How points are moved and scaled, so that float32 is precise enough."""
+    """The centering and scaling of points, so that float32 is precise enough."""
 
-    # (d,) array of float64: a place in the middle of the points.
+    # (d,) array of float64: a point in the middle of the points.
     center: Floats
-    # A power of two that makes distances there about 1.
+    # A power of two that scales distances from there to about 1.
     scale: float
 
     def apply(self, points: Array, dtype: Any) -> Array:
-        """Return points (n, d) moved and scaled."""
+        """Return points (n, d), centered and scaled."""
         n, d = points.shape
         moved, step = np.empty((n, d), dtype), wide_rows(points)
         whole = n - n % step
-        # NumPy goes through wide rows much faster, so many are taken side by side.
+        # NumPy processes wide rows much faster, so many rows are combined into one.
         wide = points[:whole].reshape(-1, step * d) - np.tile(self.center, step)
         moved[:whole].reshape(-1, step * d)[:] = wide * self.scale
         moved[whole:] = (points[whole:] - self.center) * self.scale
@@ -40,7 +40,7 @@ class Scaling(NamedTuple):
         moments: Floats,
         n_changed: float,
     ) -> Tally:
-        """Return the tally of a pass with these totals (k, d + 1), and with moments."""
+        """Return the tally of a pass, given its totals (k, d + 1) and the moments."""
         sums, counts = totals[:, :-1].copy(), totals[:, -1].copy()
         scatter = float(moments[0])
         inertia = inertia_from_totals(sums, counts, centroids, self.center, scatter)
@@ -48,13 +48,13 @@ class Scaling(NamedTuple):
 
 
 def sample_step(n: int) -> int:
-    """Return which of n points tell where the middle is: every so many of them."""
+    """Return the step between the points of a sample of n points."""
     return -(-n // SAMPLE)
 
 
 def find_scaling(sample: Array) -> Scaling:
-    """Return the scaling of points of which this is every `sample_step(n)`-th."""
-    # In one order of memory, since in others NumPy adds up in another order.
+    """Return the scaling of points, given every `sample_step(n)`-th of them."""
+    # In a fixed memory order, on which the order of NumPy's sums depends.
     sample = sample.astype(np.float64, order="C")
     center = sample[0] + (sample - sample[0]).mean(axis=0)
     typical = ((sample - center) ** 2).sum(axis=1).mean()
@@ -64,24 +64,24 @@ def find_scaling(sample: Array) -> Scaling:
 def mean_variance(moments: Floats, weight: float) -> float:
     """Return the variance of points around their mean, averaged over the columns.
 
-    The moments, (d + 1,), are the weighted sum of their squared distances to a center,
-    and those of the ways from there.
+    The moments, (d + 1,), are the weighted sums of their squared distances to a center,
+    and of their differences from it.
     """
     scatter, lever = moments[0], moments[1:]
-    # Divided first, since a square of sums of large numbers may be infinite.
+    # Divided first, since the square of a large sum may overflow.
     total = float(scatter) - float((lever / weight * lever).sum())
     return max(total, 0.0) / weight / len(lever)
 
 
 def wide_rows(points: Array) -> int:
-    """Return how many rows of points (n, d) can be taken side by side as one."""
+    """Return how many rows of points (n, d) to combine to a wide one."""
     n, d = points.shape
     return max(1, min(n, WIDE // d)) if points.flags.c_contiguous else 1
 
 
 def extremes(points: Array) -> tuple[Floats, Floats]:
-    """Return the smallest and the largest number of each column of points (n, d)."""
-    # NumPy goes through wide rows much faster, so many are taken side by side.
+    """Return the minimum and maximum of each column of points (n, d)."""
+    # NumPy processes wide rows much faster, so many rows are combined into one.
     n, d = points.shape
     wide = wide_rows(points)
     whole = n - n % wide

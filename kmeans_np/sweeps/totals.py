@@ -7,24 +7,25 @@ import numpy as np
 
 from kmeans_np.lloyd import Array, Floats
 
-# Up to this many features, to add up column by column is faster than row by row.
+# Up to this many features, adding up column by column is faster than row by row.
 FEW_FEATURES = 16
-# And for any features, if there are fewer numbers than this for each cluster.
+# The same for any number of features, with fewer values than this per cluster.
 FEW_NUMBERS = 3000
-# So many rows stay in the processor's cache.
+# This many rows stay in the processor's cache.
 ROWS = 512
-# Up to so many clusters and features, a product is faster than to add up. And with so
-# few points OpenBLAS takes one thread only, hence always the same order.
+# Up to this many clusters and features, a matrix product is faster than adding up. With
+# products of this few points, OpenBLAS uses only one thread, and hence always the same
+# order.
 FEW_CLUSTERS, SOME_FEATURES, PIECE = 8, 32, 2**10
-# Up to so many points are added up anew in every pass.
+# Up to this many points, sums are recomputed in every pass.
 TEXTBOOK = 2**14
 
 
 class RunningTotals:
-    """The sums and counts of clusters, brought up to date with their labels.
+    """The sums and counts of clusters, kept up to date with the labels.
 
-    They are corrected by the points that changed cluster, and made anew before rounding
-    can add up.
+    They are corrected by the points that changed cluster, and recomputed before
+    rounding can add up.
 
     Parameters
     ----------
@@ -34,8 +35,8 @@ class RunningTotals:
 
     def __init__(self, n: int) -> None:
         self.n = n
-        # Sums and counts; the counts when these were last added up from all points;
-        # and how many points have changed since.
+        # Sums and counts; the counts when these were last recomputed; and the number of
+        # points that have changed since.
         self.totals, self.counts, self.n_since = np.empty((0, 1)), np.empty(0), 0
 
     def bring_up(
@@ -44,18 +45,19 @@ class RunningTotals:
         anew: Callable[[], Floats],
         change: Callable[[], Floats] | None,
     ) -> Floats:
-        """Return the totals, (k, d + 1), after so many points changed cluster.
+        """Return the totals, (k, d + 1), after `n_changed` points changed cluster.
 
-        `anew` adds them up from all points, `change` says how they changed; None if
-        nothing is known.
+        `anew` computes them from all points. `change` returns how they changed; None if
+        there are no previous totals.
         """
         self.n_since += n_changed
         few = 2 * n_changed < self.n and self.n_since < 4 * self.n
-        # A few points are added up anew: as fast, and to the last bit as the textbook.
+        # For few points, recomputing is as fast, and equals the textbook to the last
+        # bit.
         if change is not None and few and self.n > TEXTBOOK:
             totals = self.totals + change()
-            # Where little is left of a cluster, rounding would be too large a part of
-            # it; and an empty one must come out as exactly 0.
+            # If little is left of a cluster, rounding errors would be too large
+            # relative to it; and the totals of an empty one must be exactly 0.
             if (totals[:, -1] >= self.counts / 1024).all():
                 self.totals = totals
                 return totals
@@ -94,7 +96,7 @@ def change_of_totals(
 ) -> Floats:
     """Return how `cluster_totals` changes with the labels of the points.
 
-    `before` are their labels before, as many as `labels`; for the rest, see there.
+    `before` has the previous labels; for the other parameters, see `cluster_totals`.
     """
     n, d = points.shape
     if k > FEW_CLUSTERS or d > SOME_FEATURES:
@@ -117,11 +119,11 @@ def change_of_totals(
 def inertia_from_totals(
     sums: Floats, counts: Floats, centroids: Floats, center: Floats, scatter: float
 ) -> float:
-    """Return the inertia without another look at the points.
+    """Return the inertia without another pass over the points.
 
-    With x and c as seen from a center of the points, |x - c|^2 is
-    |x|^2 - 2 x c + |c|^2. The sums of x and of 1 are known from each cluster (`sums`,
-    `counts`), and that of |x|^2 is the same for all centroids (`scatter`).
+    With x and c relative to a center of the points, |x - c|^2 is |x|^2 - 2 x c + |c|^2.
+    The sums of x and of 1 over each cluster are known (`sums`, `counts`), and that of
+    |x|^2 is the same for all centroids (`scatter`).
     """
     c = centroids - center
     s = sums - counts[:, np.newaxis] * center

@@ -18,10 +18,12 @@ function remember() {
   else if (run.id === OWN) path = `${addressOfStarts(run.own)}/${path}`;
   else if (run !== runs[0]) path = `${run.id}/${path}`;
   const query = new URLSearchParams();
+  if (page.awaited) return;
   if (page.mode !== "painted") query.set("show", page.mode);
   if (own || run.id === OWN)
     for (const [name, id] of Object.entries(FIELDS))
-      if (byId(id).value !== usual(name)) query.set(name, byId(id).value);
+      // A run has as many clusters as starts.
+      if (byId(id).value !== usual(name) && (own || name !== "k")) query.set(name, byId(id).value);
   const asked = String(query).replaceAll("%2B", "+");
   writeAddress(`#${path}${asked && `?${asked}`}`);
 }
@@ -65,26 +67,38 @@ function startsOfAddress(address) {
     if (numbers.length !== (placed ? run.d : 2) || !numbers.every(Number.isFinite)) return [];
     if (placed) return [{ row: null, column: null, point: numbers, how: "given" }];
     const [row, column] = numbers;
-    const i = run.pointOf[row * run.shown[1] + column] ?? -1;
+    const inside = row >= 0 && row < run.shown[0] && column >= 0 && column < run.shown[1];
+    const i = inside ? run.pointOf[row * run.shown[1] + column] ?? -1 : -1;
     return i < 0 ? [] : [{ row, column, point: pointOf(run, i), how: "given" }];
   });
+}
+
+// The starts of an address, which may be what the fields choose.
+function knownStarts(address) {
+  const starts = startsOfAddress(address);
+  if (!starts.length || starts.length !== wanted()) return starts;
+  const chosen = chosenStarts([]);
+  const same = ({ point }, i) => point.every((x, j) => x === chosen[i]?.point[j]);
+  return starts.every(same) ? chosen : starts;
 }
 
 function goToAddress() {
   const [path, asked] = (location.hash.slice(1) || document.body.dataset.opens).split("?");
   // A plus is one, and no space.
   const query = new URLSearchParams((asked ?? "").replaceAll("+", "%2B"));
-  chooseMode(query.get("show") in MODES ? query.get("show") : "painted");
+  chooseMode(Object.hasOwn(MODES, query.get("show")) ? query.get("show") : "painted");
   const parts = path.split("/");
   const tab = parts[0].split(":")[0];
-  if (tab === OWN || tab === MINE) {
+  const isOwn = tab === OWN || tab === MINE;
+  page.awaited = null;
+  if (isOwn) {
     fillFields(query);
     if (!goToOwn(tab, parts)) return;
   }
   const alone = page.runs.find((each) => each.id === path);
   if (alone) return open(alone, firstMove(alone));
   const name = parts.pop();
-  const run = page.runs.find((each) => each.id === parts[0]) ?? (parts.length && page.mine ? page.mine : page.runs[0]);
+  const run = isOwn ? page.mine : page.runs.find((each) => each.id === parts[0]) ?? page.runs[0];
   const moves = movesOf(run);
   let at = moves.findIndex((move) => nameOf(move) === name);
   const [, kind, number] = /^(assign|update)-(\d+)$/.exec(name) ?? [];
@@ -96,15 +110,19 @@ function goToAddress() {
 
 // Open the reader's own start; return whether it was run, and a move is asked for.
 function goToOwn(tab, parts) {
-  if (tab === MINE && !page.base) page.base = keptPicture();
-  if (tab === OWN && page.base) page.base = page.mine = null;
+  useBase(tab === MINE ? page.base ?? keptPicture() : null);
   if (tab === MINE && !page.base) {
+    // The address is kept until the picture is there.
+    page.awaited = parts[0];
     openOwn();
-    byId("own-text").textContent = "This address is one of a picture that somebody has opened, which never left the page there: open it here, too, or take this one.";
+    byId("own-text").textContent = "This address belongs to another picture, which was not sent along. Open the same file here to go on, or use this picture.";
     return false;
   }
-  openOwn(startsOfAddress(parts[0]));
-  if (parts.length === 1 || !page.own.length) return false;
+  // A run has as many clusters as starts.
+  const n = startsOfAddress(parts[0]).length;
+  if (parts.length > 1 && n) byId("own-k").value = n;
+  openOwn(knownStarts(parts[0]));
+  if (parts.length === 1 || !n) return false;
   runOwn();
   return true;
 }

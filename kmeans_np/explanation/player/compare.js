@@ -9,7 +9,7 @@ const SIDES = ["one", "other"];
 // Add a run to those that can be chosen; it stands on the right, the last on the left.
 function keepTried(run) {
   const { tried } = page;
-  if (!tried.length && !page.base && !page.runs[0].reduced && page.runs[0].steps.length) {
+  if (!tried.length && !page.base && !page.runs[0].reduced && !isWeighted(page.runs[0])) {
     const how = page.runs[0].init === "given" ? "given start" : page.runs[0].init;
     tried.push({ ...page.runs[0], how: `the first run, ${how}` });
   }
@@ -26,7 +26,8 @@ function showCompared() {
   const { tried, compared } = page;
   const hidden = tried.length < 2 || page.run.id !== OWN;
   byId("compare").hidden = hidden;
-  if (hidden) return;
+  // On paper it is not shown.
+  if (!byId("compare").clientWidth) return;
   SIDES.forEach((side, i) => {
     const choice = byId(`compare-${side}`);
     choice.replaceChildren(...tried.map((run) => new Option(nameOfTried(run), tried.indexOf(run), false, run === compared[i])));
@@ -51,6 +52,7 @@ function drawTried(run, side) {
   if (run.isImage) drawPicture(run, view, canvas, most);
   else drawCloud(run, view, canvas, most);
   drawn.dots = dots;
+  drawMarks(run, run.isImage ? startMarks(run) : [], byId(`compare-${side}-marks`), canvas);
   canvas.setAttribute("aria-label", `The end of run ${nameOfTried(run)}`);
   const total = run.end.counts.reduce((sum, count) => sum + count, 0);
   byId(`compare-${side}-palette`).style.maxWidth = canvas.style.width;
@@ -59,6 +61,8 @@ function drawTried(run, side) {
       const part = document.createElement("span");
       part.style.background = css(color.map(Math.round));
       part.style.flexGrow = run.end.counts[label];
+      part.style.color = isDark(color) ? "#fff" : "#1f2530";
+      if (run.end.counts[label] > 0.06 * total) part.textContent = String(label);
       part.title = `cluster ${label}: ${percent(run.end.counts[label] / total)}`;
       return part;
     }),
@@ -74,14 +78,19 @@ function verdictOn(one, other) {
     return "Two things differ, the number of clusters and the color space: so nobody can say which of them made the difference. Choose runs that differ in one thing.";
   if (one.space !== other.space) return verdictOnSpaces(one, other, first, second);
   const [low, high] = [one, other].map((run) => run.end.inertia).sort((a, b) => a - b);
-  const less = high ? 1 - low / high : 0;
+  // What is left of rounding is nothing.
+  const none = 1e-9 * one.meanVariance * one.d * one.pixelOf.length;
+  if (high <= none)
+    return "Both end without inertia: there are no more different colors than clusters.".replace("colors", one.isImage ? "colors" : "points");
+  const less = 1 - low / high;
   const betterFirst = one.end.inertia <= other.end.inertia;
   const [better, worse] = betterFirst ? [first, second] : [second, first];
   if (k !== l) {
     const more = k > l ? first : second;
-    if (less < ALIKE || better !== more)
-      return capital(`${more} has more clusters, ${Math.max(k, l)} against ${Math.min(k, l)}, and yet no smaller inertia: its start was a bad one.`);
-    return capital(`${more} has more clusters, ${Math.max(k, l)} against ${Math.min(k, l)}, and an inertia that is ${percent(less)} lower. That does not make it better: from a good start, every cluster more lowers the inertia. How many are enough is seen in the pictures, and where the curve of all k bends.`);
+    const has = `${capital(more)} has more clusters, ${Math.max(k, l)} against ${Math.min(k, l)}`;
+    if (better !== more && less >= ALIKE)
+      return `${has}, and yet its inertia is ${percent(high / low - 1)} higher: it had a bad start.`;
+    return `${has}, and its inertia is ${percent(less)} lower. That alone does not make it better: from a good start, each additional cluster lowers the inertia. How many are enough is seen in the pictures, and where the curve of all k bends.`;
   }
   if (less < ALIKE)
     return "Both end with about the same inertia: neither start was better. The same clusters may have other numbers.";
@@ -91,13 +100,19 @@ function verdictOn(one, other) {
 
 const capital = (text) => text[0].toUpperCase() + text.slice(1);
 
-// Measured in both spaces, each usually wins where it was run.
+// Measured in both spaces, each run usually wins in its own.
 function verdictOnSpaces(one, other, first, second) {
+  const wins = [];
   const measures = [one.space, other.space].map((space) => {
-    const [here, there] = [one, other].map((run) => real(measuredIn(run, space)));
-    return `in ${SPACES[space].name} ${here} and ${there}`;
+    const [here, there] = [one, other].map((run) => measuredIn(run, space));
+    wins.push(here < there);
+    return `in ${SPACES[space].name} ${real(here)} and ${real(there)}`;
   });
-  return `These inertias cannot be compared: distances in ${SPACES[one.space].name} and in ${SPACES[other.space].name} are different numbers. Measured in the same way, ${first} and ${second} have ${measures.join(", ")}. Each space is right by its own measure; which picture looks more like the original, your eyes have to say.`;
+  const both = wins[0] ? first : second;
+  const who = wins[0] === wins[1]
+    ? `${capital(both)} is nearer to the original by both measures: the other had a worse start.`
+    : "Each is better by its own measure: compare the pictures with the original.";
+  return `These inertias cannot be compared: distances in ${SPACES[one.space].name} and in ${SPACES[other.space].name} are different numbers. Measured in the same way, ${first} and ${second} have ${measures.join(", ")}. ${who}`;
 }
 
 // The inertia of the end of a run with all colors taken to another space.
@@ -114,11 +129,12 @@ function whyBetter(better, worse, worseName, betterName) {
   const shared = severalWithin(bad, worse.start.length, good, better.start.length);
   const merged = severalWithin(good, better.start.length, bad, worse.start.length);
   const words = [];
+  const noun = better.isImage ? "color" : "cluster";
   for (const [label, those] of shared)
-    words.push(`its centroids ${list(those.map(String))} share what centroid ${label} has alone in ${betterName}`);
+    words.push(`${capital(worseName)} spends ${several(those.length, noun)}, ${list(those.map(String))}, where ${betterName} needs only one, ${label}.`);
   for (const [label, those] of merged)
-    words.push(`its centroid ${label} stands for what ${betterName} gives to ${list(those.map(String))}`);
-  if (words.length) return `In ${worseName}, ${list(words)}.`;
+    words.push(`${capital(worseName)} has only one ${noun}, ${label}, for what ${betterName} divides into ${those.length}, ${list(those.map(String))}.`);
+  if (words.length) return words.join(" ");
   return "No centroid has to stand for two groups: only the borders between the clusters lie elsewhere.";
 }
 

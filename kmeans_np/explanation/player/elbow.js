@@ -71,5 +71,6 @@ function fillElbow(found, k, show) {
   }
   for (const [i, button] of [...row.children].entries())
     button.setAttribute("aria-pressed", String(i + 1 === k));
+  byId("elbow-text").textContent = row.children[k - 1]?.title ?? "From the best of 4 starts by k-means++. Press a k to see its clusters.";
   drawElbow(found, k);
 }

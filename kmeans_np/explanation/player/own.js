@@ -9,18 +9,19 @@ const KINDS_OF_PICTURES = /^image\//;
 
 function openOwn(starts = [], { pixel = null, spot = null } = {}) {
   cancelAnimationFrame(page.frame);
+  Object.assign(page, { mine: null, draft: starts, dragged: null });
   const base = baseRun();
   const run = {
     ...base, id: OWN, cache: undefined, starts: undefined, steps: [], inertias: [],
     start: starts.map(({ point }) => point), k: starts.length, intro: "",
     bests: base.reduced ? [] : base.bests,
-    about: base.reduced ? `${base.about}, of which your runs use those shown` : base.about,
+    about: [base.about, base.reduced && "of which your runs use those shown", isWeighted(base) && "your runs count each pixel once"].filter(Boolean).join(", "),
   };
   Object.assign(page, { run });
-  const where = base.isImage ? "the picture or a dot of its colors" : base.d === 2 ? "the plane" : "the line";
+  const where = base.isImage ? "the picture, or a dot of its colors," : base.d === 2 ? "the plane" : "the line";
   byId("own-text").textContent =
     base.isImage || base.d < 3
-      ? `Tap ${where} to drop the first centroids, up to ${MOST_OWN} (by keyboard: arrow keys and Enter), and drag them. Tap one in the list to take it away. Then run.`
+      ? `Tap ${where} to drop the first centroids, up to ${MOST_OWN} (by keyboard: arrow keys and Enter), and drag them there. Tap one in the list to take it away. Then run.`
       : "Take some of the points as the first centroids: tap them, or have them chosen at random or by k-means++; another seed takes others. Then run.";
   play(false);
   Object.assign(page, { moves: [{ kind: "choose" }], at: 0, own: starts, lit: null, dot: null, pixel, spot });
@@ -67,6 +68,7 @@ function drawOwn() {
   const { run, own } = page;
   byId("own-run").disabled = own.length === 0;
   byId("own-random").disabled = own.length >= wanted();
+  byId("ask").hidden = true;
   byId("own-file").hidden = !run.isImage;
   byId("own-back").hidden = !page.base;
   for (const id of ["first", "back", "play", "forward", "last", "slider"])
@@ -137,6 +139,19 @@ function drop(start) {
   openOwn([...page.own, { ...start, how: "by hand" }], page);
 }
 
+// Another picture, or that of the page, null.
+function useBase(base) {
+  if (page.base === base) return;
+  page.base = base;
+  forgetRuns();
+}
+
+// Whether the points of a run count more or less than once.
+function isWeighted(run) {
+  const { counts } = run.steps[0] ?? { counts: [run.n] };
+  return Math.abs(counts.reduce((sum, count) => sum + count, 0) - run.n) > 1e-6 * run.n;
+}
+
 const pointOf = (run, i) => Array.from(run.points.subarray(i * run.d, (i + 1) * run.d));
 
 // A start on a pixel, null if that takes no part.
@@ -150,7 +165,8 @@ function startOnPixel([row, column]) {
 function startAtSpot(spot) {
   const { run } = page;
   const { width, height } = byId("cloud").getBoundingClientRect();
-  if (run.d < 3) return { row: null, column: null, point: frameOf(run, { width, height }).place(spot) };
+  const inside = [Math.max(0, Math.min(width, spot[0])), Math.max(0, Math.min(height, spot[1]))];
+  if (run.d < 3) return { row: null, column: null, point: frameOf(run, { width, height }).place(inside) };
   const dot = dotUnder(spot);
   return dot === null ? null : { row: null, column: null, point: Array.from(run.dots.subarray(dot * run.d, (dot + 1) * run.d)) };
 }
@@ -158,13 +174,21 @@ function startAtSpot(spot) {
 const dropOnPixel = (pixel) => drop(startOnPixel(pixel));
 const dropAt = (spot) => drop(startAtSpot(spot));
 
-function fillUp() {
-  const { run, own } = page;
+// What the fields choose beside starts that are there.
+function chosenStarts(own) {
+  const [run, init] = [baseRun(), byId("own-init").value];
   const seed = Number(byId("own-seed").value) || 0;
   const given = own.map(({ point }) => point);
-  const init = byId("own-init").value;
-  const chosen = chooseStart(run, wanted(), init, seed, given);
-  openOwn([...own, ...startsAt(run, chosen, `${init} with seed ${seed}`)]);
+  return startsAt(run, chooseStart(run, wanted(), init, seed, given), `${init} with seed ${seed}`);
+}
+
+function fillUp() {
+  // After a run, all are chosen anew.
+  const own = page.own ?? [];
+  const all = [...own, ...chosenStarts(own)];
+  openOwn(all);
+  if (all.length < wanted())
+    byId("own-text").textContent = `There are only ${all.length} different ${page.run.isImage ? "colors" : "points"}.`;
 }
 
 function runOwn() {
@@ -172,10 +196,12 @@ function runOwn() {
   const { tol, maxIter } = baseRun();
   const start = own.map(({ point }) => point);
   const found = lloyd(run.points, start, { tol, maxIter });
-  const mine = { ...run, ...found, n: run.pixelOf.length, all: run.pixelOf.length, init: "given", cache: undefined };
+  const mine = { ...run, ...found, n: run.pixelOf.length, all: run.pixelOf.length, cache: undefined };
   mine.own = own;
   mine.how = [...new Set(own.map(({ how }) => how))].join(" and ");
+  mine.init = ["random", "k-means++"].find((init) => own.every(({ how }) => how.startsWith(`${init} with`))) ?? "given";
   mine.nInit = 1;
+  byId("own-k").value = own.length;
   mine.starts = own.map(({ row, column }) => (row === null ? -1 : row * run.shown[1] + column));
   page.mine = mine;
   keepTried(mine);
@@ -195,6 +221,7 @@ function compareK() {
   const run = baseRun();
   const found = [];
   page.elbow = found;
+  page.elbowOf = run;
   byId("elbow-ks").replaceChildren(); // Buttons of another seed.
   const all = bestOfEachK(run, Number(byId("own-seed").value) || 0, run);
   const next = () => {
@@ -212,6 +239,8 @@ function compareK() {
 }
 
 function showElbow() {
+  // That of another picture or color space is none.
+  if (page.elbow && page.elbowOf !== baseRun()) page.elbow = null;
   byId("elbow-view").hidden = !page.elbow;
   const k = page.own ? 0 : page.mine?.chosen?.length;
   if (page.elbow) fillElbow(page.elbow, k, showBest);
@@ -237,19 +266,20 @@ async function openPicture(file) {
     // As the camera was held.
     const bitmap = await createImageBitmap(file, { imageOrientation: "from-image" });
     const pixels = pixelsOf(bitmap, file.name || "A picture");
-    page.base = runOfPixels(pixels, page.runs[0]);
+    useBase(runOfPixels(pixels, page.runs[0]));
     keepPicture(pixels);
   } catch (error) {
     byId("own-text").textContent = `${file.name || "This picture"} cannot be shown. ${error.message}`;
     return;
   }
-  forgetRuns();
-  openOwn();
+  const { awaited } = page;
+  page.awaited = null;
+  openOwn(awaited ? knownStarts(awaited) : []);
 }
 
 // The runs of another picture say nothing about this one.
 function forgetRuns() {
-  Object.assign(page, { mine: null, elbow: null, tried: [], compared: [] });
+  Object.assign(page, { mine: null, draft: [], elbow: null, tried: [], compared: [] });
 }
 
 function listenToFiles() {
@@ -258,8 +288,8 @@ function listenToFiles() {
     event.target.value = "";
   });
   byId("own-back").addEventListener("click", () => {
-    page.base = null;
-    forgetRuns();
+    useBase(null);
+    forgetPicture();
     openOwn();
   });
   const over = (on) => (event) => {
@@ -270,16 +300,16 @@ function listenToFiles() {
   document.addEventListener("dragleave", over(false));
   document.addEventListener("drop", (event) => {
     over(false)(event);
-    if (event.dataTransfer.files.length) showOwn(() => openPicture(event.dataTransfer.files[0]));
+    if (event.dataTransfer.files.length) openHere(event.dataTransfer.files[0]);
   });
   document.addEventListener("paste", (event) => {
     const [file] = event.clipboardData.files;
-    if (file) showOwn(() => openPicture(file));
+    if (file) openHere(file);
   });
 }
 
-// Open the reader's tab, if it is not open, and do something there.
-function showOwn(act) {
-  if (!page.own) openOwn();
-  act();
+// Open a picture in the reader's tab, whichever is open.
+function openHere(file) {
+  if (byId("own").hidden) openOwn(page.draft);
+  openPicture(file);
 }

@@ -31,6 +31,14 @@ function keepPicture({ data, ...about }) {
   }
 }
 
+function forgetPicture() {
+  try {
+    sessionStorage.removeItem(location.pathname);
+  } catch {
+    // There was no place for it.
+  }
+}
+
 function keptPicture() {
   try {
     const { letters, ...about } = JSON.parse(sessionStorage.getItem(location.pathname));

@@ -12,7 +12,9 @@ const page = {
   dot: null, // The dot of the cloud that is pointed at, its number.
   turn: [-0.6, 0.4], // From here, dark is on the left and light on the right.
   playing: null,
-  own: null, // The reader's starting centroids; null if the tab is not open.
+  own: null, // The reader's starting centroids; null if they are not chosen now.
+  draft: [], // Those that were chosen last, but not run.
+  awaited: null, // The address of starts on a picture that is not there yet.
   base: null, // The reader's own picture, as a run without a start.
   elbow: null, // The best run of each k, as far as they are computed.
   dragged: null, // The number of the start that is dragged.
@@ -74,11 +76,10 @@ function viewOf(t = 1) {
     spot: page.spot,
   };
   const i = pointAt();
-  if (i >= 0 && places.length) {
-    view.pixelDistances = places.map((place) =>
-      Math.sqrt(squaredDistance(run.points, i, place)),
-    );
-    view.pointed = { place: pointOf(run, i), distances: view.pixelDistances };
+  if (i >= 0) {
+    const distances = places.map((place) => Math.sqrt(squaredDistance(run.points, i, place)));
+    view.pointed = { place: pointOf(run, i), distances };
+    if (places.length) view.pixelDistances = distances;
   }
   return view;
 }
@@ -127,12 +128,7 @@ function marksOf(run, { move, colors }) {
         marks.push({ row, column, text: String(label), color: rgbOf(run, point) });
     });
   } else if (move.kind === "choose") {
-    run.starts ??= run.start.map((_, label) => findPixel(run, label));
-    run.starts.forEach((pixel, label) => {
-      if (pixel < 0) return;
-      const [row, column] = placeOf(run, pixel);
-      marks.push({ row, column, text: String(label), color: colors[label] });
-    });
+    marks.push(...startMarks(run, colors));
   }
   const dropped = page.own?.some(({ row, column }) => page.pixel?.[0] === row && page.pixel[1] === column);
   if (page.pixel && !dropped) {
@@ -141,6 +137,16 @@ function marksOf(run, { move, colors }) {
     marks.push({ row, column, text: null, color: [...run.original.slice(i, i + 3)] });
   }
   return marks;
+}
+
+// A mark on each pixel that lends a starting centroid its color.
+function startMarks(run, colors = run.start.map((place) => rgbOf(run, place))) {
+  run.starts ??= run.start.map((_, label) => findPixel(run, label));
+  return run.starts.flatMap((pixel, label) => {
+    if (pixel < 0) return [];
+    const [row, column] = placeOf(run, pixel);
+    return [{ row, column, text: String(label), color: colors[label] }];
+  });
 }
 
 const placeOf = (run, pixel) => [
@@ -174,7 +180,9 @@ function say(run, move) {
   byId("how").hidden = false;
   byId("story").dataset.kind = move.kind;
   const here = placeOnCurve(run, move);
-  byId("inertia").textContent = here ? real(here[1]) : "";
+  // If a cluster has restarted, nobody has computed it yet.
+  const unknown = move.kind === "update" && move.step.restarted.length;
+  byId("inertia").textContent = here && !unknown ? real(here[1]) : "";
   byId("slider").max = moves.length - 1;
   byId("slider").value = at;
   const name = move.step && move.kind !== "stop"
@@ -183,6 +191,9 @@ function say(run, move) {
   byId("count").textContent = `move ${at + 1} of ${moves.length}`;
   const [title, place] = [byId("move").textContent, byId("where").textContent];
   byId("count").dataset.move = `${move.step ? `${title}, ${place}` : title} · `;
+  // It would answer a question that teachers ask.
+  const why = "It never rises: points only go to nearer centroids, and a mean is the best place for one.";
+  byId("curve-note").textContent = run.curveNote || (move.kind === "stop" ? why : "");
   askOrTell(run, at);
   byId("first").disabled = byId("back").disabled = at === 0;
   byId("last").disabled = byId("forward").disabled = at === moves.length - 1;
@@ -240,7 +251,11 @@ function sayPixel(run, { move, labels, changed, pixelDistances }) {
         ? changed === null && move.step
           ? "The step before is not kept, so what changed cannot be marked."
           : "Strong colors: pixels that changed cluster in this step. Pale: those that stayed."
-        : "Point at a pixel to see its color and how far it is from each centroid.";
+        : page.dot !== null
+          ? "These pixels have the color of the dot; all others are pale."
+          : move.kind === "flatten"
+            ? "Point at a pixel to see its color, and where that is among all."
+            : "Point at a pixel to see its color and how far it is from each centroid.";
     return;
   }
   const [row, column] = page.pixel;
@@ -320,7 +335,9 @@ function playOn() {
   const time = (1500 * pace(page.moves[page.at])) / Number(byId("speed").value);
   page.playing = setTimeout(() => {
     forward();
-    if (page.at === page.moves.length - 1) play(false);
+    const { at, moves, run } = page;
+    const asks = run.question && run.said === undefined && at === firstMove(run);
+    if (asks || at === moves.length - 1) play(false);
     else playOn();
   }, time);
 }
@@ -332,14 +349,20 @@ const firstMove = ({ question, ...run }) =>
 function open(run, at = 0) {
   play(false);
   byId("play").disabled = byId("slider").disabled = false;
-  Object.assign(page, { run, moves: movesOf(run), lit: null, pixel: null, dot: null, own: null });
+  const nothing = { lit: null, pixel: null, dot: null, spot: null, own: null, dragged: null };
+  Object.assign(page, { run, moves: movesOf(run), ...nothing });
   for (const tab of byId("runs").children)
     press(tab, tab.dataset.run === run.id);
   document.body.classList.toggle("points", !run.isImage);
   document.body.classList.remove("choosing");
   byId("own").hidden = run.id !== OWN;
-  byId("own-text").textContent = "This is your run. Take a centroid away, or clear them all, to start from others: then two runs stand side by side.";
-  byId("own-run").disabled = byId("own-random").disabled = true;
+  if (run.id === OWN) {
+    byId("own-text").textContent = "This is your run; below, it stands beside the one before. For another one, take a centroid away, clear them all, or have all chosen again.";
+    byId("own-run").disabled = true;
+    byId("own-random").disabled = false;
+    byId("own-space").value = run.space;
+    buildChips(run, run.own);
+  }
   byId("about").textContent = aboutOf(run);
   buildTable(run, light);
   nameViews(run);
@@ -371,10 +394,10 @@ function nameViews(run) {
   byId("cloud").setAttribute("aria-label", `${byId("cloud-title").textContent}, with the centroids${run.d > 2 ? "; the arrow keys turn it" : ""}`);
   byId("picture").setAttribute("aria-label", "The picture; the arrow keys move over its pixels");
   const kept = run.steps.length;
-  byId("curve-note").textContent =
+  run.curveNote =
     kept < run.inertias.length
       ? `Of ${run.inertias.length} steps ${kept} can be visited: the first ten, the last ten, and some between.`
-      : "It never rises: points only go to nearer centroids, and a mean is the best place for one.";
+      : "";
   const small = [];
   if (run.isImage && run.shown.some((count, axis) => count < run.full[axis]))
     small.push(`The picture is shown reduced, ${run.shown.slice(0, 2).map(whole).join(" × ")} of ${run.full.map(whole).join(" × ")} pixels. What is computed is not reduced: all numbers are those of all pixels.`);
@@ -398,6 +421,9 @@ function listenToControls() {
   byId("play").addEventListener("click", () => play(!page.playing));
   byId("slider").addEventListener("input", jump(() => Number(byId("slider").value)));
   byId("speed").addEventListener("change", () => page.playing && play(true));
+  // After a press of the mouse there, space still plays.
+  for (const id of ["runs", "paint"])
+    byId(id).addEventListener("mousedown", (event) => event.preventDefault());
   byId("own-random").addEventListener("click", fillUp);
   for (const id of Object.values(FIELDS)) byId(id).addEventListener("change", remember);
   byId("own-k").addEventListener("input", () => page.own && drawOwn());
@@ -413,7 +439,7 @@ function listenToControls() {
     const { tagName } = event.target;
     // The slider, numbers and choices have a use for these keys of their own.
     if (tagName === "SELECT" || (tagName === "INPUT" && (event.key !== " " || event.target.type !== "range"))) return;
-    if (tagName === "BUTTON" && event.key === " ") return;
+    if ((tagName === "BUTTON" || tagName === "SUMMARY") && event.key === " ") return;
     const keys = {
       ArrowLeft: () => (play(false), back()),
       ArrowRight: () => (play(false), forward()),
@@ -440,7 +466,7 @@ function redraw() {
 
 function buildTabs() {
   const tabs = page.runs.map((run) => ({ id: run.id, title: run.title, act: () => open(run, firstMove(run)) }));
-  tabs.push({ id: OWN, title: "Try it yourself", act: () => (page.mine ? open(page.mine, 1) : openOwn()) });
+  tabs.push({ id: OWN, title: "Try it yourself", act: goToTrials });
   byId("runs").replaceChildren(
     ...tabs.map(({ id, title, act }) => {
       const tab = document.createElement("button");
@@ -451,6 +477,14 @@ function buildTabs() {
       return tab;
     }),
   );
+}
+
+// The reader's tab, as it was left.
+function goToTrials() {
+  if (!byId("own").hidden) return;
+  if (!page.base && !page.mine && !page.draft.length) useBase(keptPicture());
+  if (page.mine) open(page.mine, 1);
+  else openOwn(page.draft);
 }
 
 function buildModes() {

@@ -1,8 +1,10 @@
 "use strict";
 // What the reader points at, drags and turns.
 
-// How near to a start one has to press to take hold of it, in pixels of the screen.
+// How near to a start one has to press to take hold of it, and how near to mean it, in
+// pixels of the screen.
 const GRASP = { mouse: 12, pen: 16, touch: 24 };
+const RING = 11;
 
 function light(label) {
   if (page.lit === label) return;
@@ -33,7 +35,9 @@ function pointAtDot(spot) {
   const dot = spot && dotUnder(spot);
   if (dot === page.dot || !run.isImage) return;
   page.dot = dot;
-  drawPicture(run, page.own ? ownView() : viewOf());
+  const view = page.own ? ownView() : viewOf();
+  drawPicture(run, view);
+  sayPixel(run, view);
 }
 
 // The pixel under the pointer, [row, column].
@@ -56,7 +60,7 @@ function spotUnder(event) {
 // ---- Dragging a start ---------------------------------------------------------------
 
 // The number of the start that is under the pointer; -1 if there is none.
-function startUnder(event, canvas) {
+function startUnder(event, canvas, reach = GRASP[event.pointerType] ?? GRASP.touch) {
   const { run, own } = page;
   if (!own) return -1;
   const box = canvas.getBoundingClientRect();
@@ -73,23 +77,29 @@ function startUnder(event, canvas) {
     return Math.hypot(((column + 0.5) / columns) * box.width - at[0], ((row + 0.5) / rows) * box.height - at[1]);
   });
   const nearest = far.indexOf(Math.min(...far));
-  return far[nearest] <= (GRASP[event.pointerType] ?? GRASP.touch) ? nearest : -1;
+  return far[nearest] <= reach ? nearest : -1;
 }
 
 // Let starts on a canvas be dragged; `placeUnder` tells where a pointer is.
 function letDrag(canvas, placeUnder) {
+  let pointer = null;
+  let moved = false;
   canvas.addEventListener("pointerdown", (event) => {
+    if (!event.isPrimary || event.button !== 0) return;
     const label = startUnder(event, canvas);
     if (label < 0) return;
     page.dragged = label;
-    canvas.setPointerCapture(event.pointerId);
+    page.run.ranges = rangesOf(page.run);
+    [pointer, moved] = [event.pointerId, false];
+    canvas.setPointerCapture(pointer);
     event.stopImmediatePropagation();
   });
   canvas.addEventListener("pointermove", (event) => {
     if (page.dragged === null) return;
     event.stopImmediatePropagation();
-    const place = placeUnder(event);
+    const place = event.pointerId === pointer && placeUnder(event);
     if (!place) return;
+    moved = true;
     const { own, dragged } = page;
     page.own = own.map((each, label) => (label === dragged ? { ...place, how: "by hand" } : each));
     page.run.start = page.own.map(({ point }) => point);
@@ -99,10 +109,12 @@ function letDrag(canvas, placeUnder) {
   });
   for (const name of ["pointerup", "pointercancel"])
     canvas.addEventListener(name, (event) => {
-      if (page.dragged === null) return;
+      if (page.dragged === null || event.pointerId !== pointer) return;
       event.stopImmediatePropagation();
       page.dragged = null;
       openOwn(page.own);
+      // A tap beside the ring, and not on it, is meant for the place.
+      if (!moved && startUnder(event, canvas, RING) < 0) drop(placeUnder(event));
       // The click that follows drops nothing.
       page.released = event.timeStamp;
     });
@@ -113,7 +125,7 @@ function letDrag(canvas, placeUnder) {
   canvas.addEventListener(
     "touchstart",
     (event) => {
-      if (startUnder(event.touches[0], canvas) >= 0) event.preventDefault();
+      if (event.touches.length === 1 && startUnder(event.touches[0], canvas) >= 0) event.preventDefault();
     },
     { passive: false },
   );
@@ -164,6 +176,7 @@ function listenToCloud() {
     const [around, above] = page.turn;
     page.turn = [around + across, Math.max(-1.5, Math.min(1.5, above + up))];
     drawCloud(page.run, page.own ? ownView() : viewOf());
+    if (!page.run.isImage) showCompared();
   };
   cloud.addEventListener("pointerdown", (event) => {
     if (page.run.d < 3) return;
@@ -193,7 +206,7 @@ function listenToCloud() {
     if (page.own && page.run.d < 3 && (way || event.key === "Enter")) {
       const [x, y] = page.spot ?? [width / 2, height / 2];
       if (!way) dropAt([x, y]);
-      else page.spot = [x + 10 * way[0], y + 10 * way[1]];
+      else page.spot = [Math.max(0, Math.min(width, x + 10 * way[0])), Math.max(0, Math.min(height, y + 10 * way[1]))];
       redraw();
     } else if (page.run.d > 2 && way) turnBy(way[0] / 10, way[1] / 10);
     else return;

@@ -84,9 +84,7 @@ function drawPicture(run, view, canvas = byId("picture"), most = heightLeft()) {
 }
 
 // Rings on the picture: [{row, column, color, text}].
-function drawMarks(run, marks) {
-  const canvas = byId("marks");
-  const shown = byId("picture");
+function drawMarks(run, marks, canvas = byId("marks"), shown = byId("picture")) {
   canvas.style.width = shown.style.width;
   canvas.style.height = shown.style.height;
   const { pen, width, height } = fit(canvas, shown.clientHeight);
@@ -123,6 +121,8 @@ function drawCentroid(pen, [x, y], color, text, size = 9) {
 
 // The ranges that are shown: of all dots and of all the places where centroids are.
 function rangesOf(run) {
+  // While a start is dragged, they stay.
+  if (run.ranges) return run.ranges;
   const ranges = Array.from({ length: run.d }, () => [Infinity, -Infinity]);
   const take = (x, j) => {
     ranges[j] = [Math.min(ranges[j][0], x), Math.max(ranges[j][1], x)];

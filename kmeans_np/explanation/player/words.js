@@ -164,7 +164,7 @@ function updated(step, noun) {
   const left = inertiaAfterUpdate(step);
   if (moves[farthest] === 0 && !restarted.length)
     return `Each centroid is already the mean of its ${noun}: none moved.${idle(step, noun)}`;
-  const far = `Each centroid moves to the mean of its ${noun}, the place with the smallest sum of squared distances to them; the farthest, number ${farthest}, moved ${real(moves[farthest])}.`;
+  const far = `Each centroid moves to the mean of its ${noun}, the place with the smallest sum of squared distances to them; centroid ${farthest} moved most: ${real(moves[farthest])}.`;
   const [high, low] = left === null ? [] : realTwo(step.inertia, left);
   const lower = left === null ? "" : ` That lowers the inertia from ${high} to ${low}.`;
   return far + lower + again(restarted, noun) + idle(step, noun);
@@ -193,7 +193,7 @@ function stopped(run, step, noun) {
   const limit = `${real(bound)}: tol, ${real(run.tol)}, times the mean variance, ${real(run.meanVariance)} (${spread})`;
   const moves = `the squares of their moves add up to ${real(step.shift)}`;
   const why = {
-    labels: `no label changed: the means would not change either, and every further step would be the same. That does not mean that the answer is the best. (The other rule: ${moves.replace("their", "the centroids'")}; its limit is ${real(bound)}.)`,
+    labels: `no label changed: the means would not change either, and every further step would be the same. That does not mean that the answer is the best.`,
     tol: `${step.shift === 0 ? "no centroid moved" : "the centroids hardly moved"}: ${moves}. The limit is ${limit}.`,
     max_iter: `that is the largest number of steps allowed. The centroids still moved: ${moves}. The limit is ${limit}.`,
     callback: `it was told to. The centroids still moved: ${moves}. The limit is ${limit}.`,
