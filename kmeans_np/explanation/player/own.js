@@ -68,6 +68,7 @@ function drawOwn() {
   const { run, own } = page;
   byId("own-run").disabled = own.length === 0;
   byId("own-random").disabled = own.length >= wanted();
+  byId("own-random").textContent = own.length ? "Choose the rest" : "Choose them for me";
   byId("ask").hidden = true;
   byId("own-file").hidden = !run.isImage;
   byId("own-back").hidden = !page.base;

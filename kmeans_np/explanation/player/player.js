@@ -360,6 +360,7 @@ function open(run, at = 0) {
     byId("own-text").textContent = "This is your run; below, it stands beside the one before. For another one, take a centroid away, clear them all, or have all chosen again.";
     byId("own-run").disabled = true;
     byId("own-random").disabled = false;
+    byId("own-random").textContent = "Choose again";
     byId("own-space").value = run.space;
     buildChips(run, run.own);
   }
