@@ -6,7 +6,9 @@ here: the order of the pages, and pages that show the source files. Nothing is f
 
 from __future__ import annotations
 
+import argparse
 import inspect
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +19,7 @@ from sphinx import addnodes
 from sphinx.application import Sphinx
 
 from kmeans_np import explain, sample_image
+from kmeans_np.cli import build_parser
 from kmeans_np.explanation import as_playground
 
 PACKAGE = Path(__file__).resolve().parents[1] / "kmeans_np"
@@ -31,6 +34,7 @@ extensions = [
     "sphinx.ext.linkcode",
 ]
 extlinks = {"doi": ("https://doi.org/%s", "doi:%s")}
+myst_enable_extensions = ["deflist"]
 # Links to headings, page.md#a-heading, lead where they lead in the files.
 myst_heading_anchors = 3
 # The classes say in their docstrings what they hold.
@@ -38,12 +42,14 @@ myst_heading_anchors = 3
 default_role = "py:obj"
 numpydoc_show_class_members = False
 autodoc_member_order = "bysource"
-autodoc_typehints = "none"
+autodoc_typehints = "signature"
+autodoc_typehints_format = "short"
 add_module_names = False
 python_maximum_signature_line_length = 72
 
 html_theme = "furo"
 html_static_path = html_css_files = ["site.css"]
+html_favicon = "favicon.svg"
 html_copy_source = False
 html_show_copyright = False
 html_show_sphinx = False
@@ -101,14 +107,20 @@ html_theme_options: dict[str, Any] = {
 PAGES_BELOW = {
     "index": [
         "playground",
-        "chapters/README",
+        "quick-start",
+        "installing",
+        "command-line",
         "recipes/README",
+        "chapters/README",
         "reference",
         "files",
         "scale",
         "coming-from-scikit-learn",
+        "guarantees",
         "benchmarks",
+        "changelog",
         "contributing",
+        "releasing",
     ],
     "chapters/README": ["*"],
     "recipes/README": ["*"],
@@ -130,6 +142,68 @@ def show_playground(_: Sphinx, page: str, source: list[str]) -> None:
             'below:</p>\n<iframe src="play.html" title="K-means, step by step" '
             'style="width:100%;height:75rem;border:0"></iframe>\n'
         )
+
+
+# How Sphinx spells out what the source calls ArrayLike and NDArray.
+MODULE = r"~(?:\w+\.)*"
+NESTED = rf"{MODULE}_NestedSequence"
+ARRAY_LIKE = re.compile(
+    rf"{MODULE}_Buffer \| ({MODULE}_SupportsArray\[{MODULE}dtype\[{MODULE}Any\]\]) \| "
+    rf"{NESTED}\[\1\] \| complex \| bytes(?: \| str)? \| "
+    rf"{NESTED}\[complex \| bytes \| str\]"
+)
+ARRAY = re.compile(
+    rf"{MODULE}ndarray\[tuple\[{MODULE}Any, \.\.\.\], {MODULE}dtype\[([^]]+)\]\]"
+)
+
+
+def shorten_types(*event: Any) -> tuple[str | None, str | None]:
+    """Return a signature and what it returns, with the names that the source has."""
+    signature, returned = (
+        part and ARRAY.sub(r"NDArray[\1]", ARRAY_LIKE.sub("ArrayLike", part))
+        for part in event[-2:]
+    )
+    return signature, returned
+
+
+def show_commands(_: Sphinx, page: str, source: list[str]) -> None:
+    """Append to the page about the command line every command with its options."""
+    if page == "command-line":
+        source[0] += "".join(map(_command_page, _commands()))
+
+
+def _commands() -> Iterator[tuple[str, argparse.ArgumentParser]]:
+    """Yield each command's name and parser."""
+    for action in build_parser()._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            yield from action.choices.items()
+
+
+def _command_page(command: tuple[str, argparse.ArgumentParser]) -> str:
+    """Return the part of the page about one command, in Markdown."""
+    name, parser = command
+    _, examples = (parser.epilog or "").split("examples:\n", 1)
+    lines = "\n".join(line.strip() for line in examples.splitlines())
+    text = f"\n## kmeans-np {name}\n\n{parser.description}\n\n```text\n{lines}\n```\n"
+    for group in parser._action_groups:
+        options = [each for each in group._group_actions if each.dest != "help"]
+        if options and group.title:
+            title = {"positional arguments": "arguments"}.get(group.title, group.title)
+            text += f"\n### {title.capitalize()} of {name}\n\n"
+            text += "".join(map(_option, options))
+    return text
+
+
+def _option(option: argparse.Action) -> str:
+    """Return an option as an entry of a list of definitions."""
+    value = option.metavar or option.dest.upper()
+    if option.choices is not None:
+        value = "{" + ",".join(map(str, option.choices)) + "}"
+    value = "" if option.nargs == 0 else f" {value}"
+    names = option.option_strings
+    term = ", ".join(f"`{each}{value}`" for each in names) or f"`{value.strip()}`"
+    words = (option.help or "").replace("*", r"\*")
+    return f"{term}\n: {words[:1].upper()}{words[1:]}.\n\n"
 
 
 def page_of(file: Path) -> str:
@@ -177,8 +251,10 @@ def write_playground(app: Sphinx, error: Exception | None) -> None:
 
 def setup(app: Sphinx) -> None:
     """Tell Sphinx about the functions above."""
+    app.connect("autodoc-process-signature", shorten_types)
     app.connect("source-read", list_pages_below)
     app.connect("source-read", show_playground)
+    app.connect("source-read", show_commands)
     app.connect("html-collect-pages", show_source_files)
     # Before Sphinx collects what there is to download.
     app.connect("doctree-read", link_to_source_pages, priority=400)

@@ -292,19 +292,19 @@ def _spread_outside(points: Any, k: int, rng: np.random.Generator) -> Floats:
 # are, the better the best one is; k-means++ rarely chooses badly.
 SEEDINGS = {
     "random": Seeding(
-        "random colors of the picture",
+        "colors of random pixels",
         random_points,
         n_starts=10,
         n_tried=10,
         draw=distinct_points,
     ),
     "k-means++": Seeding(
-        "colors that are spread out (for logos, charts and screenshots)",
+        "spread-out colors, for logos, charts and screenshots",
         kmeans_plusplus,
         outside=_spread_outside,
     ),
     "optimal": Seeding(
-        "the best colors that there are, for gray only",
+        "the best possible colors, for gray only",
         optimal_points,
         prepare_best=OptimalClusters,
     ),

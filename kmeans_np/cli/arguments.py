@@ -13,7 +13,7 @@ from kmeans_np.colors import COLOR_SPACES
 from kmeans_np.files.formats import FORMATS, either, suffixes
 from kmeans_np.seeding import SEEDINGS
 
-_ONE_PICTURE = "the picture to read, or - for standard input"
+_ONE_PICTURE = "the picture, or - for standard input"
 
 
 def number_of_starts(text: str) -> int | str:
@@ -41,30 +41,30 @@ def channel_axis(text: str) -> int | str | None:
 
 
 def _what_takes_part(group: Any, several_pages: bool = True) -> None:
-    every = ", or all, as a volume or a film" if several_pages else ""
+    every = ", or all: as a volume or an animation" if several_pages else ""
     group.add_argument(
         "--page",
         metavar="N",
         type=page if several_pages else int,
         default=1,
-        help=f"which of several images in a file{every} (default: 1)",
+        help=f"the image to read from a file that has several{every} (default: 1)",
     )
     group.add_argument(
         "--channel-axis",
         metavar="N",
         type=channel_axis,
         default="auto",
-        help="which axis of an array has the channels: 0 if bands come first, none for "
-        "a gray volume (default: auto, the last one, or none for a volume of pages)",
+        help="the axis of the channels: 0 if bands come first, none for a gray volume "
+        "(default: auto, the last axis, or none for a volume of pages)",
     )
     group.add_argument(
         "--alpha",
         choices=["auto", "yes", "no", "weights"],
         default="auto",
-        help="whether the last channel is alpha, which says what can be seen, or a "
-        "band like the others; weights: it is alpha, and a pixel that is half "
-        "transparent counts half (default: auto, what the file says, or else that the "
-        "last of 2 or 4 channels is alpha)",
+        help="yes: the last channel is alpha, and fully transparent pixels are "
+        "excluded; no: treat it as data; weights: it is alpha, and pixels count by "
+        "their opacity (default: auto, as the file declares, otherwise alpha for 2 or "
+        "4 channels)",
     )
     group.add_argument(
         "--no-alpha",
@@ -76,39 +76,40 @@ def _what_takes_part(group: Any, several_pages: bool = True) -> None:
     group.add_argument(
         "--mask",
         metavar="FILE",
-        help="a picture of the same size; where it is black or transparent, pixels "
-        "take no part",
+        help="a picture of the same size; pixels where it is black or transparent are "
+        "excluded",
     )
     if several_pages:
         group.add_argument(
             "--weights",
             metavar="FILE",
-            help="a gray picture or an array of the same size: how much each pixel "
-            "counts",
+            help="a gray picture or an array of the same size: the weight of each "
+            "pixel",
         )
 
 
 def _choices(table: Mapping[str, Any]) -> str:
-    """Return what the entries of a table say about themselves."""
-    return ", or ".join(entry.about for entry in table.values() if entry is not None)
+    """Return the names in a table, each with what it stands for."""
+    entries = (f"{name}: {entry.about}" for name, entry in table.items() if entry)
+    return "; ".join(entries)
 
 
 def _what_to_compare(parser: Parser) -> None:
-    group = parser.add_argument_group("what is compared")
+    group = parser.add_argument_group("input and features")
     _what_takes_part(group)
     _color_space(group)
     group.add_argument(
         "--normalize",
         action="store_true",
-        help="bring all channels to the same variance first, for bands of unlike scale",
+        help="standardize the channels first, for bands of different scales",
     )
     _add(
         group,
         "--position-weight",
         "W",
         0.0,
-        "how much the place counts beside the color, for regions that hold together; "
-        "with 1, the picture's longer side counts as much as all its range of colors",
+        "how much the position counts compared with the color, for compact regions; "
+        "at 1, the longer side of the picture counts as much as its range of colors",
     )
 
 
@@ -117,17 +118,18 @@ def _color_space(group: Any) -> None:
         "--color-space",
         choices=[*COLOR_SPACES],
         default="rgb",
-        help=f"compare colors as they are, or {_choices(COLOR_SPACES)} (default: rgb)",
+        help=f"the space in which colors are compared. rgb: as stored; "
+        f"{_choices(COLOR_SPACES)} (default: rgb)",
     )
 
 
 def _how_to_search(parser: Parser, tries_starts: bool = True) -> None:
-    group = parser.add_argument_group("how to search")
+    group = parser.add_argument_group("clustering")
     group.add_argument(
         "--init",
         choices=[*SEEDINGS],
         default="random",
-        help=f"start from {_choices(SEEDINGS)} (default: random)",
+        help=f"the starting colors. {_choices(SEEDINGS)} (default: random)",
     )
     if tries_starts:
         group.add_argument(
@@ -135,25 +137,25 @@ def _how_to_search(parser: Parser, tries_starts: bool = True) -> None:
             type=number_of_starts,
             default="auto",
             metavar="N",
-            help="try N starts and keep the best (default: auto, which tries several "
-            "where that takes little time)",
+            help="try N starts and keep the best (default: auto, several where that is "
+            "fast)",
         )
     else:
         _add(group, "--n-init", "N", 1, "try N starts and keep the best")
-    _add(group, "--max-iter", "N", 300, "stop a start after N steps")
+    _add(group, "--max-iter", "N", 300, "maximum steps per start")
     _add(
         group,
         "--tol",
         "T",
         1e-4,
-        "stop when the squared moves of the colors sum up to T times the picture's "
-        "variance; 0 goes on until nothing changes any more",
+        "convergence tolerance, relative to the picture's variance; 0: run until "
+        "nothing changes",
     )
-    _add(group, "--seed", "S", 0, "the same seed gives the same picture")
+    _add(group, "--seed", "S", 0, "random seed; the same seed gives the same result")
 
 
 def _what_to_write(parser: Parser) -> None:
-    group = parser.add_argument_group("what is written")
+    group = parser.add_argument_group("output")
     written = [each for each in FORMATS if each.write or each.write_blocks]
     keeping = either(suffixes(lambda each: each in written and each.lossless))
     blurring = either(suffixes(lambda each: each in written and not each.lossless))
@@ -163,23 +165,24 @@ def _what_to_write(parser: Parser) -> None:
         "-o",
         "--output",
         metavar="OUT",
-        help="the picture in K colors, or a folder for it, as several pictures need "
-        "one; it is made if OUT ends with /; or - for standard output (default: "
-        "IMAGE-kK.png beside the input, or - for a picture from standard input); "
-        f"{keeping} keeps exactly K colors, {blurring} does not",
+        help="the output file, a folder (created if OUT ends with /), or - for "
+        "standard output; several pictures need a folder (default: IMAGE-kK.png next "
+        f"to the input, or - if that is -). {keeping} keep exactly K colors, "
+        f"{blurring} do not",
     )
     group.add_argument(
         "--labels",
         metavar="OUT",
-        help=f"the number of each pixel's color, the most frequent 0, as {arrays}, or "
-        f"as gray {grays}; or a folder. A PNG has the clusters' colors as its palette; "
-        "the numbers in it are the labels (from 256 colors on, it is gray). For pixels "
-        "that take no part it is -1, in a PNG 255, or 65535",
+        help="also write the label of each pixel, 0 for the most frequent color, as "
+        f"{arrays} or {grays}, or into a folder. A PNG is indexed: its numbers are the "
+        "labels, its palette the colors (from 256 colors on, it is gray). Excluded "
+        "pixels are -1; in a PNG 255 or 65535",
     )
     group.add_argument(
         "--overlay",
         metavar="OUT",
-        help="the picture with its regions tinted and outlined, or a folder for it",
+        help="also write the picture with its regions tinted and outlined, as a file "
+        "or into a folder",
     )
     _force(group)
 
@@ -188,8 +191,8 @@ def _force(group: Any) -> None:
     group.add_argument(
         "--force",
         action="store_true",
-        help="also replace inputs, and what is there under names that were not given. "
-        "Without it, a file is only replaced if OUT is its name",
+        help="overwrite inputs and existing files. Without it, a file is overwritten "
+        "only if you name it as OUT",
     )
 
 
@@ -198,7 +201,7 @@ def _segment_options(parser: Parser) -> None:
         "images",
         metavar="IMAGE",
         nargs="+",
-        help="the pictures to read: names, patterns such as 'scans/*.png', or - for "
+        help="the pictures: file names, patterns such as 'scans/*.png', or - for "
         "standard input",
     )
     colors = parser.add_mutually_exclusive_group(required=True)
@@ -206,15 +209,15 @@ def _segment_options(parser: Parser) -> None:
     colors.add_argument(
         "--palette",
         metavar="FILE",
-        help="take these colors instead of searching: what kmeans-np palette prints, "
-        "also with --json, lines like #ff8800, orange or 255 136 0, a palette of GIMP, "
-        "or a picture of swatches",
+        help="use the colors in FILE instead of finding them: the output of kmeans-np "
+        "palette (also --json), lines such as #ff8800, orange or 255 136 0, a GIMP "
+        "palette, or a picture of swatches",
     )
     parser.add_argument(
         "--shared-palette",
         action="store_true",
         help="find one palette for all pictures, which must be of the same type; "
-        "labels then mean the same in each",
+        "a label then stands for the same color in each",
     )
     _what_to_write(parser)
     _what_to_compare(parser)
@@ -238,25 +241,25 @@ def _explain_options(parser: Parser) -> None:
         "or .npy, with more rows than columns",
     )
     parser.add_argument(
-        "--sample", action="store_true", help="take the built-in picture instead"
+        "--sample", action="store_true", help="use the built-in picture"
     )
     parser.add_argument(
         "--playground",
         action="store_true",
-        help="write a page to open pictures in, and to choose k and the start there",
+        help="write a page in which you open pictures and choose k and the start",
     )
     parser.add_argument(
         "-k",
         type=int,
-        help="the number of clusters (not needed for --playground)",
+        help="the number of clusters (optional with --playground)",
     )
     parser.add_argument(
         "-o",
         "--output",
         metavar="OUT",
-        help="what to write, or a folder for it: .html is a page to step through, .gif "
-        "a film, .png a sheet (default: IMAGE-kK.html beside the input, or "
-        "playground.html)",
+        help="the output file or a folder: .html is a page to step through, .gif an "
+        "animation, .png a sheet of all steps (default: IMAGE-kK.html next to the "
+        "input, or playground.html)",
     )
     parser.add_argument("--open", action="store_true", help="open it in a browser")
     _force(parser)
@@ -267,15 +270,13 @@ def _explain_options(parser: Parser) -> None:
 
 def _cloud_options(parser: Parser) -> None:
     parser.add_argument("image", metavar="IMAGE", help=_ONE_PICTURE)
-    parser.add_argument(
-        "-k", type=int, help="the number of colors to find, if they are to be drawn"
-    )
+    parser.add_argument("-k", type=int, help="also draw the K colors of the picture")
     parser.add_argument(
         "-o",
         "--output",
         metavar="OUT",
-        help="the drawing, or a folder for it, or - for standard output (default: "
-        "IMAGE-cloud.png beside the input)",
+        help="the output file, a folder, or - for standard output (default: "
+        "IMAGE-cloud.png next to the input)",
     )
     _force(parser)
     _what_to_compare(parser)
@@ -287,16 +288,16 @@ def _demo_options(parser: Parser) -> None:
     parser.add_argument(
         "--force",
         action="store_true",
-        help="also replace files in another folder than that",
+        help="overwrite files in any folder",
     )
-    _add(parser, "--seed", "S", 0, "the same seed gives the same pictures")
+    _add(parser, "--seed", "S", 0, "random seed")
 
 
 COMMANDS = (
     (
         segment,
         _segment_options,
-        "write pictures in K colors",
+        "reduce pictures to K colors",
         (
             "segment photo.jpg -k 8",
             "segment photo.jpg -k 4 -o poster.png --color-space lab",
@@ -318,7 +319,7 @@ COMMANDS = (
     (
         explain,
         _explain_options,
-        "write all the steps of a run, to walk through",
+        "show every step of a run, as a page, an animation or a sheet",
         (
             "explain photo.jpg -k 4 -o page.html --open",
             "explain --sample -k 4",
@@ -331,7 +332,7 @@ COMMANDS = (
     (
         cloud,
         _cloud_options,
-        "draw how the colors of a picture are distributed",
+        "draw the distribution of the colors of a picture",
         ("cloud photo.jpg", "cloud photo.jpg -k 4 -o colors.png"),
     ),
     (
@@ -344,10 +345,12 @@ COMMANDS = (
 
 
 _STATUS = """exit status:
-  0  everything was done
-  1  a file could not be read or written; of several, the others are done
-  2  an option or argument is wrong; nothing is done
-  130  interrupted"""
+  0    success
+  1    a file could not be read or written (others are still processed)
+  2    wrong usage; nothing was written
+  130  interrupted
+
+NO_COLOR turns off colors in the terminal."""
 
 
 def build_parser() -> Parser:
@@ -378,6 +381,6 @@ def build_parser() -> Parser:
             "-q",
             "--quiet",
             action="store_true",
-            help="print errors only, and what was asked for",
+            help="print only errors and requested output",
         )
     return parser

@@ -214,11 +214,11 @@ class ColorSpace(NamedTuple):
 # None compares the channels as they are, whatever they represent.
 COLOR_SPACES: dict[str, ColorSpace | None] = {
     "rgb": None,
-    "lab": ColorSpace("CIELAB", lab_from_rgb, rgb_from_lab, "in CIELAB, as they look"),
+    "lab": ColorSpace("CIELAB", lab_from_rgb, rgb_from_lab, "CIELAB, perceptual"),
     "oklab": ColorSpace(
         "Oklab",
         oklab_from_rgb,
         rgb_from_oklab,
-        "in Oklab, as they look, with blues that stay blue",
+        "Oklab, perceptual, with truer blues",
     ),
 }

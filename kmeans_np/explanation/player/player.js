@@ -388,7 +388,7 @@ function nameViews(run) {
   if (run.d > 2) notes.push("Drag to turn.");
   if (run.d > 3) notes.push(`The first three of ${run.d} features are shown.`);
   if (run.weights.length < run.nDistinct)
-    notes.push(`${whole(run.weights.length)} dots stand for ${whole(run.nDistinct)} different ${run.isImage ? "colors" : "points"}${run.d > 3 || !run.isImage ? "" : "; near ones are taken together"}.`);
+    notes.push(`${whole(run.weights.length)} dots stand for ${whole(run.nDistinct)} different ${run.isImage ? "colors" : "points"}${run.d > 3 || !run.isImage ? "" : "; nearby colors are merged"}.`);
   else if (run.isImage && run.d === 1) notes.push("The height of a bar is the number of its pixels.");
   else if (run.isImage) notes.push("The area of a dot is the number of its pixels.");
   byId("cloud-note").textContent = notes.join(" ");
