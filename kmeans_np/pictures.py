@@ -140,34 +140,68 @@ def label_overlay(
 
 
 def segmentation_in_html(
-    image: Array, part: Array, visible: Array | None, palette: Array, shares: Array
+    image: Array,
+    part: Array,
+    visible: Array | None,
+    palette: Array,
+    shares: Array,
+    heading: str,
 ) -> str:
     """Return HTML that shows a segmented image above its palette.
 
-    The image is (..., rows, columns, channels). `part` is the mask of segmented pixels,
-    and `visible`, if there is alpha, that of visible ones. The 32 largest colors are
-    listed with their shares. For a volume, the middle plane is shown.
+    For the image, `part` and `visible` see `picture_in_html`, for the rest
+    `palette_in_html`.
     """
-    shows = screen(image, part)
-    swatches = shows.rgb(palette)
+    return (
+        f'<figure style="margin:0;max-width:{NOTEBOOK}px">'
+        f"{picture_in_html(image, part, visible)}"
+        f"{palette_in_html(palette, screen(image, part), shares, heading)}</figure>"
+    )
+
+
+def picture_in_html(
+    image: Array, part: Array, visible: Array | None, longest: int = NOTEBOOK
+) -> str:
+    """Return an image (..., rows, columns, channels) in HTML; of a volume the middle.
+
+    `part` is the mask of segmented pixels, and `visible`, if there is alpha, that of
+    visible ones. It is shown with at most `longest` rows and columns.
+    """
     middle = (len(image) // 2,) if image.ndim == 4 else ()
-    step = -(-max(part[middle].shape) // NOTEBOOK)
-    shown = shows.rgb(image[middle][::step, ::step])
+    step = -(-max(part[middle].shape) // longest)
+    shown = screen(image, part).rgb(image[middle][::step, ::step])
     if visible is not None:
         opacity = np.where(visible[middle][::step, ::step], 255, 0)
         shown = np.dstack([shown, opacity.astype(np.uint8)])
     content = b2a_base64(png_bytes(shown), newline=False).decode("ascii")
+    return (
+        f'<img alt="the segmented image" src="data:image/png;base64,{content}" '
+        'style="max-width:100%">'
+    )
+
+
+def palette_in_html(palette: Array, shows: Screen, shares: Array, heading: str) -> str:
+    """Return a caption in HTML: a heading, and the largest 32 colors with their shares.
+
+    `shows` is how the colors are shown.
+    """
+    swatches = shows.rgb(palette)
     entries = "".join(
-        f'<span style="display:inline-block;margin:0 1em 0 0;white-space:nowrap">'
-        f'<span style="display:inline-block;width:1em;height:1em;'
+        '<span style="display:inline-block;margin:0 1em 0 0;white-space:nowrap">'
+        '<span style="display:inline-block;width:1em;height:1em;'
         f"vertical-align:middle;border:1px solid #888;background:rgb({r},{g},{b})"
-        f'"></span> {share:.1%}</span>'
-        for (r, g, b), share in zip(swatches[:LISTED].tolist(), shares.tolist())
+        f'"></span> <code>{color_name(color)}</code> {share:.1%}</span>'
+        for (r, g, b), color, share in zip(
+            swatches[:LISTED].tolist(), palette, shares.tolist()
+        )
     )
     more = len(swatches) - LISTED
     entries += f" and {more} more" if more > 0 else ""
-    return (
-        f'<figure style="margin:0;max-width:{NOTEBOOK}px">'
-        f'<img alt="the segmented image" src="data:image/png;base64,{content}" '
-        f'style="max-width:100%"><figcaption>{entries}</figcaption></figure>'
-    )
+    return f"<figcaption><div>{heading}</div><div>{entries}</div></figcaption>"
+
+
+def color_name(color: Array) -> str:
+    """Return a color as #rrggbb, or as its numbers if it is no RGB of 8 bits."""
+    if color.dtype == np.uint8 and color.size == 3:
+        return f"#{color.tobytes().hex()}"
+    return " ".join(f"{value:.4g}" for value in color.ravel().tolist())

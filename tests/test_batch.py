@@ -136,7 +136,7 @@ def test_what_can_be_done_with_a_batch():
     assert np.array_equal(answer.mask_of(1)[2], answer[2].mask_of(1))
     assert np.array_equal(answer.overlay(alpha=1)[2], answer[2].overlay(alpha=1))
     assert np.array_equal(answer.apply(PHOTO).labels, answer[0].apply(PHOTO).labels)
-    assert answer._repr_html_() == answer[0]._repr_html_()
+    assert answer._repr_html_().count("<img") == len(answer)
     with pytest.raises(IndexError):
         answer[4]
 

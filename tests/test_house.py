@@ -71,6 +71,7 @@ LADDER = [
     "clustering/column_stats",
     "clustering/partitioned",
     "clustering/stop_reasons",
+    "clustering/table",
     "clustering/fitting",
     "clustering/outside",
     "clustering/kmeans",

@@ -16,10 +16,12 @@ import pytest
 from tables import crossed
 
 from kmeans_np import (
+    KMeans,
     Segmentation,
     apply_palette,
     assign,
     cluster_image,
+    kmeans,
     sample_image,
     segment_image,
 )
@@ -185,7 +187,47 @@ def test_it_shows_the_picture_and_its_palette_with_shares():
     page = page_of(answer)
     assert np.array_equal(page.pictures[0], answer.image)
     assert page.swatches == answer.palette.tolist()
-    assert page.text.split() == ["50.0%", "25.0%", "25.0%"]
+    names = [f"#{color.tobytes().hex()}" for color in answer.palette]
+    heading, _, entries = page.text.partition("#")
+    shares = ["50.0%", "25.0%", "25.0%"]
+    assert f"#{entries}".split() == [x for pair in zip(names, shares) for x in pair]
+    # k, the steps and the inertia.
+    assert heading.startswith("3 colors, ")
+    assert "after" in heading
+    assert heading.strip().endswith(f"inertia {answer.inertia:.6g}")
+
+
+def test_several_images_show_the_first_ones_and_one_palette():
+    images = [np.roll(RGB, number, axis=1) for number in range(6)]
+    answer = cluster_image(images, 3, rng=0)
+    page = Page(answer._repr_html_())
+    assert len(page.pictures) == 4
+    for picture, image in zip(page.pictures, answer.image):
+        assert np.array_equal(picture, image)
+    assert page.swatches == answer.palette.tolist()
+    assert "and 2 more" in page.text
+
+
+@pytest.mark.parametrize("fitted", ["kmeans", "KMeans"])
+def test_points_show_a_table_of_their_clusters(fitted):
+    points = np.array([[0.0, 1], [0, 3], [10, 2], [10, 2]])
+    if fitted == "kmeans":
+        answer = kmeans(points, 2, init=points[[0, 2]])
+    else:
+        estimator = KMeans(2, init=points[[0, 2]], n_init=1)
+        assert "KMeans(" in Page(estimator._repr_html_()).text
+        answer = estimator.fit(points)
+    text = Page(answer._repr_html_()).text
+    assert "inertia 2" in text
+    assert "050.0%20 2" in text
+    assert "150.0%210 2" in text
+
+
+def test_of_many_clusters_the_first_are_listed():
+    points = np.arange(40.0)[:, None] * np.ones(12)
+    text = Page(kmeans(points, 40, init=points)._repr_html_()).text
+    assert "and 8 more" in text
+    assert "…" in text
 
 
 def test_it_shows_gray():
@@ -193,7 +235,7 @@ def test_it_shows_gray():
     shown = np.broadcast_to(gray_answer().image[..., np.newaxis], (2, 3, 3))
     assert np.array_equal(page.pictures[0], shown)
     assert page.swatches == [[12] * 3, [90] * 3]
-    assert page.text.split() == ["80.0%", "20.0%"]
+    assert page.text.split()[-4:] == ["12", "80.0%", "90", "20.0%"]
 
 
 def test_it_shows_the_colors_of_an_image_with_alpha_where_they_can_be_seen():
@@ -203,7 +245,7 @@ def test_it_shows_the_colors_of_an_image_with_alpha_where_they_can_be_seen():
     assert np.array_equal(page.pictures[0][0, :, :3], answer.image[0, :, :3])
     assert page.pictures[0][..., 3].tolist() == [[255, 255], [255, 0]]
     assert page.swatches == answer.palette.tolist() == [[9, 0, 0], [0, 8, 0]]
-    assert [share.strip() for share in page.text.split()] == ["66.7%", "33.3%"]
+    assert re.findall(r"[0-9.]+%", page.text) == ["66.7%", "33.3%"]
     gray = np.dstack([GRAY, 255 * MASK.astype(np.uint8)])
     page = page_of(cluster_image(gray, 2, rng=0))
     assert page.swatches == [[12] * 3, [90] * 3]
@@ -311,8 +353,8 @@ def test_an_overlay_that_covers_all_is_a_color_for_each_label(rng):
     colors = separated_colors(4)
     assert np.array_equal(shown, colors[answer.labels])
     half = np.rint((colors[answer.labels].astype(float) + image) / 2)
-    assert np.array_equal(answer.overlay(), half)
     assert np.array_equal(answer.overlay(alpha=0.5), half)
+    assert np.array_equal(answer.overlay(), answer.overlay(alpha=0.35))
     third = np.rint(colors[answer.labels] * 0.3 + image * 0.7)
     assert np.array_equal(answer.overlay(alpha=0.3), third)
 

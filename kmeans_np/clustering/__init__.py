@@ -18,3 +18,4 @@ from kmeans_np.clustering.kmeans import kmeans
 from kmeans_np.clustering.outside import check_outside, checked_weights
 from kmeans_np.clustering.partitioned import PartitionedPoints
 from kmeans_np.clustering.stop_reasons import STOP_REASONS, describe_stop
+from kmeans_np.clustering.table import clusters_in_html

@@ -18,6 +18,7 @@ from kmeans_np.clustering.coarse_start import (
 )
 from kmeans_np.clustering.data import Data, PointsInMemory
 from kmeans_np.clustering.stop_reasons import describe_stop
+from kmeans_np.clustering.table import clusters_in_html
 from kmeans_np.lloyd import Floats, Labels, Step, lloyd
 from kmeans_np.order import Distinct
 from kmeans_np.seeding import SEEDINGS
@@ -69,6 +70,10 @@ class Clustering:
             f"<Clustering of {pluralize(n, 'point')} with {pluralize(d, 'feature')} "
             f"into {pluralize(k, 'cluster')}: inertia {self.inertia:.6g}, {end}>"
         )
+
+    def _repr_html_(self) -> str:
+        """Return a table of the clusters, for a notebook."""
+        return clusters_in_html(repr(self), self.counts, self.centroids)
 
 
 def warn_if_fewer(found: int, k: int, noun: str) -> None:

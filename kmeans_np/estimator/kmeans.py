@@ -1,6 +1,7 @@
 """`KMeans`: the estimator, with scikit-learn's names, rules and attributes."""
 
 import warnings
+from html import escape
 from numbers import Integral, Real
 from operator import attrgetter
 from typing import Any, Self
@@ -12,6 +13,7 @@ from kmeans_np import checks
 from kmeans_np.clustering import (
     Clustering,
     PointsInMemory,
+    clusters_in_html,
     direct_inertia,
     fit,
     nearest_centroids,
@@ -234,6 +236,14 @@ class KMeans(Parameters):
         self.inertia_ = direct_inertia(array, weights, exact, self.labels_)
         self.n_iter_ = found.n_iter
         return self
+
+    def _repr_html_(self) -> str:
+        """Return the parameters, and after `fit` a table of the clusters."""
+        if not hasattr(self, "cluster_centers_"):
+            return f"<code>{escape(repr(self))}</code>"
+        counts = np.bincount(self.labels_, minlength=len(self.cluster_centers_))
+        heading = f"{self!r}: inertia {self.inertia_:.6g}, {self.n_iter_} steps"
+        return clusters_in_html(heading, counts, self.cluster_centers_)
 
     def _check_parameters(self) -> None:
         self._check_count("n_clusters")

@@ -29,9 +29,12 @@ from kmeans_np.image.pipeline import assign_clusters
 from kmeans_np.image.segmentation import Segmentation, levels_between
 from kmeans_np.image.source import Source
 from kmeans_np.lloyd import Array, Floats
+from kmeans_np.pictures import palette_in_html, picture_in_html, screen
 
 # The colors of several images are merged when there are this many.
 MANY_COLORS = 2**22
+# How many images a notebook shows, and their longest side there.
+SHOWN, THUMBNAIL = 4, 200
 
 
 def is_batch(value: Any) -> bool:
@@ -97,9 +100,21 @@ class Batch(Segmentation):
         return f"<Batch of {images} in {colors}: inertia {self.inertia:.6g}>"
 
     def _repr_html_(self) -> str:
-        """Return the first image and the palette with its shares, as HTML."""
-        html: str = self[0]._repr_html_()
-        return html
+        """Return the first images and the palette with its shares, for a notebook."""
+        pictures, shows = "", None
+        for number in range(min(len(self), SHOWN)):
+            each: Segmentation = self[number]
+            shown, labels = each._source.preview(each.image, each.labels, THUMBNAIL)
+            visible = shown.image[..., -1] > 0 if shown.has_alpha else None
+            shows = shows or screen(shown.colors, labels >= 0)
+            pictures += picture_in_html(shown.colors, labels >= 0, visible, THUMBNAIL)
+        more = len(self) - SHOWN
+        pictures += f" and {more:,} more" if more > 0 else ""
+        assert shows is not None
+        caption = palette_in_html(
+            self._clusters.palette, shows, self.shares, self._heading
+        )
+        return f'<figure style="margin:0">{pictures}{caption}</figure>'
 
     @property
     def _images(self) -> Sequence[Any]:
@@ -131,12 +146,12 @@ class Batch(Segmentation):
     def __iter__(self) -> Iterator[Segmentation]:
         return map(self.__getitem__, range(len(self)))
 
-    def overlay(self, *, alpha: float = 0.5, outline: bool = False) -> Any:
+    def overlay(self, *, alpha: float = 0.35, outline: bool = False) -> Any:
         """Draw the labels over each image; see `Segmentation.overlay`.
 
         Parameters
         ----------
-        alpha : float, default 0.5
+        alpha : float, default 0.35
             The opacity of the label colors, 0 to 1.
         outline : bool, default False
             Whether to draw an outline around each region.

@@ -93,9 +93,20 @@ class Segmentation:
         shown, labels = self._source.preview(self.image, self.labels, NOTEBOOK)
         visible = shown.image[..., -1] > 0 if shown.has_alpha else None
         part, palette = labels >= 0, self._clusters.palette
-        return segmentation_in_html(shown.colors, part, visible, palette, self.shares)
+        return segmentation_in_html(
+            shown.colors, part, visible, palette, self.shares, self._heading
+        )
 
-    def overlay(self, *, alpha: float = 0.5, outline: bool = False) -> Array:
+    @property
+    def _heading(self) -> str:
+        """What a notebook says above the palette."""
+        colors = checks.pluralize(len(self.palette), "color")
+        end = "given"
+        if self.stopped_by != "given":
+            end = describe_stop(self.n_iter, self.stopped_by, self.n_starts)
+        return f"{colors}, {end}; inertia {self.inertia:.6g}"
+
+    def overlay(self, *, alpha: float = 0.35, outline: bool = False) -> Array:
         """Draw the labels in well-separated colors over the image.
 
         The image is the one that was clustered, not a copy: later changes to it show
@@ -103,7 +114,7 @@ class Segmentation:
 
         Parameters
         ----------
-        alpha : float, default 0.5
+        alpha : float, default 0.35
             The opacity of the label colors: 0 (only the image) to 1 (only the colors).
         outline : bool, default False
             Whether to draw a line, one pixel wide, around each region of a label: white
