@@ -1,5 +1,6 @@
 """The site builds without a warning, and the figures of the chapters are as drawn."""
 
+import json
 import re
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 from test_notebook import need
 
 import kmeans_np
+from kmeans_np.cli import build_parser
 
 ROOT = Path(__file__).parents[1]
 FIGURES = ROOT / "docs" / "chapters" / "figures"
@@ -100,3 +102,46 @@ def test_every_figure_has_a_script():
     numbers = "|".join(script.stem.removeprefix("chapter_") for script in SCRIPTS)
     for figure in FIGURES.glob("*.png"):
         assert figure.name in OTHERS or re.match(f"({numbers})-", figure.name), figure
+
+
+def test_the_command_line_page_has_every_option(site):
+    text = (site / "command-line.html").read_text(encoding="utf-8")
+    [commands] = [each for each in build_parser()._actions if each.nargs == "A..."]
+    for name, parser in commands.choices.items():
+        assert f"kmeans-np {name}" in text
+        for option in parser._actions:
+            for flag in {*option.option_strings} - {"-h", "--help"}:
+                assert f'<span class="pre">{flag}' in text, flag
+
+
+def test_signatures_have_the_names_of_the_source(site):
+    text = (site / "reference.html").read_text(encoding="utf-8")
+    assert "ArrayLike" in text
+    for private in ("_NestedSequence", "_SupportsArray", "_Buffer"):
+        assert private not in text
+
+
+@pytest.mark.parametrize(
+    ("words", "page"),
+    [
+        ("instal", "installing"),
+        ("transpar", "recipes/transparent-icon"),
+        ("geotiff", "files"),
+        ("domin", "recipes/dominant-colors"),
+        ("threshold", "recipes/gray-levels"),
+        ("complet", "installing"),
+    ],
+)
+def test_the_search_finds_what_people_look_for(words, page, site):
+    index = (site / "searchindex.js").read_text(encoding="utf-8")
+    found = json.loads(index[index.index("{") : index.rindex("}") + 1])
+    number = found["docnames"].index(page)
+    there = [found[key].get(words, []) for key in ("terms", "titleterms")]
+    assert any(number == each or number in np.atleast_1d(each) for each in there)
+
+
+def test_the_site_has_an_icon_and_the_changelog(site):
+    first = (site / "index.html").read_text(encoding="utf-8")
+    assert "favicon.svg" in first
+    changes = (site / "changelog.html").read_text(encoding="utf-8")
+    assert kmeans_np.__version__ in changes
