@@ -179,7 +179,7 @@ HOW = {
 @pytest.mark.parametrize(
     ("images", "how", "message"),
     [
-        (iter(FRAMES), {}, "image must be something to iterate over twice, .* used up"),
+        (iter(FRAMES), {}, "image must be something to iterate over twice, .* once"),
         (Film([]), {}, "image must hold at least one image, got none"),
         (FRAMES, {"mask": PHOTO[..., 0] > 9}, "mask must be left out for several im"),
         (FRAMES, {"weights": PHOTO[..., 0]}, "weights must be left out for several"),

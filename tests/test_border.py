@@ -369,19 +369,19 @@ IMAGE_SHAPES = table(
         "no rows",
         IMAGE[:0],
         "image must hold at least one row, one column and one channel, got shape "
-        "(0, 5, 3); check how it was cut out",
+        "(0, 5, 3); check how it was cropped",
     ),
     (
         "no columns",
         IMAGE[:, :0, 0],
         "image must hold at least one row, one column and one channel, got shape "
-        "(4, 0); check how it was cut out",
+        "(4, 0); check how it was cropped",
     ),
     (
         "no channels",
         IMAGE[..., :0],
         "image must hold at least one row, one column and one channel, got shape "
-        "(4, 5, 0); check how it was cut out",
+        "(4, 5, 0); check how it was cropped",
     ),
     (
         "NaN in RGB",
@@ -801,56 +801,56 @@ WRONG_OPTIONS = table(
         ValueError,
         {"tol": -1e-4},
         "tol must be a finite number of at least 0, got -0.0001; pass a small number "
-        "such as 1e-4, or 0 to go on until nothing changes",
+        "such as 1e-4, or 0 to run until nothing changes",
     ),
     (
         "tol NaN",
         ValueError,
         {"tol": NAN},
         "tol must be a finite number of at least 0, got nan; pass a small number such "
-        "as 1e-4, or 0 to go on until nothing changes",
+        "as 1e-4, or 0 to run until nothing changes",
     ),
     (
         "tol infinite",
         ValueError,
         {"tol": np.float32(INF)},
         "tol must be a finite number of at least 0, got inf; pass a small number such "
-        "as 1e-4, or 0 to go on until nothing changes",
+        "as 1e-4, or 0 to run until nothing changes",
     ),
     (
         "tol beyond float64",
         ValueError,
         {"tol": 10**400},
         "tol must be a finite number of at least 0, got inf; pass a small number such "
-        "as 1e-4, or 0 to go on until nothing changes",
+        "as 1e-4, or 0 to run until nothing changes",
     ),
     (
         "tol a bool",
         TypeError,
         {"tol": False},
         "tol must be a number of at least 0, got False (bool); pass a small number "
-        "such as 1e-4, or 0 to go on until nothing changes",
+        "such as 1e-4, or 0 to run until nothing changes",
     ),
     (
         "tol a string",
         TypeError,
         {"tol": "1e-4"},
         "tol must be a number of at least 0, got '1e-4' (str); pass a small number "
-        "such as 1e-4, or 0 to go on until nothing changes",
+        "such as 1e-4, or 0 to run until nothing changes",
     ),
     (
         "tol None",
         TypeError,
         {"tol": None},
         "tol must be a number of at least 0, got None (NoneType); pass a small number "
-        "such as 1e-4, or 0 to go on until nothing changes",
+        "such as 1e-4, or 0 to run until nothing changes",
     ),
     (
         "tol complex",
         TypeError,
         {"tol": 1j},
         "tol must be a number of at least 0, got 1j (complex); pass a small number "
-        "such as 1e-4, or 0 to go on until nothing changes",
+        "such as 1e-4, or 0 to run until nothing changes",
     ),
     (
         "rng negative",

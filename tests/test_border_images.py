@@ -135,8 +135,8 @@ TAKING_PART = table(
         TypeError,
         IMAGE,
         {"mask": np.ones((4, 5))},
-        "mask must hold bools or whole numbers, got an array of type float64; compare "
-        "it with something, as in mask > 0.5",
+        "mask must hold bools or whole numbers, got an array of type float64; convert "
+        "it, as in mask > 0.5",
     ),
     (
         "the name of a mask",
@@ -151,15 +151,15 @@ TAKING_PART = table(
         ValueError,
         IMAGE,
         {"mask": np.zeros((4, 5), bool)},
-        "mask must let at least one pixel take part, got none of 20; mark those that "
-        "take part with True, or pass ~mask if it marks the others",
+        "mask must include at least one pixel, got none of 20; mark the pixels to "
+        "include with True, or pass ~mask if it marks the others",
     ),
     (
         "a mask of transparent pixels",
         ValueError,
         put(RGBA, _0_0_3=0),
         {"mask": np.arange(6).reshape(2, 3) == 0},
-        "mask must let at least one pixel take part that is not fully transparent, got "
+        "mask must include at least one pixel that is not fully transparent, got "
         "only transparent ones; pass another mask, or alpha=False to cluster the "
         "hidden colors",
     ),
@@ -225,8 +225,8 @@ TAKING_PART = table(
         ValueError,
         IMAGE,
         {"weights": ~SOME, "mask": SOME},
-        "weights must not all be 0, got only zeros; give at least one pixel that takes "
-        "part a positive weight",
+        "weights must not all be 0, got only zeros; give at least one pixel that is "
+        "included a positive weight",
     ),
     (
         "k above the pixels in the mask",
@@ -324,7 +324,7 @@ COMPARED = table(
         IMAGE,
         {"position_weight": -1},
         "position_weight must be a finite number of at least 0, got -1.0; pass 0 to "
-        "compare colors only, or about 1 for regions that hold together",
+        "compare colors only, or about 1 for compact regions",
     ),
     (
         "a position weight that is no number",
@@ -332,7 +332,7 @@ COMPARED = table(
         IMAGE,
         {"position_weight": True},
         "position_weight must be a number of at least 0, got True (bool); pass 0 to "
-        "compare colors only, or about 1 for regions that hold together",
+        "compare colors only, or about 1 for compact regions",
     ),
     (
         "a position weight beyond sense",
@@ -340,7 +340,7 @@ COMPARED = table(
         IMAGE,
         {"position_weight": 1e7},
         "position_weight must be at most a million, got 1e+07; pass 0 to compare "
-        "colors only, or about 1 for regions that hold together",
+        "colors only, or about 1 for compact regions",
     ),
     (
         "centroids without their places",

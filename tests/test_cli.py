@@ -679,8 +679,8 @@ BAD_MASKS = {
     ),
     "black": (
         PART * np.uint8(0),
-        "--mask must let at least one pixel take part, got {mask}, which is black or "
-        "transparent everywhere; paint white what takes part",
+        "--mask must include at least one pixel, got {mask}, which is black or "
+        "transparent everywhere; paint the pixels to include white",
     ),
 }
 
@@ -708,7 +708,7 @@ def test_a_mask_that_leaves_only_transparent_pixels_is_one_line(tmp_path, run):
     how = ["-k", 1, "--mask", tmp_path / "mask.png"]
     status, out, err = run("segment", tmp_path / "icon.png", *how)
     assert (status, out, err.count("\n")) == (2, "", 1)
-    assert err.startswith("kmeans-np: error: --mask must let at least one pixel ")
+    assert err.startswith("kmeans-np: error: --mask must include at least one pixel ")
     assert "; pass another mask, or --alpha no to cluster the hidden colors\n" in err
     assert run("segment", tmp_path / "icon.png", *how, "--alpha", "no")[0] == 0
 
@@ -972,8 +972,9 @@ def test_json_has_the_colors_of_any_kind_of_picture(tmp_path, run, kind):
 
 
 NO_PALETTE = (
-    "--palette must be what kmeans-np palette prints, or lines that begin with a "
-    "color, like #ff8800, orange or 255 136 0, or a picture of swatches, got p, which "
+    "--palette must be a palette: the output of kmeans-np palette, lines that begin "
+    "with a color such as #ff8800, orange or 255 136 0, or a picture of swatches, got "
+    "p, which "
     "{}; choose another file"
 )
 BAD_PALETTES = {
@@ -1026,7 +1027,7 @@ def test_a_bad_palette_is_one_line(photo, run, monkeypatch, problem):
     before = everything_in(photo.parent)
     status, out, err = run("segment", "photo.png", "--palette", "p")
     # A file that is no palette is one thing, colors that do not fit another.
-    given = 1 if "must be what kmeans-np palette prints" in sentence else 2
+    given = 1 if "must be a palette" in sentence else 2
     assert (status, out, err) == (given, "", f"kmeans-np: error: {sentence}\n")
     assert everything_in(photo.parent) == before
 
@@ -1450,12 +1451,12 @@ PROBLEMS = {
     "tol negative": (
         ["{folder}/photo.png", "-k", "2", "--tol", "-1"],
         "--tol must be a finite number of at least 0, got -1.0; pass a small number "
-        "such as 1e-4, or 0 to go on until nothing changes",
+        "such as 1e-4, or 0 to run until nothing changes",
     ),
     "position weight negative": (
         ["{folder}/photo.png", "-k", "2", "--position-weight", "-0.5"],
         "--position-weight must be a finite number of at least 0, got -0.5; pass 0 to "
-        "compare colors only, or about 1 for regions that hold together",
+        "compare colors only, or about 1 for compact regions",
     ),
     "seed negative": (
         ["{folder}/photo.png", "-k", "2", "--seed", "-1"],

@@ -144,7 +144,7 @@ def test_fewer_colors_than_asked_for_are_noted(tmp_path, run):
         (
             ["-k", 2],
             "IMAGE must be given, or --sample for the built-in picture, or "
-            "--playground, got nothing; pass one of them",
+            "--playground, got none of them; pass one of them",
         ),
         (
             ["photo.png", "--sample", "-k", 2],
@@ -266,11 +266,11 @@ def test_points_are_read_from_an_array(tmp_path, run):
 @pytest.mark.parametrize(
     ("name", "content", "options", "words"),
     [
-        ("a.csv", b"1,2\n3,x\n", [], "with 'x' in line 2; keep the columns of num"),
+        ("a.csv", b"1,2\n3,x\n", [], "with 'x' in line 2; keep only columns of num"),
         ("a.csv", b"x,y\n1,2\n\n3\n", [], "with 1 number in line 4, not 2; give ev"),
         ("a.csv", b"x,y\n", [], "which has no numbers; pass another file"),
         ("a.csv", b"", [], "which has no numbers"),
-        ("a.csv", b"1,5;2\n3,5;4\n", [], "'1,5' in line 1; keep the columns of"),
+        ("a.csv", b"1,5;2\n3,5;4\n", [], "'1,5' in line 1; keep only columns of"),
         ("a.csv", b"\xff\xfe1\x00\n", [], "which has no numbers"),
         ("a.csv", b"1,nan\n2,3\n", [], "finite"),
         ("a.csv", b"1,2\n3,4\n", ["--mask", "m.png"], "--mask must be left out for"),

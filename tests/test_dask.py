@@ -291,5 +291,5 @@ def test_bad_input_is_refused_before_anything_is_computed(image, how, message):
 def test_what_only_the_pixels_tell_is_refused_when_they_are_seen():
     chunked = da.from_array(PHOTO, chunks=100)
     lazy = segment_image(chunked, 2, mask=np.zeros((375, 500), bool))
-    with pytest.raises(ValueError, match="mask must let at least one pixel take part"):
+    with pytest.raises(ValueError, match="mask must include at least one pixel"):
         lazy.compute()

@@ -69,7 +69,7 @@ REFUSALS = {
     ),
     "a mask of a batch": (
         ValueError,
-        "mask must be left out for several images, which differ in their places; leave "
+        "mask must be left out for several images, whose sizes may differ; leave "
         "it out, or pass one image at a time",
         lambda _: segment_image([IMAGE, IMAGE], 2, mask=IMAGE[..., 0] > 3),
     ),
@@ -100,8 +100,8 @@ REFUSALS = {
     "blocks that are there once": (
         TypeError,
         "points must be something to iterate over twice, once for each step, got a "
-        "generator, which is used up after once; pass a list, or something that begins "
-        "anew each time",
+        "generator, which can be iterated over only once; pass a list, or an object "
+        "that can be iterated over again",
         lambda _: kmeans((POINTS for _ in range(2)), 2),
     ),
     "no blocks": (
@@ -157,14 +157,15 @@ REFUSALS = {
     ),
     "a device": (
         ValueError,
-        "path must be an ordinary file, got /dev/null, which is a device; write what "
-        "comes from it to a file first",
+        "path must be an ordinary file, got /dev/null, which is a device; save its "
+        "data to a file first",
         lambda _: check_readable(Path("/dev/null")),
     ),
     "features that grew": (
         ValueError,
-        "image must stay between -1e+100 and 1e+100 when it is normalized or its place "
-        "is weighted, got larger numbers; bring it to the unit and scale of the image",
+        "image must stay between -1e+100 and 1e+100 when it is normalized or has a "
+        "position_weight, got larger numbers; bring it to the unit and scale of the "
+        "image",
         lambda _: errors_of_features(),
     ),
     "a sparse array": (

@@ -301,7 +301,7 @@ def test_infrared_does_not_become_alpha(capsys):
     assert main(["segment", "scene.tif", "-k", "3"]) == 0
     assert read_metadata("scene-k3.tif").has_alpha is False
     for suffix in (".png", ".webp", ".gif"):
-        with pytest.raises(ValueError, match=r"no channel beside .* choose \.tif"):
+        with pytest.raises(ValueError, match=r"no channels other .* choose \.tif"):
             write_image(f"scene{suffix}", FOUR, like=about)
         assert main(["segment", "scene.tif", "-k", "3", "-o", f"o{suffix}"]) == 2
     assert "choose .tif" in capsys.readouterr().err

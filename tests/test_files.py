@@ -1539,7 +1539,7 @@ MISSING = pytest.mark.parametrize("missing", ["imagecodecs", "tifffile"])
 INSTALL = "install what it needs: pip install tifffile imagecodecs"
 NEEDS_EXTRA = (
     "path must be an image with 8 bits a channel, or gray of type uint16, int32 or "
-    "float32, as long as tifffile and imagecodecs are missing, got {path}, {what}; "
+    "float32, while tifffile and imagecodecs are not installed, got {path}, {what}; "
     + INSTALL
 )
 
@@ -1608,8 +1608,8 @@ def test_what_pillow_does_not_write_needs_the_extra(
 ):
     monkeypatch.setitem(sys.modules, missing, None)
     sentence = (
-        "image must be gray, or of type uint8 with at most 4 channels, as long as "
-        "tifffile and imagecodecs are missing, to be written to a "
+        "image must be gray, or of type uint8 with at most 4 channels, while "
+        "tifffile and imagecodecs are not installed, to be written to a "
         f"{Path(name).suffix} file, got shape {image.shape} of type {image.dtype}; "
         + INSTALL
     )

@@ -171,16 +171,14 @@ def test_errors_and_help_list_it(tmp_path, run, monkeypatch):
     damaged = said(open_image, tmp_path / "a.npy")
     assert damaged.endswith(f"convert it to one of {arrays}, .tif, .tiff")
     monkeypatch.setitem(sys.modules, "zarr", None)
-    others = f"be a .npy, {ours}, .tif or .tiff to be read in slices, as long as zarr"
+    others = f"be a .npy, {ours}, .tif or .tiff to be read in slices, while zarr"
     assert others in said(open_image, "a.zarr")
     write_image(tmp_path / "a.png", PHOTO)
     _, _, err = run("segment", tmp_path / "a.png", "-k", 2, "--labels", "a.jpg")
     assert f"--labels must end in one of {arrays}, .png, .tif, .tiff, got" in err
     help_text = " ".join(run("segment", "--help")[1].split())
-    assert (
-        ".zarr, .txt or .text keeps exactly K colors, .jpg or .jpeg does" in help_text
-    )
-    assert "as .npy, .zarr, .txt or .text, or as gray .png" in help_text
+    assert ".zarr, .txt or .text keep exactly K colors, .jpg or .jpeg do" in help_text
+    assert ".zarr, .txt, .text, .png, .tif or .tiff, or into a folder" in help_text
 
 
 def test_without_the_row_nothing_knows_it(tmp_path):

@@ -500,5 +500,5 @@ def test_other_palettes_are_refused(text, tmp_path, monkeypatch, capsys):
     (tmp_path / "bad.txt").write_text(text)
     assert main(["segment", "photo.png", "--palette", "bad.txt"]) == 1
     words = capsys.readouterr().err
-    assert words.startswith("kmeans-np: error: --palette must be what kmeans-np")
+    assert words.startswith("kmeans-np: error: --palette must be a palette")
     assert words.count("\n") == 1

@@ -27,14 +27,14 @@ BAD = {
     "no byte seen in a mask": (
         HIDDEN,
         {"mask": MASK},
-        "mask must let at least one pixel take part that is not fully transparent",
+        "mask must include at least one pixel that is not fully transparent",
     ),
     "axes": (ZEROS[0], {}, "image must have 2 axes"),
     "no rows": (ZEROS[:0], {}, "image must hold at least one row"),
     "complex": (ZEROS.astype(complex), {}, "image must hold real numbers"),
     "mask of floats": (ZEROS, {"mask": np.ones(4)}, "mask must hold bools"),
     "mask of a row": (ZEROS, {"mask": np.ones(4, int)}, "mask must have one value"),
-    "mask of nothing": (ZEROS, {"mask": ZEROS}, "mask must let at least one"),
+    "mask of nothing": (ZEROS, {"mask": ZEROS}, "mask must include at least one"),
     "weights": (PICTURE, {"weights": PICTURE}, "weights must have one number for each"),
     "alpha of gray": (ZEROS, {"alpha": True}, "alpha must be False"),
     "nothing is seen": (HIDDEN, {}, "image must have at least one pixel that"),
@@ -42,12 +42,12 @@ BAD = {
     "no float in a mask": (
         FLOATS,
         {"mask": ~MASK & MASK},
-        "mask must let at least one",
+        "mask must include at least one",
     ),
     "nothing seen in a mask": (
         HIDDEN / 255,
         {"alpha": True, "mask": MASK},
-        "mask must let at least one pixel take part that is not fully transparent",
+        "mask must include at least one pixel that is not fully transparent",
     ),
     "range of lab": (
         FLOATS * 2,

@@ -317,5 +317,5 @@ def test_one_cluster_has_no_thresholds():
 def test_several_channels_have_no_thresholds():
     with pytest.raises(ValueError, match="one channel"):
         _ = cluster_image(SAMPLE, 2, rng=0).thresholds
-    with pytest.raises(ValueError, match="no places"):
+    with pytest.raises(ValueError, match="no position_weight"):
         _ = cluster_image(GRAY, 2, position_weight=1, rng=0).thresholds

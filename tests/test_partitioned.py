@@ -537,7 +537,7 @@ class Torn(Slices):
             (np.ones((3, 2)) for _ in range(3)),
             TypeError,
             "points must be something to iterate over twice, once for each step, got a "
-            "generator, which is used up after once; pass a list",
+            "generator, which can be iterated over only once; pass a list",
         ),
         ({}.values(), ValueError, "points must hold at least one block, got none"),
         (

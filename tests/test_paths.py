@@ -208,8 +208,8 @@ def test_what_is_no_file_is_not_read(tmp_path, read, special):
     with pytest.raises((ValueError, OSError)) as caught:
         read(path)
     assert str(caught.value) == (
-        f"path must be an ordinary file, got {path}, which is {kind}; write what comes "
-        "from it to a file first"
+        f"path must be an ordinary file, got {path}, which is {kind}; save its data "
+        f"to a file first"
         if "{}" not in kind
         else kind.format(path).replace(
             "a file that can be written", "an image file that can be read"

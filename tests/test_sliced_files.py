@@ -727,8 +727,8 @@ def test_what_cannot_be_undone_in_slices_is_refused(tmp_path):
     tifffile.imwrite(path, GRAY, metadata=None, extratags=[(274, 3, 1, 6, True)])
     refused(
         ValueError,
-        f"path must be a TIFF that is upright to be read in slices, got {path}, which "
-        f"is to be turned or mirrored; {end}",
+        f"path must be a TIFF that is stored upright to be read in slices, got {path}, "
+        f"which is rotated or mirrored; {end}",
         open_image,
         path,
     )
@@ -738,8 +738,8 @@ def test_what_cannot_be_undone_in_slices_is_refused(tmp_path):
     )
     refused(
         ValueError,
-        "path must be a TIFF of colors as they are to be read in slices, got "
-        f"{path}, whose colors are multiplied by alpha; {end}",
+        "path must be a TIFF without premultiplied alpha to be read in slices, got "
+        f"{path}, whose colors are premultiplied by alpha; {end}",
         open_image,
         path,
     )
@@ -1018,8 +1018,8 @@ def test_a_folder_that_is_no_zarr_is_not_replaced(tmp_path, fill):
     before = state(tmp_path)
     refused(
         ValueError,
-        f"path must be a new name or a Zarr, got {path}, which is a folder but no "
-        "Zarr; choose another name",
+        f"path must be a new name or a Zarr, got {path}, which is a folder but not a "
+        f"Zarr; choose another name",
         write_sliced,
         path,
         RGB,
@@ -1136,8 +1136,8 @@ def test_an_image_that_does_not_give_what_it_says_is_refused(tmp_path, kind):
     for image, found in [(Short, "(9, 1) of uint8"), (Other, "(9, 13) of float64")]:
         refused(
             ValueError,
-            "image must give blocks of its own type and of the shape that is asked "
-            f"for, (9, 13) of uint8, got {found}; correct its shape and dtype",
+            "image must give blocks of its own type and of the requested shape, (9, "
+            f"13) of uint8, got {found}; correct its shape and dtype",
             write_sliced,
             tmp_path / f"image.{kind}",
             image((9, 13)),
@@ -1158,14 +1158,14 @@ def test_a_missing_library_is_named(tmp_path, monkeypatch, kind, missing, others
     remedy = f"install what it needs: pip install {names}"
     refused(
         ValueError,
-        f"path must be a {others} to be read in slices, as long as {what} missing, got "
-        f"{path}; {remedy}",
+        f"path must be a {others} to be read in slices, while {what} not installed, "
+        f"got {path}; {remedy}",
         open_image,
         path,
     )
     refused(
         ValueError,
-        f"path must be a {others} to be written in blocks, as long as {what} missing, "
+        f"path must be a {others} to be written in blocks, while {what} not installed, "
         f"got {path}; {remedy}",
         write_sliced,
         path,

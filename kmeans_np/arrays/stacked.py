@@ -71,8 +71,8 @@ def re_iterable(items: Any, name: str, why: str) -> Sequence[Any]:
             name,
             f"be something to iterate over twice, {why}",
             f"a {type(items).__name__}",
-            "pass a list, or something that begins anew each time",
-            found="which is used up after once",
+            "pass a list, or an object that can be iterated over again",
+            found="which can be iterated over only once",
         )
     return ReIterable(items, name)
 

@@ -26,7 +26,7 @@ FEW_COLUMNS = 16
 
 def position_weight(value: Any) -> float:
     """Return how much the position of a pixel counts relative to its color."""
-    remedy = "pass 0 to compare colors only, or about 1 for regions that hold together"
+    remedy = "pass 0 to compare colors only, or about 1 for compact regions"
     weight = at_least_0(value, "position_weight", remedy)
     if weight > 1e6:
         rule = "be at most a million"
@@ -276,7 +276,7 @@ def features(array: Array, name: str) -> None:
         raise ArgumentValueError(
             name,
             f"stay between -{LARGEST:.4g} and {LARGEST:.4g} when it is normalized or "
-            "its place is weighted",
+            f"has a position_weight",
             "larger numbers",
             "bring it to the unit and scale of the image",
         )

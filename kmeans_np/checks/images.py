@@ -48,7 +48,7 @@ def image(value: Any, channel_axis: Any) -> tuple[Array, int | None]:
         raise ArgumentValueError("image", rule, f"shape {array.shape}", remedy)
     if array.size == 0:
         rule = "hold at least one row, one column and one channel"
-        remedy = "check how it was cut out"
+        remedy = "check how it was cropped"
         raise ArgumentValueError("image", rule, f"shape {array.shape}", remedy)
     return array, None if axis is None else int(axis) % n_axes
 
@@ -83,7 +83,7 @@ def mask(value: Any, shape: tuple[int, ...]) -> NDArray[np.bool_] | None:
             "mask",
             "hold bools or whole numbers",
             f"an array of type {array.dtype}",
-            "compare it with something, as in mask > 0.5",
+            "convert it, as in mask > 0.5",
         )
     _check_shape(array, shape, "mask", "value", "any")
     return array.astype(bool, copy=False)
@@ -112,15 +112,16 @@ def some_take_part(n: int, size: int, n_masked: int | None) -> None:
     if n_masked == 0:
         raise ArgumentValueError(
             "mask",
-            "let at least one pixel take part",
+            "include at least one pixel",
             f"none of {size:,}",
-            "mark those that take part with True, or pass ~mask if it marks the others",
+            "mark the pixels to include with True, or pass ~mask if it marks the "
+            "others",
         )
     if n_masked is not None:
         remedy = "pass another mask, or {} to cluster the hidden colors"
         raise ArgumentValueError(
             "mask",
-            "let at least one pixel take part that is not fully transparent",
+            "include at least one pixel that is not fully transparent",
             "only transparent ones",
             remedy.format("alpha=False"),
             shell_remedy=remedy.format("--alpha no"),
@@ -195,6 +196,6 @@ def weights_image(value: Any, shape: tuple[int, ...]) -> Array:
 def pixel_weights(weights: Array, part: NDArray[np.bool_] | None) -> Floats:
     """Return the weights of the included pixels."""
     flat = weights.ravel() if part is None else weights[part]
-    among = "" if part is None else " that takes part"
+    among = "" if part is None else " that is included"
     say_place = _place_of_pixel(weights.shape, part)
     return not_negative(flat, say_place, "pixel", among)

@@ -115,7 +115,7 @@ def check_str(value: Any, name: str) -> str:
         value.encode()
     except UnicodeEncodeError:
         rule = "be text that can be written as UTF-8"
-        remedy = "leave out its lone surrogates, which are no characters"
+        remedy = "remove its lone surrogates"
         raise ArgumentValueError(name, rule, describe(value), remedy) from None
     return value
 
@@ -180,7 +180,7 @@ def options(
             rule = "be 1 when all starts are the same, as given or optimal ones are"
             raise ArgumentValueError("n_init", rule, n_starts, "leave it out")
     max_iter = whole_number(max_iter, "max_iter", "pass the largest number of steps")
-    remedy = "pass a small number such as 1e-4, or 0 to go on until nothing changes"
+    remedy = "pass a small number such as 1e-4, or 0 to run until nothing changes"
     tol = at_least_0(tol, "tol", remedy)
     try:
         rng = np.random.default_rng(rng)

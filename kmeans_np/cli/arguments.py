@@ -159,8 +159,8 @@ def _what_to_write(parser: Parser) -> None:
     written = [each for each in FORMATS if each.write or each.write_blocks]
     keeping = either(suffixes(lambda each: each in written and each.lossless))
     blurring = either(suffixes(lambda each: each in written and not each.lossless))
-    arrays = either(suffixes(lambda each: each.types is None and holds_labels(each)))
-    grays = either(suffixes(lambda each: each.types and holds_labels(each)))
+    arrays = suffixes(lambda each: each.types is None and holds_labels(each))
+    grays = suffixes(lambda each: each.types and holds_labels(each))
     group.add_argument(
         "-o",
         "--output",
@@ -174,9 +174,9 @@ def _what_to_write(parser: Parser) -> None:
         "--labels",
         metavar="OUT",
         help="also write the label of each pixel, 0 for the most frequent color, as "
-        f"{arrays} or {grays}, or into a folder. A PNG is indexed: its numbers are the "
-        "labels, its palette the colors (from 256 colors on, it is gray). Excluded "
-        "pixels are -1; in a PNG 255 or 65535",
+        f"{either([*arrays, *grays])}, or into a folder. A PNG is indexed: its numbers "
+        "are the labels, its palette the colors (from 256 colors on, it is gray). "
+        "Excluded pixels are -1; in a PNG 255 or 65535",
     )
     group.add_argument(
         "--overlay",

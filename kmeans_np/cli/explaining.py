@@ -106,7 +106,7 @@ def _what_to_explain(args: argparse.Namespace) -> tuple[Path, int]:
     n_given = sum([args.image is not None, args.sample, args.playground])
     if n_given != 1:
         rule = "be given, or --sample for the built-in picture, or --playground"
-        got = "nothing" if n_given == 0 else "more than one of them"
+        got = "none of them" if n_given == 0 else "more than one of them"
         raise checks.ArgumentValueError("IMAGE", rule, got, "pass one of them")
     if args.k is None and not args.playground:
         remedy = "pass the number of clusters to find, such as 8"

@@ -156,7 +156,11 @@ def _describe(path: Path, page: int | str) -> Metadata:
         # It is one of them.
         about = replace(about, stack=None, durations=None, loop=None)
     if about.n_pages > 1 and page != "all":
-        warnings.warn(f"page {page} of {about.n_pages:,} is read", stacklevel=2)
+        warnings.warn(
+            f"reading page {page} of {about.n_pages:,}; pass --page N for another, or "
+            "--page all",
+            stacklevel=2,
+        )
     return about
 
 
@@ -191,11 +195,11 @@ def _read_table(path: Path) -> Array:
         bad = next((cell for cell in row if not _is_number(cell)), None)
         if bad is not None:
             found = f"with {bad.strip()!r} in line {n:,}"
-            remedy = "keep the columns of numbers, with points for decimals"
+            remedy = "keep only columns of numbers, with decimal points"
             break
         if len(row) != width:
             found = f"with {pluralize(len(row), 'number')} in line {n:,}, not {width}"
-            remedy = "give every row as many"
+            remedy = "give every row the same number of columns"
             break
     else:
         if cells:
@@ -228,8 +232,8 @@ def _mask_for(picture: Picture, overlays: Overlays) -> Any:
     if overlays.mask is not None:
         mask = _mask_of(overlays.mask, layout.shape)
         if not mask.any():
-            rule, path = "let at least one pixel take part", overlays.mask_path
-            remedy = "paint white what takes part"
+            rule, path = "include at least one pixel", overlays.mask_path
+            remedy = "paint the pixels to include white"
             found = "which is black or transparent everywhere"
             raise ArgumentValueError("--mask", rule, path, remedy, found=found)
     if about.no_data is None:

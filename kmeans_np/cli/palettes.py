@@ -171,8 +171,8 @@ def _from_json(text: str, path: str) -> Array:
 def _no_palette(path: str, what: str) -> ArgumentValueError:
     return ArgumentValueError(
         "--palette",
-        "be what kmeans-np palette prints, or lines that begin with a color, like "
-        "#ff8800, orange or 255 136 0, or a picture of swatches",
+        "be a palette: the output of kmeans-np palette, lines that begin with a color "
+        "such as #ff8800, orange or 255 136 0, or a picture of swatches",
         path,
         "choose another file",
         found=f"which {what}",

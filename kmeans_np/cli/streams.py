@@ -140,7 +140,7 @@ def _expanded(names: Sequence[str]) -> list[str]:
             continue
         matches = sorted(glob(name, recursive=True))  # noqa: PTH207
         if not matches:
-            rule, remedy = "be files that are there", "check the spelling"
+            rule, remedy = "be existing files", "check the spelling"
             got = f"{name}, which matches none"
             raise ArgumentValueError("IMAGE", rule, got, remedy)
         found += matches

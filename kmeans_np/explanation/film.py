@@ -83,7 +83,7 @@ def _first(material: Subject) -> Move:
         return Move("points", what.replace(" 1 features", " 1 feature"), "")
     sizes = f" {ink.TIMES} ".join(f"{size:,}" for size in material.shape)
     words = f"{sizes} {ink.ARROW} {material.n:,} {ink.TIMES} {len(material.axes)}"
-    note = "each pixel" if material.part is None else "each pixel that takes part"
+    note = "each pixel" if material.part is None else "each included pixel"
     note += " is a row"
     if material.features.space is not None:
         note += f", in {material.features.space.name}"

@@ -117,7 +117,7 @@ def _deep_avif(file: BinaryIO, path: Path) -> Array | None:
     import imagecodecs
 
     if _TURNED in data or _MIRRORED in data:
-        raise _convert_it(path, "of more than 8 bits that is to be turned")
+        raise _convert_it(path, "of more than 8 bits and rotated")
     with decode_errors(path):
         check_size(file)
         image = _in_16_bits(
@@ -138,7 +138,7 @@ def _in_16_bits(values: Array, white: int) -> Array:
 
 def _convert_it(path: Path, what: str) -> ArgumentValueError:
     remedy = "convert it to a PNG or TIFF of 16 bits"
-    rule, found = "be gray, RGB or other bands as they are seen", f"which is {what}"
+    rule, found = "hold gray, RGB or other bands, upright", f"which is {what}"
     return ArgumentValueError("path", rule, path, remedy, found=found)
 
 
@@ -161,7 +161,7 @@ def _read_heic_images(file: BinaryIO, path: Path) -> Array:
 
 def _heif(file: BinaryIO, path: Path) -> Any:
     """Return an open HEIC."""
-    HEIF.check(f"be of another kind than HEIC, {HEIF.missing}", path)
+    HEIF.check(f"not be HEIC, {HEIF.missing}", path)
     import pillow_heif
 
     return pillow_heif.open_heif(file, convert_hdr_to_8bit=False)

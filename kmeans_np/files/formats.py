@@ -24,7 +24,7 @@ class Extra(NamedTuple):
     def missing(self) -> str:
         """The words for errors about a missing package."""
         verb = "is" if len(self.packages) == 1 else "are"
-        return f"as long as {' and '.join(self.packages)} {verb} missing"
+        return f"while {' and '.join(self.packages)} {verb} not installed"
 
     def check(
         self, rule: str, got: object, found: str = "", argument: str = "path"

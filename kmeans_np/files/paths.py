@@ -72,7 +72,7 @@ def as_path(path: Any) -> Path:
         raise ArgumentTypeError("path", rule, got, remedy) from None
     except UnicodeEncodeError:
         rule, got = "be a name that the file system can hold", os.fspath(path)
-        remedy = "leave out what is no character"
+        remedy = "remove the invalid characters"
         raise ArgumentValueError("path", rule, describe(got), remedy) from None
 
 
@@ -119,7 +119,7 @@ def check_readable(path: Path, rule: str = "be an ordinary file") -> None:
     except OSError:
         return  # Opening it will raise the error.
     if kind:
-        remedy = "write what comes from it to a file first"
+        remedy = "save its data to a file first"
         raise ArgumentValueError("path", rule, path, remedy, found=f"which is {kind}")
 
 
@@ -138,7 +138,7 @@ def check_replaceable(path: Path, folder: bool = False) -> int | None:
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         is_zarr = any((path / name).is_file() for name in _ZARR_FILES)
         if stat.S_ISDIR(status.st_mode) and not is_zarr:
-            rule, found = "be a new name or a Zarr", "which is a folder but no Zarr"
+            rule, found = "be a new name or a Zarr", "which is a folder but not a Zarr"
             raise ArgumentValueError("path", rule, path, _CHOOSE_ANOTHER, found=found)
     kind = special(status)
     if kind:

@@ -55,13 +55,13 @@ _GRAY = ("uint16", "int32", "float32")
 def write_tiff(image: Array, metadata: Metadata) -> bytes:
     """Return the content of a TIFF file, compressed by deflate."""
     if metadata.has_channel_pages:
-        rule = f"be no channels in pages, {DEEP.missing}"
+        rule = f"not store its channels in pages, {DEEP.missing}"
         DEEP.check(rule, f"shape {image.shape}", argument="image")
         return write_stack(image, metadata)
     channels = 1 if image.ndim == 2 else image.shape[2]
     unspecified = says_unspecified(metadata, channels)
     if unspecified:
-        rule = f"have no channels beside colors and alpha, {DEEP.missing}"
+        rule = f"have no channels other than colors and alpha, {DEEP.missing}"
         DEEP.check(rule, f"shape {image.shape}", argument="image")
     if is_plain(image, _GRAY) and not unspecified:
         how = {"tiffinfo": tags_for_pillow(metadata), "compression": "tiff_deflate"}
@@ -157,9 +157,12 @@ def _check_for_slices(path: Path, page: Any) -> None:
     """Reject files that cannot be corrected slice by slice."""
     rule = ""
     if page.tags.valueof(ORIENTATION) in range(2, 9):
-        rule, found = "that is upright", "which is to be turned or mirrored"
+        rule, found = "that is stored upright", "which is rotated or mirrored"
     elif page.samplesperpixel in (2, 4) and PREMULTIPLIED in page.extrasamples:
-        rule, found = "of colors as they are", "whose colors are multiplied by alpha"
+        rule, found = (
+            "without premultiplied alpha",
+            "whose colors are premultiplied by alpha",
+        )
     elif is_preview(*map(page.tags.valueof, (SUBFILE_TYPE, SUB_IFDS))):
         rule, found = "whose first page is the picture", "which begins with a preview"
     if rule:

@@ -261,8 +261,8 @@ def check_writable(image: Any, path: Path, metadata: Metadata = NOTHING) -> None
     if shape[2:] in ((2,), (4,)) and row.extra is None and row.channels is not None:
         about = metadata.suiting(image.shape)
         if about.has_alpha is False:
-            rule = f"have no channel beside colors but alpha for a {suffix} file"
-            got = "one that is declared to be none"
+            rule = f"have no channels other than colors and alpha for a {suffix} file"
+            got = "a channel that is declared not to be alpha"
             raise ArgumentValueError("image", rule, got, "choose .tif")
     if not row.fits(shape):
         raise ArgumentValueError(

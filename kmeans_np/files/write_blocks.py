@@ -78,7 +78,7 @@ class Source(NamedTuple):
         if block.shape != expected or block.dtype.newbyteorder("=") != self.dtype:
             raise ArgumentValueError(
                 "image",
-                "give blocks of its own type and of the shape that is asked for, "
+                "give blocks of its own type and of the requested shape, "
                 f"{expected} of {self.dtype}",
                 f"{block.shape} of {block.dtype}",
                 "correct its shape and dtype",

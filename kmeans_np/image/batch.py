@@ -364,7 +364,7 @@ def refuse_for_several(**given: bool) -> None:
         if is_there:
             raise checks.ArgumentValueError(
                 name,
-                "be left out for several images, which differ in their places",
+                "be left out for several images, whose sizes may differ",
                 "",
                 "leave it out, or pass one image at a time",
             )

@@ -174,9 +174,11 @@ class Segmentation:
     def _check_thresholds(self) -> None:
         channels, features = self._source.layout.channels, self._clusters.features
         if channels > 1 or features.pixel:
-            rule = "have one channel, and no places compared, to have thresholds"
-            got = "several channels" if channels > 1 else "places"
-            remedy = "cluster one of them" if channels > 1 else "leave out the places"
+            rule = "have one channel and no position_weight to have thresholds"
+            got = "several channels" if channels > 1 else "a position_weight"
+            remedy = (
+                "cluster one of them" if channels > 1 else "leave position_weight out"
+            )
             raise checks.ArgumentValueError("the image", rule, got, remedy)
 
     def _largest_values(self) -> tuple[Array, NDArray[np.bool_]]:

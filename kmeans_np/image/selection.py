@@ -87,7 +87,7 @@ def check_looks(looks: list[PartLook], layout: Layout, is_masked: bool) -> Units
     checks.some_take_part(n, size, n_masked)
     if not weights:
         return None
-    among = " that takes part" if n < size else ""
+    among = " that is included" if n < size else ""
     found = checks.merge_weight_stats(weights)
     checks.check_weight_stats(found, say_place, "pixel", among)
     return Units.of(found.least, found.largest, size)
