@@ -8,18 +8,18 @@ from benchmarks.pictures import LARGE
 
 TITLES = {
     "given": "Photographs, from the same given centroids",
-    "whole": "Photographs, as they are called",
-    "limit": "A large photograph, beside the decoding of its file",
+    "whole": "Photographs, with default settings",
+    "limit": "A large photograph, compared with decoding its file",
     "points": "Points, from the same given centroids",
     "predict": "Labels of points, `predict`",
     "clusters": "Many clusters",
-    "busy": "Beside a process that keeps one core busy",
-    "threads": "All threads, and one",
+    "busy": "While another process keeps one core busy",
+    "threads": "All threads and one thread",
     "twice": "Two runs at once",
     "kinds": "Other images",
-    "palettes": "Palettes that are given",
+    "palettes": "Fixed palettes",
     "curves": "The inertia over k",
-    "starts": "Random starts (ours) beside k-means++, both on a histogram",
+    "starts": "Random starts and k-means++, both on a histogram",
     "small": "Small things",
 }
 ONE = "one thread"
