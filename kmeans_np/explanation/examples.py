@@ -103,9 +103,9 @@ def examples() -> list[Example]:
             "Empty cluster",
             "Centroid 2 starts far from everything: no point is nearer to it than to "
             "another, and no points have no mean. So its centroid restarts at the "
-            "point that is farthest from its own centroid. A program that divides "
-            "anyway gets 0 / 0, \u201cnot a number\u201d, which argmin then takes for "
-            "the smallest of all distances.",
+            "point that is farthest from the centroid it has joined. A program that "
+            "divides anyway gets 0 / 0, \u201cnot a number\u201d, which argmin then "
+            "takes for the smallest of all distances.",
             subject_of_points(blobs),
             [blobs[0], blobs[45], [14.0, 11.0]],
         ),

@@ -266,7 +266,7 @@ function sayPixel(run, { move, labels, changed, pixelDistances }) {
   let text = `Row ${across(0, row)}, column ${across(1, column)}: ${color}.`;
   const i = run.pointOf[pixel];
   const nearest = pixelDistances && pixelDistances.indexOf(Math.min(...pixelDistances));
-  if (i < 0) text += " It takes no part.";
+  if (i < 0) text += " It is excluded.";
   else if (pixelDistances) {
     const far = real(pixelDistances[nearest]);
     const own = labels ? labels[i] : nearest;

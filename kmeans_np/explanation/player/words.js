@@ -108,7 +108,7 @@ function sentenceOf(run, move) {
     const how = {
       random: `${those}, picked at random, ${are}`,
       "k-means++": `${those}, picked at random but far from each other, ${are}`,
-      optimal: `The first ${k === 1 ? "centroid is the best that there is" : `${k} centroids are the best that there are`}, found by trying where to cut`,
+      optimal: `The first ${k === 1 ? "centroid is the best possible one" : `${k} centroids are the best possible ones`}, found by dynamic programming`,
       given: `The first ${k === 1 ? "centroid is" : `${k} centroids are`} given`,
     }[run.init];
     const tried = run.nInit > 1 ? ` Of ${whole(run.nInit)} starts, this is the one that ends with the smallest inertia.` : "";
@@ -128,10 +128,10 @@ function flattened(run) {
       ? "Its numbers stay as they are."
       : `Divided by ${whole(run.unit).replaceAll(",", "")}, every number lies between ${run.signed ? "−1" : "0"} and 1.`;
   const others =
-    run.n < run.all ? ` ${whole(run.all - run.n)} pixels are masked or transparent and take no part.` : "";
+    run.n < run.all ? ` ${whole(run.all - run.n)} pixels are masked or transparent: they are excluded.` : "";
   const pixel = run.d === 1 ? "one number" : `${run.d} numbers`;
   const compared =
-    run.space === "rgb" ? "" : ` Its colors are compared in ${SPACES[run.space].name}, where distances are nearer to what eyes see: lightness, green to red, blue to yellow.`;
+    run.space === "rgb" ? "" : ` Its colors are compared in ${SPACES[run.space].name}, where distances are closer to perceived differences; its axes are lightness, green to red, and blue to yellow.`;
   return (
     `The picture is a tensor of shape ${shapeOf(run.shape)}. ${scaled} Flattened, it is ` +
     `${several(run.n, "point")} with ${pixel} each: K-means does not know where a pixel lies.${compared}${others}`
@@ -174,8 +174,8 @@ function again(restarted, noun) {
   if (!restarted.length) return "";
   const names = list(restarted.map(String));
   return restarted.length === 1
-    ? ` Cluster ${names} has no ${noun}: its centroid restarts at the one that is farthest from its own centroid.`
-    : ` Clusters ${names} have no ${noun}: their centroids restart at those that are farthest from their own centroids.`;
+    ? ` Cluster ${names} has no ${noun}: its centroid restarts at the ${noun.slice(0, -1)} that is farthest from the centroid it has joined.`
+    : ` Clusters ${names} have no ${noun}: their centroids restart at the ${noun} that are farthest from the centroids they have joined.`;
 }
 
 function idle({ counts, restarted }, noun) {
@@ -196,7 +196,7 @@ function stopped(run, step, noun) {
     labels: `no label changed: the means would not change either, and every further step would be the same. That does not mean that the answer is the best.`,
     tol: `${step.shift === 0 ? "no centroid moved" : "the centroids hardly moved"}: ${moves}. The limit is ${limit}.`,
     max_iter: `that is the largest number of steps allowed. The centroids still moved: ${moves}. The limit is ${limit}.`,
-    callback: `it was told to. The centroids still moved: ${moves}. The limit is ${limit}.`,
+    callback: `the callback said so. The centroids still moved: ${moves}. The limit is ${limit}.`,
   }[step.stoppedBy];
   return `It stopped ${after}, because ${why} The inertia at the end is ${real(run.end.inertia)}.${besideTheBest(run)}`;
 }
@@ -206,8 +206,8 @@ function besideTheBest(run) {
   const best = run.bests[run.start.length - 1];
   if (!best) return "";
   const more = run.end.inertia / best - 1;
-  if (more < 1e-9) return " No other clusters have less.";
-  if (more < 5e-4) return " The best that there are have less than 0.1% less.";
+  if (more < 1e-9) return " No clusters have a smaller inertia.";
+  if (more < 5e-4) return " The smallest possible inertia is less than 0.1% lower.";
   const [, low] = realTwo(run.end.inertia, best);
-  return ` The best that there are have ${low}: this is ${(100 * more).toFixed(more < 0.1 ? 1 : 0)}% more.`;
+  return ` The smallest possible inertia is ${low}: this is ${(100 * more).toFixed(more < 0.1 ? 1 : 0)}% more.`;
 }
