@@ -25,25 +25,26 @@ def color_cloud(
     alpha: bool | str = "auto",
     size: int = 640,
 ) -> RGB:
-    """Draw how the colors of an image are distributed, to look at before clustering.
+    """Draw the distribution of the colors of an image.
 
-    Of three channels, each dot of a cloud is a color, the larger the more pixels have
-    it; near ones are taken together. Gray is a histogram, two channels are a plane, and
-    of more than three the first three are seen.
+    For three channels it is a cloud of dots in the color cube, larger where more pixels
+    have a color; nearby colors are merged. For gray it is a histogram, for two channels
+    a plane; of more than three channels, the first three are drawn.
 
     Parameters
     ----------
     image : (rows, columns[, channels]) or (planes, rows, columns[, channels]) array
         The image, as `cluster_image` takes it.
     segmentation : Segmentation, optional
-        Its answer: the centroids are drawn among the colors, and its palette below, by
-        shares.
+        A segmentation of the image. Its centroids are drawn among the colors, and its
+        palette below, by shares.
     mask : (rows, columns) or (planes, rows, columns) array_like of bool, optional
-        True for the pixels that are shown; all when not given.
+        True for the pixels to draw; default: all.
     channel_axis, alpha
-        What is shown, see `cluster_image`.
+        Which axis has the channels, and whether the last one is alpha; see
+        `cluster_image`.
     size : int, default 640
-        How many pixels wide the picture is.
+        The width of the picture in pixels.
 
     Returns
     -------
@@ -53,9 +54,9 @@ def color_cloud(
     Raises
     ------
     TypeError, ValueError
-        If `image` or what says which pixels are shown is not as `cluster_image` takes
-        it, `size` is no whole number of at least 120, or `segmentation` has other
-        channels.
+        If `image`, `mask`, `channel_axis` or `alpha` is not as `cluster_image` takes it,
+        `size` is not a whole number of at least 120, or `segmentation` has a different
+        number of channels.
 
     Examples
     --------

@@ -23,14 +23,14 @@ SUFFIXES = (".html", ".gif", ".png")
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Explanation:
-    """A run of K-means, with what each step saw: the answer of `explain`.
+    """A recorded run of K-means: the result of `explain`.
 
-    In a notebook it shows itself as the page that `save` writes.
+    In a notebook it is displayed as the page that `save` writes.
 
     Attributes
     ----------
     title : str
-        What it is called.
+        The title of the page.
     """
 
     title: str
@@ -44,31 +44,30 @@ class Explanation:
 
     @property
     def steps(self) -> list[Step]:
-        """The steps, as `lloyd` yields them, with labels for `points`.
+        """The steps, as `lloyd` yields them, with labels of `points`.
 
-        Of more than 60, the first ten, the last ten and 40 between.
+        Of a run with more than 60 steps: the first 10, the last 10, and 40 in between.
         """
         return self._run.steps
 
     @property
     def points(self) -> Floats:
-        """What was clustered, (m, d) array of float64.
+        """The points that were clustered, (m, d) array of float64.
 
-        The points; or the distinct colors of the image, divided by `unit`, or in the
-        color space.
+        For an image, its distinct colors, divided by `unit`, or in the color space.
         """
         return self._run.points
 
     @property
     def weights(self) -> Floats:
-        """How many times each of `points` counts, (m,) array of float64."""
+        """The weight of each of `points`, (m,) array of float64."""
         return self._run.weights
 
     @property
     def unit(self) -> float:
-        """What colors were divided by.
+        """The number that colors were divided by.
 
-        The largest number of the type for images of integers, such as 255 for uint8;
+        For images of integers, the largest value of the type, such as 255 for uint8;
         otherwise 1.
         """
         return self._material.unit
@@ -85,28 +84,27 @@ class Explanation:
 
     @property
     def stopped_by(self) -> str:
-        """Why it stopped: "labels", "tol", "max_iter" or "callback"."""
+        """Why the run stopped: "labels", "tol", "max_iter" or "callback"."""
         return str(self._run.end.stopped_by)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the run to a file.
 
-        The file is written under another name and renamed when it is complete. A file
-        that is there is replaced. `kmeans_np.write_image` says what a process leaves
-        that is killed meanwhile.
+        The file is written under a temporary name and renamed when it is complete. An
+        existing file is replaced.
 
         Parameters
         ----------
         path : str or path-like
-            Where to; its suffix names the kind: .html is a page with everything in it,
-            to step through forwards and backwards in a browser, without a network;
-            .gif a film of the moves; .png a sheet with all the steps.
+            The file to write. Its suffix decides: .html is a self-contained page to
+            step through in a browser, forward and back; .gif an animation; .png a sheet
+            of all steps.
 
         Raises
         ------
         ValueError
-            If the suffix is another one, or there is something else than a file at
-            `path`, such as a FIFO or a device.
+            If the suffix is a different one, or `path` exists and is not an ordinary
+            file.
         FileNotFoundError, NotADirectoryError, IsADirectoryError
             If the folder does not exist, or `path` is a folder.
         PermissionError, OSError
@@ -178,9 +176,10 @@ def explain(
     callback: checks.Callback | None = None,
     title: str = "",
 ) -> Explanation:
-    """Run K-means as the textbook has it, and keep all that its steps saw.
+    """Run the textbook algorithm, and record every step.
 
-    That is a run of `lloyd`, to be looked at: not the fastest way to an answer.
+    This is a run of `lloyd`, to look at. To get a result fast, use `cluster_image` or
+    `kmeans`.
 
     Parameters
     ----------
@@ -190,35 +189,36 @@ def explain(
     k : int
         The number of clusters, from 1 to the number of pixels or points.
     kind : "auto", "image" or "points", default "auto"
-        Whether it is an image, of which 2 axes are gray, or points. With "auto", 3 and
-        more axes are an image, and so is all with ``channel_axis=None``. An array of 2
-        axes is taken for points if it has more rows than columns and at most 16
-        columns; otherwise it is refused, since it might be a gray image.
+        Whether the array is an image (gray, if it has 2 axes) or points. With "auto", an
+        array of 3 or more axes is an image, and so is any array with
+        ``channel_axis=None``. An array of 2 axes is taken for points if it has more rows
+        than columns and at most 16 columns; otherwise it is refused, because it may be a
+        gray image.
     mask, channel_axis, alpha
-        What takes part of an image, see `cluster_image`.
+        Which pixels of an image are included, and how its channels are stored; see
+        `cluster_image`.
     color_space : "rgb", "lab" or "oklab", default "rgb"
-        Where the colors of an RGB image are compared, see `cluster_image`.
+        The space in which the colors of an RGB image are compared; see `cluster_image`.
     init : "random", "k-means++", "optimal" or (k, d) array_like, default "random"
-        Where the centroids start: at k random distinct points; at points that are
-        spread out; for one feature, where they are best of all, which takes a step to
-        confirm; or at these places, in the unit of the image.
+        The starting centroids: k random distinct points; points that are spread out;
+        for one feature, the best possible centroids; or these, in the unit of the image.
     n_init : int, default 1
-        How many starts are run. The run with the smallest inertia is kept.
+        The number of starts. The run with the smallest inertia is kept.
     max_iter : int, default 300
-        The largest number of steps.
+        The maximum number of steps.
     tol : float, default 1e-4
-        When to stop, see `lloyd`.
+        The convergence tolerance; see `lloyd`.
     rng : None, int or numpy.random.Generator, optional
-        Where the random numbers come from; all that `numpy.random.default_rng` takes.
+        The seed or generator; anything that `numpy.random.default_rng` accepts.
     callback : callable, optional
-        Called with each `kmeans_np.Step`. If it returns a true value, the run ends.
+        Called with each `kmeans_np.Step`. If it returns a true value, the run stops.
     title : str, default ""
-        What the page is called; text that can be written as UTF-8.
+        The title of the page; text that can be encoded as UTF-8.
 
     Returns
     -------
     Explanation
-        The steps, and what saves them as a page, a film or a sheet.
+        The recorded run, which can be saved as a page, an animation or a sheet.
 
     Raises
     ------
