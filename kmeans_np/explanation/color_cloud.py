@@ -54,9 +54,9 @@ def color_cloud(
     Raises
     ------
     TypeError, ValueError
-        If `image`, `mask`, `channel_axis` or `alpha` is not as `cluster_image` takes it,
-        `size` is not a whole number of at least 120, or `segmentation` has a different
-        number of channels.
+        If `image`, `mask`, `channel_axis` or `alpha` is not as `cluster_image` takes
+        it, `size` is not a whole number of at least 120, or `segmentation` has a
+        different number of channels.
 
     Examples
     --------

@@ -189,11 +189,11 @@ def explain(
     k : int
         The number of clusters, from 1 to the number of pixels or points.
     kind : "auto", "image" or "points", default "auto"
-        Whether the array is an image (gray, if it has 2 axes) or points. With "auto", an
-        array of 3 or more axes is an image, and so is any array with
-        ``channel_axis=None``. An array of 2 axes is taken for points if it has more rows
-        than columns and at most 16 columns; otherwise it is refused, because it may be a
-        gray image.
+        Whether the array is an image (gray, if it has 2 axes) or points. With "auto",
+        an array of 3 or more axes is an image, and so is any array with
+        ``channel_axis=None``. An array of 2 axes is taken for points if it has more
+        rows than columns and at most 16 columns; otherwise it is refused, because it
+        may be a gray image.
     mask, channel_axis, alpha
         Which pixels of an image are included, and how its channels are stored; see
         `cluster_image`.
@@ -201,7 +201,8 @@ def explain(
         The space in which the colors of an RGB image are compared; see `cluster_image`.
     init : "random", "k-means++", "optimal" or (k, d) array_like, default "random"
         The starting centroids: k random distinct points; points that are spread out;
-        for one feature, the best possible centroids; or these, in the unit of the image.
+        for one feature, the best possible centroids; or these, in the unit of the
+        image.
     n_init : int, default 1
         The number of starts. The run with the smallest inertia is kept.
     max_iter : int, default 300
