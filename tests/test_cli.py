@@ -74,7 +74,7 @@ def test_the_segmented_picture_lands_beside_the_input(photo, run, monkeypatch):
     assert status == 0
     assert re.fullmatch(
         rf"{re.escape(str(target))}: 4 colors, best of 10 starts, "
-        r"converged in \d+ steps?\n",
+        r"converged in \d+ steps? on all pixels\n",
         out,
     )
     assert err == ""
@@ -98,7 +98,8 @@ def test_every_option_is_passed_on(photo, run, monkeypatch):
         *("--max-iter", 2, "--tol", 0.5e-6, "--seed", 7, "--output", "x.png"),
     )
     assert status == 0
-    assert out == "x.png: 6 colors, best of 3 starts, stopped at the limit of 2 steps\n"
+    end = "stopped at the limit of 2 steps on all pixels"
+    assert out == f"x.png: 6 colors, best of 3 starts, {end}\n"
     how = {"init": "k-means++", "n_init": 3, "max_iter": 2, "tol": 0.5e-6, "rng": 7}
     assert np.array_equal(read_image("x.png"), segment_image(PICTURE, 6, **how))
 
@@ -108,7 +109,8 @@ def test_tol_0_goes_on_until_nothing_changes(photo, run):
     answer = cluster_image(PICTURE, 3, tol=0, rng=0)
     assert answer.stopped_by == "labels"
     assert out.endswith(
-        f": 3 colors, best of 10 starts, converged in {answer.n_iter} steps\n"
+        f": 3 colors, best of 10 starts, converged in {answer.n_iter} steps on all "
+        "pixels\n"
     )
 
 
@@ -506,7 +508,7 @@ def test_one_palette_is_that_of_all_pixels_together(tmp_path, run, kind):
     answer = cluster_image(as_one(images), 4, rng=0, tol=0)
     assert out.startswith(
         "one palette for 3 pictures: 4 colors, best of 10 starts, converged in "
-        f"{answer.n_iter} steps\n"
+        f"{answer.n_iter} steps on all pixels\n"
     )
     labels = taken_apart(answer.labels, images)
     for number, image in enumerate(images):

@@ -219,8 +219,11 @@ def describe_segmentation(answer: Segmentation) -> str:
     colors = pluralize(len(answer.palette), "color")
     if answer.stopped_by == "given":
         return f"{np.count_nonzero(answer.counts)} of {colors} used"
-    best = f"best of {answer.n_starts:,} starts, " if answer.n_starts > 1 else ""
-    return f"{colors}, {best}{describe_end(answer.n_iter, answer.stopped_by)}"
+    end = describe_end(answer.n_iter, answer.stopped_by)
+    if answer.n_starts > 1:
+        # Those are tried on a histogram, or on the distinct colors.
+        end = f"best of {answer.n_starts:,} starts, {end} on all pixels"
+    return f"{colors}, {end}"
 
 
 def describe_end(n_iter: int, stopped_by: str) -> str:
