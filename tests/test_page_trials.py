@@ -635,7 +635,7 @@ def verdict(tab, low, high, **options):
     """What is said of two runs with these inertias."""
     return tab.evaluate(
         """([low, high, options]) => {
-            const run = { ...page.runs[0], tried: true };
+            const [run] = page.runs;
             const [one, other] = [low, high].map((inertia, i) => ({
                 ...run, end: { ...run.end, inertia },
                 start: run.start.slice(0, options.starts?.[i] ?? 99),

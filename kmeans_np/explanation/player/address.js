@@ -13,12 +13,12 @@ const FIELDS = { k: "own-k", seed: "own-seed", init: "own-init", space: "own-spa
 
 function remember() {
   const { run, runs, moves, at, own } = page;
+  if (page.awaited) return; // It is kept until its picture is there.
   let path = nameOf(moves[at]);
   if (own) path = addressOfStarts(own);
   else if (run.id === OWN) path = `${addressOfStarts(run.own)}/${path}`;
   else if (run !== runs[0]) path = `${run.id}/${path}`;
   const query = new URLSearchParams();
-  if (page.awaited) return;
   if (page.mode !== "painted") query.set("show", page.mode);
   if (own || run.id === OWN)
     for (const [name, id] of Object.entries(FIELDS))
@@ -112,7 +112,6 @@ function goToAddress() {
 function goToOwn(tab, parts) {
   useBase(tab === MINE ? page.base ?? keptPicture() : null);
   if (tab === MINE && !page.base) {
-    // The address is kept until the picture is there.
     page.awaited = parts[0];
     openOwn();
     byId("own-text").textContent = "This address belongs to another picture, which was not sent along. Open the same file here to go on, or use this picture.";
