@@ -39,7 +39,7 @@ _FLAGS = {
 }
 
 
-# Errors that are not in what was asked for, but in a file that was read.
+# Errors in a file that was read, as opposed to wrong usage.
 _OF_FILES: "WeakSet[BaseException]" = WeakSet()
 
 
@@ -54,7 +54,7 @@ class _Streams:
 
 @contextmanager
 def quieted(quiet: bool) -> Iterator[None]:
-    """Print only errors, if so."""
+    """Print only errors, and no notes or progress, if `quiet`."""
     _Streams.quiet = quiet
     try:
         yield
@@ -97,7 +97,7 @@ def named(option: str) -> Iterator[None]:
 
 @contextmanager
 def reading() -> Iterator[None]:
-    """Let errors be those of a file, and not of an option; also as a decorator."""
+    """Mark errors as those of a file, not of an option; also usable as a decorator."""
     try:
         yield
     except (ArgumentError, ValueError) as error:
@@ -136,7 +136,7 @@ def noted(about: object = "") -> Iterator[None]:
 
 
 def print_lines(*lines: str) -> None:
-    """Print lines now, unless they are not wanted."""
+    """Print lines at once, unless the command is quiet."""
     if _Streams.quiet:
         return
     to = sys.stderr if _Streams.stdout_is_taken else sys.stdout
