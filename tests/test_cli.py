@@ -805,7 +805,8 @@ BAD_OUTPUTS = {
     ),
     "labels without a folder": (
         ["--labels", "missing/l.npy"],
-        f"--labels {Path('missing/l.npy')}: no such file or folder; check the spelling",
+        f"--labels {Path('missing/l.npy')}: its folder does not exist; create it, "
+        "or name another",
     ),
     "twice the same": (
         ["-o", "x.png", "--overlay", "./x.png"],
@@ -850,7 +851,7 @@ def test_an_output_that_cannot_be_is_refused_before_any_work(
     before = everything_in(photo.parent)
     args = args if {"-k", "--palette"} & {*args} else ["-k", "2", *args]
     assert run("segment", "photo.png", *args) == (
-        1 if "no such" in sentence else 2,
+        1 if "does not exist" in sentence else 2,
         "",
         f"kmeans-np: error: {sentence}\n",
     )
@@ -1512,7 +1513,7 @@ def test_a_folder_as_the_input_is_refused(troubles, run, monkeypatch, source):
 UNWRITABLE = {
     "folder missing": (
         "missing/out.png",
-        "-o {target}: no such file or folder; check the spelling",
+        "-o {target}: its folder does not exist; create it, or name another",
     ),
     "folder a file": (
         "photo.png/out.png",
@@ -1569,6 +1570,14 @@ USAGE = {
         ["segment", "photo.png", "-k", "2", "--no"],
         "--no is ambiguous: it may mean --no-alpha and --normalize; see kmeans-np "
         "segment --help",
+    ),
+    "an option before the command": (
+        ["-q", "segment", "photo.png", "-k", "2"],
+        "-q must stand after the command; see kmeans-np segment --help",
+    ),
+    "a value before the command": (
+        ["--seed", "3", "segment", "photo.png"],
+        "3 is not a command; put options after the command; see kmeans-np --help",
     ),
     "two pictures": (
         ["palette", "a.png", "b.png", "-k", "2"],

@@ -185,7 +185,8 @@ def test_fewer_colors_than_asked_for_are_noted(tmp_path, run):
         ),
         (
             ["photo.png", "-k", 2, "-o", "nowhere/page.html"],
-            "-o nowhere/page.html: no such file or folder; check the spelling",
+            "-o nowhere/page.html: its folder does not exist; create it, or name "
+            "another",
         ),
         (
             ["missing.png", "-k", 2],
@@ -207,7 +208,10 @@ def test_mistakes_are_one_line_and_nothing_is_written(
     monkeypatch.chdir(photo.parent)
     before = everything_in(photo.parent)
     status, out, errors = run("explain", *args)
-    assert (status, out) == (1 if ": no such" in sentence else 2, "")
+    assert (status, out) == (
+        1 if ": no such" in sentence or ": its" in sentence else 2,
+        "",
+    )
     assert errors.startswith(f"kmeans-np: error: {sentence}")
     assert errors.count("\n") == 1
     assert everything_in(photo.parent) == before
@@ -298,3 +302,11 @@ def test_color_spaces_and_starts_are_options(photo, run):
     expected = explain(read_image(photo), 3, color_space="oklab", n_init=3, rng=5)
     assert told["inertias"] == expected.inertias.tolist()
     assert told["space"] == "oklab"
+
+
+def test_it_says_how_many_clusters_there_are(run, tmp_path):
+    write_image(tmp_path / "two.png", np.uint8([[[0] * 3, [9] * 3]] * 3))
+    status, out, errors = run("explain", tmp_path / "two.png", "-k", 5)
+    assert status == 0
+    assert "only 2 distinct colors" in errors
+    assert ": 2 clusters, " in out

@@ -180,3 +180,12 @@ def test_how_many_starts_were_tried_is_told(photo, run):
     single = run("segment", photo, "-k", 4, "--n-init", 1, "--force")[1]
     assert "best of" not in single
     assert re.search(r"converged in \d+ steps?$", single.strip())
+
+
+def test_one_pixel_is_told_in_the_singular(run, tmp_path):
+    image = np.zeros((3, 3, 3), np.uint8)
+    image[0, 0] = 255
+    write_image(tmp_path / "dot.png", image)
+    out = run("palette", tmp_path / "dot.png", "-k", 2)[1]
+    assert "8 pixels" in out
+    assert out.endswith("1 pixel\n")

@@ -802,8 +802,8 @@ def test_a_missing_folder_is_refused(tmp_path):
     path = tmp_path / "missing" / "picture.png"
     refused(
         FileNotFoundError,
-        f"path must be a file that can be written, got {path}: no such file or "
-        f"folder; check the spelling",
+        f"path must be a file that can be written, got {path}: its folder does "
+        "not exist; create it, or name another",
         write_image,
         path,
         RGB,

@@ -1058,8 +1058,8 @@ def test_a_missing_folder_is_not_made(tmp_path, kind):
     path = tmp_path / "missing" / f"image.{kind}"
     refused(
         FileNotFoundError,
-        f"path must be a file that can be written, got {path}: no such file or "
-        f"folder; check the spelling",
+        f"path must be a file that can be written, got {path}: its folder does "
+        "not exist; create it, or name another",
         write_sliced,
         path,
         RGB,

@@ -163,7 +163,7 @@ def options(
                 "only be found for one",
                 f"{init!r} for {d} features",
                 "pass another, or one channel and no position_weight",
-                shell_remedy="choose another, or one channel and no --position-weight",
+                shell_remedy="choose one of these, or a gray picture",
             )
     else:
         init = _given_centroids(init, k, d)

@@ -41,7 +41,7 @@ def channel_axis(text: str) -> int | str | None:
 
 
 def _what_takes_part(group: Any, several_pages: bool = True) -> None:
-    every = ", or all: as a volume or an animation" if several_pages else ""
+    every = ", or all, to read a volume or an animation" if several_pages else ""
     group.add_argument(
         "--page",
         metavar="N",
@@ -108,8 +108,8 @@ def _what_to_compare(parser: Parser) -> None:
         "--position-weight",
         "W",
         0.0,
-        "how much the position counts compared with the color, for compact regions; "
-        "at 1, the longer side of the picture counts as much as its range of colors",
+        "the weight of the position relative to the color, for compact regions; at 1, "
+        " the longer side of the picture counts as much as its range of colors",
     )
 
 

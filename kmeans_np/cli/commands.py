@@ -134,13 +134,15 @@ def palette(args: argparse.Namespace) -> None:
         print(json.dumps(summary, indent=2))
         return
     is_weighted = answer.counts.dtype.kind == "f"
-    form, noun = (",.1f", "weighted pixels") if is_weighted else (",", "pixels")
+    form = ",.1f" if is_weighted else ","
+    nouns = ("weighted pixels",) * 2 if is_weighted else ("pixels", "pixel")
     width = len(format(clusters[0]["count"], form))
     for number, row in enumerate(clusters):
         patch = "" if colors is None else swatch(colors[number])
         # Of more than 8 bits, a hex color would say less than the numbers do.
         is_short = answer.palette.dtype == np.uint8 and row["hex"]
         name, count = is_short or row["color"], format(row["count"], form)
+        noun = nouns[row["count"] == 1]
         print(f"{patch}{name}  {row['share']:7.2%}  {count:>{width}} {noun}")
 
 

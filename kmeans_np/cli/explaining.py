@@ -77,7 +77,9 @@ def explain(args: argparse.Namespace) -> None:
     with named("-o"):
         answer.save(output.path)
     end = describe_end(answer.n_iter, answer.stopped_by)
-    print_lines(f"{output.path}: {checks.pluralize(k, 'cluster')}, {end}")
+    # Of an image, there are not more than distinct colors.
+    found = min(k, len(answer.points))
+    print_lines(f"{output.path}: {checks.pluralize(found, 'cluster')}, {end}")
     if args.open and not webbrowser.open(output.path.resolve().as_uri()):
         print_lines(f"no browser was found; open {output.path} in one")
 

@@ -18,6 +18,8 @@ _TYPES = {
     "page": "a whole number or all",
     "channel_axis": "a whole number, auto or none",
 }
+# How much alike names are if one may be meant by the other.
+NEAR = 0.7
 # How argparse words its errors, and how they are worded here.
 _CHOICE = r"argument (.+?): invalid choice: (.+?) \(.*\)"
 _TYPE = r"argument (.+?): invalid (\w+) value: (.+)"
@@ -52,7 +54,9 @@ class Parser(argparse.ArgumentParser):
         argument = next((each for each in unknown if each[0:1] == "-"), unknown[0])
         name = argument.split("=")[0]
         if name[0:1] == "-":
-            close = get_close_matches(name, self._option_string_actions, n=1)
+            if name in self._option_string_actions:
+                self._exit(f"{name} must stand after the command")
+            close = get_close_matches(name, self._option_string_actions, 1, NEAR)
             self._exit(f"unknown option {name}{_did_you_mean(close)}")
         self._exit(f"unexpected argument {argument}")
 
@@ -84,6 +88,8 @@ class Parser(argparse.ArgumentParser):
         if Path(word).exists() or word.lower().endswith((*suffixes(bool),)):
             suggestion = _did_you_mean([f"{self.prog} segment {word} -k 8"])
         others = f"; choose {either(choices)}"
+        if word.replace(".", "").isdigit():
+            others = "; put options after the command"
         self._exit(f"{word} is not a command{suggestion or others}")
 
     def _exit(self, message: str) -> NoReturn:

@@ -92,6 +92,9 @@ def path_errors(path: Path, rule: str) -> Iterator[None]:
         if error.errno == errno.ELOOP:
             found = ": its links lead in a circle"
         got = os.fspath(path)
+        if kind is ArgumentFileNotFoundError and rule == WRITABLE:
+            # It is the folder that is missing.
+            found, remedy = ": its folder does not exist", "create it, or name another"
         if kind is ArgumentFileNotFoundError and _URL.match(got):
             # `Path` has removed the double slash.
             got = _URL.sub(r"\1://", got)
